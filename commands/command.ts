@@ -1,0 +1,71 @@
+import type { RejectionCode, Typed } from '../domain/decider.js';
+import type { Stream, Uuid } from '../domain/ids.js';
+
+/** A place in the log: everything below `offset` of a partition. */
+export type Position = { readonly partition: number; readonly offset: number };
+
+/**
+ * A command on its way to the owner of its stream's partition. Its content is sealed already. It is named by
+ * (actor, id); `hash` tells whether the same name comes again with the same payload. After `deadline` (ISO 8601, at
+ * most 7 days ahead) it is answered EXPIRED. `expected` is the version the stream must have, where that matters.
+ */
+export type Command<C extends Typed = Typed> = C & {
+  readonly id: Uuid;
+  readonly actor: string;
+  readonly stream: Stream;
+  readonly hash: string;
+  readonly deadline: string;
+  readonly correlation: Uuid;
+  readonly trace?: string;
+  readonly expected?: number;
+};
+
+/** What came of a command. `version` is the stream's after it; `events` says how many versions are its own. */
+export type Outcome =
+  | { readonly status: 'accepted'; readonly stream: Stream; readonly version: number; readonly events: number }
+  | { readonly status: 'rejected'; readonly code: RejectionCode; readonly message: string; readonly head?: string };
+
+/** An outcome as the log keeps it, so that a command that comes again is answered and not done again. */
+export type RecordedOutcome = {
+  readonly actor: string;
+  readonly command: Uuid;
+  readonly hash: string;
+  readonly at: string;
+  readonly outcome: Outcome;
+};
+
+/** The answer to the sender: the outcome, and the position from which every view shows it. */
+export type Answer = Outcome & { readonly position: Position };
+
+/** The longest time ahead that a deadline may lie, in ms. Outcomes are remembered for longer than this. */
+export const LONGEST_DEADLINE = 7 * 24 * 3600_000;
+
+/** The way of commands to the owners of the partitions and of answers back. In the fleet it is a topic. */
+export type CommandChannel = {
+  /** Hands a command to its partition's owner. Resolves with its answer; rejects with `Refused` if it was not taken. */
+  submit(partition: number, command: Command): Promise<Answer>;
+};
+
+/** The owner's end of the channel. Waits for at least one command, then takes up to `max`. Ends with `signal`. */
+export type CommandSource = {
+  take(partition: number, max: number, signal: AbortSignal): Promise<readonly Incoming[]>;
+};
+
+export type Incoming = {
+  readonly command: Command;
+  /** Its offset in `commands`, where commands have offsets. */
+  readonly offset?: number;
+  readonly answer: (answer: Answer) => void;
+  readonly refuse: (refusal: Refused) => void;
+};
+
+/** A command that was not decided and left no trace: the sender may send it again with the same id. */
+export class Refused extends Error {
+  override name = 'Refused';
+  constructor(
+    readonly code: 'UNAVAILABLE' | 'EXPIRED',
+    message: string,
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,21 @@
+/** A key for AES-256: 32 bytes. */
+export type Key = Uint8Array;
+
+/** Keys by key id (see `personKey`). They stand beside the log and are never rebuilt from it. */
+export type Keys = {
+  /** The key of this id; made, and durable before it is returned, if there is none. Throws `KeyDestroyed`. */
+  ensure(id: string): Promise<Key>;
+  /** The keys of these ids; an id without a key, or with a destroyed one, is absent. One statement for all. */
+  find(ids: readonly string[]): Promise<ReadonlyMap<string, Key>>;
+  /** Destroys a key for ever: a tombstone stands in its place, and nothing makes it anew. */
+  destroy(id: string): Promise<void>;
+  close(): Promise<void>;
+};
+
+export class KeyDestroyed extends Error {
+  override name = 'KeyDestroyed';
+  readonly code = 'KEY_DESTROYED';
+  constructor(readonly id: string) {
+    super(`the key ${id} was destroyed: what was sealed with it is erased`);
+  }
+}

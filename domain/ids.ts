@@ -1,0 +1,56 @@
+import { NIL, v5, v7, validate, version } from 'uuid';
+
+/** A lower-case UUID. Its last three hex digits are its bucket, which fixes the home of what it names. */
+export type Uuid = string;
+
+export const BUCKETS = 4096;
+
+/** The bucket of an id, 0–4095. */
+export const bucketOf = (id: Uuid): number => parseInt(id.slice(-3), 16);
+
+/** The home of a bucket: the partition of the log, the tables and the gateway alike. */
+export const partitionOf = (bucket: number, partitions: number): number => Math.floor((bucket * partitions) / BUCKETS);
+
+/** The same id, moved into a bucket. */
+export const inBucket = (id: Uuid, bucket: number): Uuid => id.slice(0, -3) + bucket.toString(16).padStart(3, '0');
+
+/** A time-ordered id (RFC 9562, version 7). `at` is in ms since 1970, `random` holds 16 random bytes. */
+export const timedId = (at: number, random: Uint8Array, bucket: number): Uuid =>
+  inBucket(v7({ msecs: at, random }), bucket);
+
+/**
+ * An id that follows from a name (RFC 9562, version 5), for what must come out the same when it is made again:
+ * users, memberships, the commands of reactors. Clients may not use such ids for their commands.
+ */
+export const derivedId = (namespace: Uuid, name: string, bucket?: number): Uuid =>
+  bucket === undefined ? v5(name, namespace) : inBucket(v5(name, namespace), bucket);
+
+/** Whether a client may have made this id: a lower-case UUID of version 7. */
+export const isClientId = (id: string): boolean => validate(id) && version(id) === 7 && id === id.toLowerCase();
+
+export const streamKinds = ['user', 'conversation', 'membership', 'instance'] as const;
+export type StreamKind = (typeof streamKinds)[number];
+
+/** The name of a stream, as `conversation-<uuid>`. */
+export type Stream = `${StreamKind}-${Uuid}`;
+
+export const streamOf = (kind: StreamKind, id: Uuid): Stream => `${kind}-${id}`;
+
+/** The kind and the id in a stream's name. Throws on anything else: only our own code makes these names. */
+export function parseStream(stream: string): { kind: StreamKind; id: Uuid } {
+  const at = stream.indexOf('-');
+  const kind = streamKinds.find((known) => known === stream.slice(0, at));
+  const id = stream.slice(at + 1);
+  if (!kind || !validate(id)) throw new Error(`not the name of a stream: ${stream}`);
+  return { kind, id };
+}
+
+export const homeOf = (stream: string, partitions: number): number =>
+  partitionOf(bucketOf(parseStream(stream).id), partitions);
+
+/** The one stream of settings and of the operators' audit. Its bucket is 000. */
+export const instanceStream: Stream = streamOf('instance', NIL);
+
+/** The stream of one person's relation to one conversation; it lives at the person's home. */
+export const membershipStream = (conversation: Uuid, user: Uuid): Stream =>
+  streamOf('membership', derivedId(conversation, user, bucketOf(user)));
