@@ -1,4 +1,4 @@
-import { NIL, v5, v7, validate, version } from 'uuid';
+import { NIL, v4, v5, v7, validate, version } from 'uuid';
 
 /** A lower-case UUID. Its last three hex digits are its bucket, which fixes the home of what it names. */
 export type Uuid = string;
@@ -17,6 +17,9 @@ export const inBucket = (id: Uuid, bucket: number): Uuid => id.slice(0, -3) + bu
 /** A time-ordered id (RFC 9562, version 7). `at` is in ms since 1970, `random` holds 16 random bytes. */
 export const timedId = (at: number, random: Uint8Array, bucket: number): Uuid =>
   inBucket(v7({ msecs: at, random }), bucket);
+
+/** An id without order or home, for what is never stored by it. `random` holds 16 random bytes. */
+export const randomUuid = (random: Uint8Array): Uuid => v4({ random });
 
 /**
  * An id that follows from a name (RFC 9562, version 5), for what must come out the same when it is made again:

@@ -1,7 +1,10 @@
 import type { DomainCommand } from '../../domain/catalogue.js';
 import type { Sealed } from '../../domain/content.js';
-import type { Stream, Uuid } from '../../domain/ids.js';
-import type { Answer } from '../command.js';
+import type { RejectionCode } from '../../domain/decider.js';
+import { type Stream, type Uuid, homeOf } from '../../domain/ids.js';
+import { type Answer, type Command, type CommandChannel, Refused } from '../command.js';
+import type { Keys } from '../keys/keys.js';
+import { payloadHash, seal } from '../keys/sealing.js';
 
 /** Text that is still in the open, and where it belongs (see `contentOf`). The client seals it. */
 export type Plain = { readonly plain: string; readonly content: string };
@@ -29,8 +32,95 @@ export type Draft = {
   readonly patience?: number;
 };
 
-/** What the sender learns: the answer, or that none came in time. A pending command may still be decided. */
-export type Sent = Answer | { readonly status: 'pending'; readonly command: Uuid };
+/** What the sender learns: the answer, a refusal that left no trace, or that no answer came in time. */
+export type Sent =
+  | Answer
+  | { readonly status: 'rejected'; readonly code: RejectionCode; readonly message: string; readonly head?: string }
+  | { readonly status: 'pending'; readonly command: Uuid };
 
-/** Sends commands. Content is sealed here, before it leaves for any log. Throws `Refused` if it was not taken. */
+/** Sends commands. Content is sealed here, before it leaves for any log. A pending command may still be decided. */
 export type CommandClient = { send(draft: Draft): Promise<Sent> };
+
+export type ClientOptions = {
+  readonly channel: CommandChannel;
+  readonly keys: Keys;
+  readonly partitions: number;
+  /** Ms since 1970. */
+  readonly now: () => number;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+};
+
+const PATIENCE = 10_000;
+const LARGEST = 256 * 1024;
+
+export function createClient({ channel, keys, partitions, now, random, wait }: ClientOptions): CommandClient {
+  const toCommand = async (draft: Draft): Promise<Command> => {
+    const { id, actor, stream, type, data, expected, correlation = id, patience = PATIENCE } = draft;
+    const key = draft.key === undefined ? undefined : { id: draft.key, bytes: await keys.ensure(draft.key) };
+    const box = ({ plain, content }: Plain): Sealed => {
+      if (!key) throw new Error(`${type} holds content and names no key for it`);
+      return seal(key.bytes, key.id, content, plain, random(12));
+    };
+    return {
+      type,
+      data: sealFields(data, box),
+      id,
+      actor,
+      stream,
+      hash: payloadHash(key?.bytes, { type, stream, data }),
+      deadline: new Date(now() + patience).toISOString(),
+      correlation,
+      ...(expected === undefined ? {} : { expected }),
+    };
+  };
+
+  return {
+    send: async (draft) => {
+      const fault = faultOf(draft.data);
+      if (fault) return { status: 'rejected', code: 'INVALID', message: fault };
+      const command = await toCommand(draft);
+      if (JSON.stringify(command).length > LARGEST) {
+        return { status: 'rejected', code: 'TOO_LARGE', message: 'One command writes at most 256 KB. Send less.' };
+      }
+      const answered = new AbortController();
+      const pending = wait(draft.patience ?? PATIENCE, answered.signal).then((): Sent => ({
+        status: 'pending',
+        command: draft.id,
+      }));
+      try {
+        return await Promise.race([channel.submit(homeOf(draft.stream, partitions), command), pending]);
+      } catch (error) {
+        if (error instanceof Refused) return { status: 'rejected', code: error.code, message: error.message };
+        throw error;
+      } finally {
+        answered.abort();
+      }
+    },
+  };
+}
+
+const isPlain = (value: object): value is Plain => 'plain' in value && 'content' in value;
+
+/** The same data, with every plain text in its box. */
+function sealFields(data: object, box: (plain: Plain) => Sealed): object {
+  const walk = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map(walk);
+    return isPlain(value) ? box(value) : sealFields(value, box);
+  };
+  return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, walk(value)]));
+}
+
+/** What is wrong with the texts in some data, if anything: half a surrogate pair would not survive the way through UTF-8. */
+function faultOf(data: object): string | undefined {
+  for (const value of Object.values(data)) {
+    if (typeof value !== 'object' || value === null) continue;
+    const fault = isPlain(value) ? textFault(value.plain) : faultOf(value);
+    if (fault) return fault;
+  }
+  return undefined;
+}
+
+const textFault = (text: string): string | undefined =>
+  text.isWellFormed() ? undefined : 'The text holds half a surrogate pair: it is not well-formed Unicode.';

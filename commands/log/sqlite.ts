@@ -103,16 +103,6 @@ export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Lo
     return tail;
   }
 
-  function advance(tail: Tail, records: readonly Placed[]): void {
-    for (const { entry } of records) {
-      if (entry.header.code > CODE) {
-        throw new LogError('LOG_NEWER_CODE', `Newer code (${entry.header.code}) has written this log. Start that one.`);
-      }
-      tail.at = timeOf(entry) ?? tail.at;
-    }
-    tail.cursor = passAll(tail.cursor, records).next;
-  }
-
   let queue: Waiting[] = [];
 
   /** Commits everything that waits at this moment. An error means "unknown" to each of them. */
@@ -167,6 +157,17 @@ export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Lo
 }
 
 export type SqliteLogOptions = { readonly file: string; readonly partitions: number; readonly newId: () => Uuid };
+
+/** Moves a tail over records. Refuses what newer code has written. */
+function advance(tail: Tail, records: readonly Placed[]): void {
+  for (const { entry } of records) {
+    if (entry.header.code > CODE) {
+      throw new LogError('LOG_NEWER_CODE', `Newer code (${entry.header.code}) has written this log. Start that one.`);
+    }
+    tail.at = timeOf(entry) ?? tail.at;
+  }
+  tail.cursor = passAll(tail.cursor, records).next;
+}
 
 /** The log id in the first record, if there is one. Refuses another number of partitions. */
 function identity(scan: Store['scan'], partitions: number): Uuid | undefined {

@@ -61,16 +61,14 @@ export function logOver(store: Store): Log {
   /** Resolves when the partition grows beyond an offset, or the signal or the log ends. */
   const growth = async (partition: number, beyond: number, signal: AbortSignal): Promise<void> => {
     while (!signal.aborted && store.end(partition) <= beyond) {
-      await new Promise<void>((resolve) => {
-        waiting.add(resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      await new Promise<void>((resolve) => waiting.add(resolve));
     }
   };
 
   async function* read(partition: number, from = startOfLog, options: ReadOptions = {}): AsyncGenerator<Chunk> {
     const { follow = false, limit = PAGE } = options;
     const signal = options.signal ? AbortSignal.any([options.signal, closed.signal]) : closed.signal;
+    signal.addEventListener('abort', wakeAll, { once: true });
     const end = store.end(partition);
     let at = from;
     while (!signal.aborted) {

@@ -1,0 +1,48 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
+import { stringify } from 'safe-stable-stringify';
+import type { Sealed } from '../../domain/content.js';
+import { sha256 } from '../../domain/event.js';
+import type { Key } from './keys.js';
+
+const NONCE = 12;
+const TAG = 16;
+
+export class SealBroken extends Error {
+  override name = 'SealBroken';
+  readonly code = 'SEAL_BROKEN';
+}
+
+/** What a box is bound to: it opens under this key and in this place only. */
+const place = (keyId: string, content: string): Buffer => Buffer.from(JSON.stringify([keyId, content]));
+
+/** Seals text by AES-256-GCM. `nonce` holds 12 random bytes, never used twice with a key. */
+export function seal(key: Key, keyId: string, content: string, text: string, nonce: Uint8Array): Sealed {
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(place(keyId, content));
+  const box = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  return { key: keyId, content, box: box.toString('base64') };
+}
+
+/** Opens a box that is expected in the place `content`. Throws `SealBroken` if it was made elsewhere or changed. */
+export function unseal(key: Key, sealed: Sealed, content: string): string {
+  const box = Buffer.from(sealed.box, 'base64');
+  try {
+    const cipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE))
+      .setAAD(place(sealed.key, content))
+      .setAuthTag(box.subarray(-TAG));
+    return Buffer.concat([cipher.update(box.subarray(NONCE, -TAG)), cipher.final()]).toString('utf8');
+  } catch (error) {
+    throw new SealBroken(`what is sealed for ${sealed.content} does not open as ${content}`, { cause: error });
+  }
+}
+
+/**
+ * The hash by which a command that comes again is known. Content is hashed before it is sealed, for every sealing looks
+ * different; and under a key derived from its author's, so that nobody can guess short texts from the log.
+ */
+export function payloadHash(key: Key | undefined, payload: object): string {
+  if (!key) return sha256(payload);
+  const derived = Buffer.from(hkdfSync('sha256', key, new Uint8Array(), 'verbatim payload hash', 32));
+  return createHmac('sha256', derived)
+    .update(stringify(payload) ?? '')
+    .digest('base64url');
+}

@@ -1,0 +1,91 @@
+import type { Queryable } from './db.js';
+
+/**
+ * A table of a read model. Each has `home` as the first column of its primary key, which is also how Citus spreads it.
+ * `columns` maps the fields of a row to Postgres types; in SQL they are written in snake case.
+ */
+export type Table = {
+  readonly name: string;
+  readonly columns: Readonly<Record<string, ColumnType>>;
+  /** The fields of the primary key after `home`. */
+  readonly key: readonly string[];
+  /** The columns of further indexes, as SQL, after `home`. */
+  readonly indexes?: readonly string[];
+};
+
+export type ColumnType = 'uuid' | 'int' | 'bigint' | 'text' | 'boolean' | 'timestamptz' | 'jsonb';
+
+export const snake = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** The statements that make a table and its indexes in a schema. */
+export function createTable(schema: string, { name, columns, key, indexes = [] }: Table): readonly string[] {
+  const fields = Object.entries(columns).map(([field, type]) => `${snake(field)} ${type}`);
+  return [
+    `CREATE TABLE ${schema}.${name} (home int NOT NULL, ${fields.join(', ')}, PRIMARY KEY (home, ${key.map(snake).join(', ')}))`,
+    ...indexes.map((index, at) => `CREATE INDEX ${name}_${at} ON ${schema}.${name} (home, ${index})`),
+  ];
+}
+
+/** The select list of a table's rows under their field names, each with a prefix where two tables are joined. */
+export const fieldsOf = ({ columns }: Table, alias: string, prefix = ''): string =>
+  Object.keys(columns)
+    .map((field) => `${alias}.${snake(field)} AS "${prefix}${field}"`)
+    .join(', ');
+
+/** How a projection reads and writes its own rows: at one home, in one generation, inside the batch's transaction. */
+export type Stage = {
+  /** The rows whose first key field is among `ids`. */
+  load<Row extends object>(table: Table, ids: Iterable<string>): Promise<readonly Row[]>;
+  /** Writes one row per key, whole; a row that is there is replaced. */
+  save(table: Table, rows: readonly object[]): Promise<void>;
+  remove(table: Table, ids: Iterable<string>): Promise<void>;
+};
+
+/** A stage whose inserts write nothing once another runner has moved the checkpoint on from `from`. */
+export function createStage(tx: Queryable, schema: string, home: number, from: number): Stage {
+  return {
+    load: async <Row extends object>(table: Table, ids: Iterable<string>) => {
+      const wanted = [...ids];
+      if (wanted.length === 0) return [];
+      const [first = ''] = table.key;
+      const sql = `SELECT ${fieldsOf(table, 't')} FROM ${schema}.${table.name} t WHERE t.home = $1 AND t.${snake(first)} = ANY($2::uuid[])`;
+      return (await tx.query<Row>(sql, [home, wanted])).rows;
+    },
+    save: async (table, rows) => {
+      if (rows.length === 0) return;
+      const fields = Object.entries(table.columns);
+      await tx.query(fencedInsert(schema, table), [
+        home,
+        from,
+        ...fields.map(([field, type]) => rows.map((row) => parameter(Object.entries(row), field, type))),
+      ]);
+    },
+    remove: async (table, ids) => {
+      const gone = [...ids];
+      if (gone.length === 0) return;
+      const [first = ''] = table.key;
+      await tx.query(`DELETE FROM ${schema}.${table.name} WHERE home = $1 AND ${snake(first)} = ANY($2::uuid[])`, [
+        home,
+        gone,
+      ]);
+    },
+  };
+}
+
+/** One statement of one shard on Citus: the checkpoint is the fence, and its row carries the home to the insert. */
+function fencedInsert(schema: string, { name, columns, key }: Table): string {
+  const fields = Object.entries(columns);
+  const names = fields.map(([field]) => snake(field));
+  const values = fields.map(([field, type]) => (type === 'jsonb' ? `u.${snake(field)}::jsonb` : `u.${snake(field)}`));
+  const arrays = fields.map(([, type], at) => `$${at + 3}::${type === 'jsonb' ? 'text' : type}[]`);
+  const changed = names.filter((column) => !key.map(snake).includes(column));
+  return `INSERT INTO ${schema}.${name} (home, ${names.join(', ')})
+    SELECT cp.home, ${values.join(', ')} FROM ${schema}.checkpoints cp, unnest(${arrays.join(', ')}) AS u(${names.join(', ')})
+    WHERE cp.home = $1 AND cp.next_offset = $2
+    ON CONFLICT (home, ${key.map(snake).join(', ')}) DO UPDATE SET ${changed.map((column) => `${column} = EXCLUDED.${column}`).join(', ')}`;
+}
+
+function parameter(row: readonly (readonly [string, unknown])[], field: string, type: ColumnType): unknown {
+  const value = row.find(([name]) => name === field)?.[1] ?? null;
+  return type === 'jsonb' && value !== null ? JSON.stringify(value) : value;
+}
