@@ -12,7 +12,8 @@ export class DbError extends Error {
   }
 }
 
-type Reply = { id: number; rows?: readonly object[]; count?: number; error?: string; code?: string };
+// Rows are what the statement says they are: whoever asks names their type beside the SQL.
+type Reply = { id: number; rows?: readonly never[]; count?: number; error?: string; code?: string };
 type Waiting = { resolve: (rows: Rows<never>) => void; reject: (error: unknown) => void };
 
 /**
@@ -33,7 +34,7 @@ export async function openPglite(dir?: string): Promise<Db> {
   thread.on('message', ({ id, rows = [], count = 0, error, code }: Reply) => {
     const asked = waiting.get(id);
     waiting.delete(id);
-    if (error === undefined) asked?.resolve({ rows: rows.map((row) => row as never), count });
+    if (error === undefined) asked?.resolve({ rows, count });
     else asked?.reject(new DbError(code ?? 'DB_UNUSABLE', error));
   });
   thread.on('error', (error) => fail(new DbError('DB_UNUSABLE', String(error))));
@@ -50,7 +51,6 @@ export async function openPglite(dir?: string): Promise<Db> {
     if (!closed) thread.postMessage({ id: sent, sql, params });
     return answer;
   };
-  // Rows are what the statement says they are: the caller names their type beside its SQL.
   const query = <Row extends object>(sql: string, params?: readonly unknown[]): Promise<Rows<Row>> => post(sql, params);
 
   // One session serves all: whoever is in a transaction holds it.

@@ -61,9 +61,17 @@ export type Changes = {
 /** Told to `conversation:<id>` and to `inbox:<starter>` after the commit: the rows that versions (from, to] changed. */
 export type CoreNotice = Changes & { readonly from: number };
 
-/** A page of a sidebar: newest activity first. */
-export type InboxPage = { readonly rows: readonly InboxRow[]; readonly more: boolean };
+/** How far a person has read a conversation of somebody of their own home. */
+export type MembershipRow = {
+  readonly id: Uuid;
+  readonly conversation: Uuid;
+  readonly person: Uuid;
+  readonly readSeq: number;
+};
+
+/** A row of a sidebar, and a page of them: newest activity first. */
 export type InboxRow = ConversationRow & { readonly readSeq: number };
+export type InboxPage = { readonly rows: readonly InboxRow[]; readonly more: boolean };
 
 /** Questions to the core view. Each is one statement, at the home of what it asks about. */
 export type CoreQueries = {
