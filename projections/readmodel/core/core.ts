@@ -145,11 +145,12 @@ function applyConversation(fold: Fold, id: Uuid, event: Envelope<ConversationEve
 
 type ReplyEnd = { reply: Uuid; attempt: number; parts: MessageRow['parts'] };
 
-/** One notice per conversation: the rows that this batch changed. */
-function notices({ conversations: rows, messages: changed, from }: Fold): readonly CoreNotice[] {
-  return [...rows.values()].map((conversation) => {
+/** One notice per conversation with the rows that this batch changed, and one per reading mark. */
+function notices({ conversations: rows, messages: changed, memberships: marks, from }: Fold): readonly CoreNotice[] {
+  const touched = [...rows.values()].map((conversation) => {
     const since = from.get(conversation.id) ?? 0;
     const fresh = [...changed.values()].filter((row) => row.conversation === conversation.id && row.version > since);
     return { from: since, to: conversation.version, conversation, messages: fresh };
   });
+  return [...touched, ...[...marks.values()].map((read) => ({ read }))];
 }

@@ -58,8 +58,13 @@ export type Changes = {
   readonly messages: readonly MessageRow[];
 };
 
-/** Told to `conversation:<id>` and to `inbox:<starter>` after the commit: the rows that versions (from, to] changed. */
-export type CoreNotice = Changes & { readonly from: number };
+/**
+ * Told after the commit: to `conversation:<id>` and `inbox:<starter>` the rows that versions (from, to] changed, and to
+ * `inbox:<person>` that they have read a conversation.
+ */
+export type CoreNotice = ConversationNotice | ReadNotice;
+export type ConversationNotice = Changes & { readonly from: number };
+export type ReadNotice = { readonly read: MembershipRow };
 
 /** How far a person has read a conversation of somebody of their own home. */
 export type MembershipRow = {

@@ -1,0 +1,55 @@
+import { type Uuid, bucketOf, partitionOf } from '../../domain/ids.js';
+import type { CoreQueries } from '../../projections/readmodel/core/rows.js';
+
+/** Repeats the heads of all conversations that somebody watches here, so that a lost last notice heals by itself. */
+export type Heads = {
+  watch(conversation: Uuid, told: (version: number) => void): () => void;
+  stop(): void;
+};
+
+export type HeadsOptions = {
+  readonly core: Pick<CoreQueries, 'heads'>;
+  readonly partitions: number;
+  /** How often heads are repeated, in ms. Default 2,500. */
+  readonly every?: number;
+  readonly onFailure: (error: unknown) => void;
+};
+
+export function repeatHeads({ core, partitions, every = 2_500, onFailure }: HeadsOptions): Heads {
+  const watched = new Map<Uuid, Set<(version: number) => void>>();
+
+  /** One query per home, however many watch. */
+  const repeat = async (): Promise<void> => {
+    const ids = [...watched.keys()];
+    const homes = new Set(ids.map((id) => partitionOf(bucketOf(id), partitions)));
+    for (const home of homes) {
+      const there = ids.filter((id) => partitionOf(bucketOf(id), partitions) === home);
+      for (const [id, version] of await core.heads(home, there)) {
+        for (const told of watched.get(id) ?? []) told(version);
+      }
+    }
+  };
+
+  let repeating = false;
+  const timer = setInterval(() => {
+    if (repeating || watched.size === 0) return;
+    repeating = true;
+    repeat()
+      .catch(onFailure)
+      .finally(() => {
+        repeating = false;
+      });
+  }, every);
+
+  return {
+    watch: (conversation, told) => {
+      const watchers = watched.get(conversation) ?? new Set();
+      watched.set(conversation, watchers.add(told));
+      return () => {
+        watchers.delete(told);
+        if (watchers.size === 0 && watched.get(conversation) === watchers) watched.delete(conversation);
+      };
+    },
+    stop: () => clearInterval(timer),
+  };
+}

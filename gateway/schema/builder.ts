@@ -1,0 +1,37 @@
+import SchemaBuilder from '@pothos/core';
+import { validate } from 'uuid';
+import type { Context } from '../context.js';
+import { clientError } from './ids.js';
+
+type Text = { Input: string; Output: string };
+
+/** One builder for all modules of the schema. */
+export const builder = new SchemaBuilder<{
+  Context: Context;
+  DefaultFieldNullability: false;
+  DefaultInputFieldRequiredness: true;
+  Scalars: { ID: Text; DateTime: Text; Position: Text; UUID: Text };
+}>({ defaultFieldNullability: false, defaultInputFieldRequiredness: true });
+
+const text = (value: unknown): string => {
+  if (typeof value !== 'string') throw clientError('BAD_INPUT', 'A text is expected here.');
+  return value;
+};
+
+builder.scalarType('DateTime', { description: 'An ISO 8601 time in UTC.', serialize: text, parseValue: text });
+builder.scalarType('Position', {
+  description: 'A place in the log, opaque. Pass it as `after` to read what a command did.',
+  serialize: text,
+  parseValue: text,
+});
+builder.scalarType('UUID', {
+  description: 'A bare UUID in lower case: the id of a command, made by the client (version 7).',
+  serialize: text,
+  parseValue: (value) => {
+    const uuid = text(value);
+    if (!validate(uuid) || uuid !== uuid.toLowerCase()) {
+      throw clientError('BAD_ID', `"${uuid}" is not a UUID in lower case.`);
+    }
+    return uuid;
+  },
+});

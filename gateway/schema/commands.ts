@@ -1,0 +1,298 @@
+import type { Draft, Sent } from '../../commands/client/client.js';
+import { contentOf, personKey } from '../../domain/content.js';
+import { rejectionCodes } from '../../domain/decider.js';
+import { type Uuid, isClientId, membershipStream, streamOf } from '../../domain/ids.js';
+import { type Context, PATIENCE, ownConversation } from '../context.js';
+import { builder } from './builder.js';
+import { Conversation } from './conversation.js';
+import { nodeId, positionToken, requireNodeId } from './ids.js';
+import { conversationNode } from './nodes.js';
+
+/** What came of a command, and the conversation that it was about. */
+type Of<Status> = { readonly sent: Extract<Sent, { status: Status }>; readonly conversation: Uuid };
+type Done = Of<'accepted'> | Of<'rejected'> | Of<'pending'>;
+
+const ErrorCode = builder.enumType('ErrorCode', {
+  description: 'Why a command was refused. Codes are stable; messages are for people.',
+  values: rejectionCodes,
+});
+
+const CommandError = builder.interfaceRef<Of<'rejected'>>('CommandError').implement({
+  description: 'A command that was refused. It changed nothing.',
+  fields: (t) => ({
+    code: t.field({ type: ErrorCode, description: 'The reason, stable.', resolve: ({ sent }) => sent.code }),
+    message: t.string({ description: 'What is wrong and what to do.', resolve: ({ sent }) => sent.message }),
+  }),
+});
+
+const Accepted = builder.objectRef<Of<'accepted'>>('Accepted').implement({
+  description: 'It is in the log and will not be lost.',
+  fields: (t) => ({
+    position: t.field({
+      type: 'Position',
+      description: 'From where on every view shows it.',
+      resolve: ({ sent }, _, { log }) => positionToken(log, sent.position),
+    }),
+    conversation: t.field({
+      type: Conversation,
+      nullable: true,
+      description: 'What it changed; null while the view does not show it yet.',
+      resolve: async ({ sent, conversation }, _, context) => {
+        if (!(await context.core.reached(sent.position, PATIENCE))) return null;
+        const row = await ownConversation(context, conversation);
+        return row ? conversationNode(row) : null;
+      },
+    }),
+  }),
+});
+
+const Conflict = builder.objectRef<Of<'rejected'>>('Conflict').implement({
+  description: 'The branch has grown since: look at what came, and send again.',
+  interfaces: [CommandError],
+  fields: (t) => ({
+    head: t.id({
+      description: 'The newest message of the branch.',
+      resolve: ({ sent }) => nodeId('message', sent.head ?? ''),
+    }),
+  }),
+});
+
+const Rejected = builder.objectRef<Of<'rejected'>>('Rejected').implement({
+  description: 'It was refused for another reason.',
+  interfaces: [CommandError],
+});
+
+const Pending = builder.objectRef<Of<'pending'>>('Pending').implement({
+  description: 'No answer came in time. It may still be done: send it again with the same id to learn what came of it.',
+  fields: (t) => ({
+    commandId: t.field({ type: 'UUID', description: 'Its id.', resolve: ({ sent }) => sent.command }),
+  }),
+});
+
+const CommandOutcome = builder.unionType('CommandOutcome', {
+  description: 'What came of a command. Nothing that happens after acceptance turns into an error.',
+  types: [Accepted, Conflict, Rejected, Pending],
+  resolveType: ({ sent }) => {
+    if (sent.status === 'accepted') return 'Accepted';
+    if (sent.status === 'pending') return 'Pending';
+    return sent.code === 'CONFLICT' ? 'Conflict' : 'Rejected';
+  },
+});
+
+const words = {
+  message: 'The id of the message, made by the client.',
+  reply: 'The id of the reply to it, made by the client.',
+  text: 'What it says: 1 to 100,000 characters.',
+  conversation: 'The conversation.',
+  command: 'The id of this command (UUID version 7): sent twice, it is done once.',
+};
+
+const ConversationStartInput = builder.inputType('ConversationStartInput', {
+  description:
+    "The ids of conversation, message and reply are the client's: UUIDs of version 7. The conversation's last three hex " +
+    "digits are those of the viewer's user id; the message's and the reply's are those of the conversation.",
+  fields: (t) => ({
+    commandId: t.field({ type: 'UUID', description: words.command }),
+    conversation: t.id({ description: 'The id of the conversation, made by the client.' }),
+    message: t.id({ description: words.message }),
+    reply: t.id({ description: words.reply }),
+    text: t.string({ description: words.text }),
+  }),
+});
+
+const MessagePostInput = builder.inputType('MessagePostInput', {
+  description: 'A message in a conversation, and the request for a reply to it.',
+  fields: (t) => ({
+    commandId: t.field({ type: 'UUID', description: words.command }),
+    conversation: t.id({ description: words.conversation }),
+    parent: t.id({
+      required: false,
+      description: 'The leaf that the writer saw; null only for a sibling of the first message.',
+    }),
+    message: t.id({ description: words.message }),
+    reply: t.id({ description: words.reply }),
+    text: t.string({ description: words.text }),
+    fork: t.boolean({
+      defaultValue: false,
+      description: 'Make a sibling on purpose, where the branch has gone on (edit and send again).',
+    }),
+  }),
+});
+
+const ConversationRenameInput = builder.inputType('ConversationRenameInput', {
+  description: 'A new title for a conversation.',
+  fields: (t) => ({
+    commandId: t.field({ type: 'UUID', description: words.command }),
+    conversation: t.id({ description: words.conversation }),
+    title: t.string({ description: 'The title: 1 to 200 characters.' }),
+  }),
+});
+
+const ConversationDeleteInput = builder.inputType('ConversationDeleteInput', {
+  description: 'Which conversation to delete.',
+  fields: (t) => ({
+    commandId: t.field({ type: 'UUID', description: words.command }),
+    conversation: t.id({ description: words.conversation }),
+  }),
+});
+
+const ConversationReadInput = builder.inputType('ConversationReadInput', {
+  description: 'How far the viewer has read.',
+  fields: (t) => ({
+    commandId: t.field({ type: 'UUID', description: words.command }),
+    conversation: t.id({ description: words.conversation }),
+    seq: t.int({ description: 'The number of the newest message seen.' }),
+  }),
+});
+
+const ReplyStopInput = builder.inputType('ReplyStopInput', {
+  description: 'Which reply to stop.',
+  fields: (t) => ({
+    commandId: t.field({ type: 'UUID', description: words.command }),
+    conversation: t.id({ description: words.conversation }),
+    reply: t.id({ description: 'The reply.' }),
+  }),
+});
+
+/** Sends a person's own command. Ids of version 5 are the reactors': nobody else may use them. */
+async function send({ client, identity }: Context, conversation: Uuid, draft: Unnamed): Promise<Done> {
+  if (!isClientId(draft.id)) {
+    const message = 'The commandId must be a UUID of version 7.';
+    return { sent: { status: 'rejected', code: 'INVALID', message }, conversation };
+  }
+  const sent = await client.send({ ...draft, actor: identity.user, key: personKey(identity.user) });
+  switch (sent.status) {
+    case 'accepted':
+      return { sent, conversation };
+    case 'rejected':
+      return { sent, conversation };
+    case 'pending':
+      return { sent, conversation };
+  }
+}
+
+/** A draft without its actor: that is always the viewer. */
+type Unnamed = Draft extends infer D ? (D extends Draft ? Omit<D, 'actor' | 'key'> : never) : never;
+
+const textPart = (id: Uuid, text: string) => ({
+  type: 'text' as const,
+  text: { plain: text, content: contentOf.part(id, 0) },
+  chars: text.length,
+});
+
+const TITLE = 60;
+
+/** The title of a new conversation: the beginning of its first message, on one line, cut at a word. */
+export function titleOf(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  if (line.length <= TITLE) return line;
+  const cut = line.slice(0, TITLE);
+  const word = cut.lastIndexOf(' ');
+  return `${(word > TITLE / 2 ? cut.slice(0, word) : cut).toWellFormed().replace(/\uFFFD$/, '')}…`;
+}
+
+builder.mutationFields((t) => ({
+  conversationStart: t.field({
+    type: CommandOutcome,
+    description: 'Starts a conversation with its first message, and asks for a reply.',
+    args: { input: t.arg({ type: ConversationStartInput }) },
+    resolve: (_, { input }, context) => {
+      const conversation = requireNodeId('conversation', input.conversation);
+      const id = requireNodeId('message', input.message);
+      const title = titleOf(input.text);
+      return send(context, conversation, {
+        id: input.commandId,
+        stream: streamOf('conversation', conversation),
+        type: 'StartConversation',
+        data: {
+          message: id,
+          reply: requireNodeId('message', input.reply),
+          parts: [textPart(id, input.text)],
+          title: { plain: title, content: contentOf.title(conversation) },
+          chars: title.length,
+          temporary: false,
+        },
+      });
+    },
+  }),
+  messagePost: t.field({
+    type: CommandOutcome,
+    description: 'Posts a message, and asks for a reply.',
+    args: { input: t.arg({ type: MessagePostInput }) },
+    resolve: (_, { input }, context) => {
+      const conversation = requireNodeId('conversation', input.conversation);
+      const id = requireNodeId('message', input.message);
+      return send(context, conversation, {
+        id: input.commandId,
+        stream: streamOf('conversation', conversation),
+        type: 'PostMessage',
+        data: {
+          message: id,
+          reply: requireNodeId('message', input.reply),
+          parent: input.parent == null ? null : requireNodeId('message', input.parent),
+          parts: [textPart(id, input.text)],
+          fork: input.fork,
+        },
+      });
+    },
+  }),
+  conversationRename: t.field({
+    type: CommandOutcome,
+    description: 'Gives a conversation another title.',
+    args: { input: t.arg({ type: ConversationRenameInput }) },
+    resolve: (_, { input }, context) => {
+      const conversation = requireNodeId('conversation', input.conversation);
+      return send(context, conversation, {
+        id: input.commandId,
+        stream: streamOf('conversation', conversation),
+        type: 'RenameConversation',
+        data: {
+          title: { plain: input.title, content: contentOf.title(conversation) },
+          chars: input.title.trim().length === 0 ? 0 : input.title.length,
+        },
+      });
+    },
+  }),
+  conversationDelete: t.field({
+    type: CommandOutcome,
+    description: 'Deletes a conversation: it is no longer shown to anybody.',
+    args: { input: t.arg({ type: ConversationDeleteInput }) },
+    resolve: (_, { input }, context) => {
+      const conversation = requireNodeId('conversation', input.conversation);
+      return send(context, conversation, {
+        id: input.commandId,
+        stream: streamOf('conversation', conversation),
+        type: 'DeleteConversation',
+        data: {},
+      });
+    },
+  }),
+  conversationRead: t.field({
+    type: CommandOutcome,
+    description: 'Marks everything up to a seq as read.',
+    args: { input: t.arg({ type: ConversationReadInput }) },
+    resolve: (_, { input }, context) => {
+      const conversation = requireNodeId('conversation', input.conversation);
+      return send(context, conversation, {
+        id: input.commandId,
+        stream: membershipStream(conversation, context.identity.user),
+        type: 'MarkRead',
+        data: { conversation, seq: input.seq },
+      });
+    },
+  }),
+  replyStop: t.field({
+    type: CommandOutcome,
+    description: 'Asks a running reply to stop. It ends with the text so far.',
+    args: { input: t.arg({ type: ReplyStopInput }) },
+    resolve: (_, { input }, context) => {
+      const conversation = requireNodeId('conversation', input.conversation);
+      return send(context, conversation, {
+        id: input.commandId,
+        stream: streamOf('conversation', conversation),
+        type: 'StopReply',
+        data: { reply: requireNodeId('message', input.reply) },
+      });
+    },
+  }),
+}));

@@ -1,0 +1,15 @@
+import { builder } from './builder.js';
+import './nodes.js';
+import './user.js';
+import './message.js';
+import './conversation.js';
+import './viewer.js';
+import './commands.js';
+import './live.js';
+
+builder.queryType({ description: 'What can be read.' });
+builder.mutationType({ description: 'What can be done. Each is a command with an id: sent twice, it is done once.' });
+builder.subscriptionType({ description: 'What is live.' });
+
+/** The schema, whole. Its printed form is committed beside it. */
+export const schema = builder.toSchema();
