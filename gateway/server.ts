@@ -1,0 +1,162 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { getRequestListener } from '@hono/node-server';
+import { serveStatic } from '@hono/node-server/serve-static';
+import { Hono } from 'hono';
+import { compress } from 'hono/compress';
+import { inlineScripts, securityHeaders } from './headers.js';
+import { hostRule } from './hosts.js';
+import type { EmbeddedProvider, Issuer } from './identity/identity.js';
+import type { Metrics } from './metrics.js';
+import type { Pipeline } from './pipeline.js';
+import { fault, postHandler } from './post.js';
+import { serveSockets } from './sockets.js';
+import type { Verifier } from './tokens.js';
+
+export type GatewayOptions = {
+  readonly host: string;
+  readonly port: number;
+  /** Where the operators' endpoints listen, on loopback only. */
+  readonly opsPort: number;
+  readonly publicUrl: string;
+  readonly issuer: Issuer;
+  /** Serves `/oidc/…`, where the identity provider is embedded. */
+  readonly provider?: Pick<EmbeddedProvider, 'handle'>;
+  readonly pipeline: Pipeline;
+  readonly verify: Verifier;
+  /** The folder of the built page. It may still be missing at start. */
+  readonly page: string;
+  /** What is not ready yet, in words; empty when all is. */
+  readonly waitingFor: () => readonly string[];
+  readonly metrics: Metrics;
+  readonly now: () => number;
+};
+
+export type Gateway = { readonly port: number; readonly opsPort: number; close(): Promise<void> };
+
+/** Who answers here, for whoever finds the port taken. */
+const PRODUCT = 'verbatim';
+
+/** Listens for people on one port and for operators on another. It may listen before what it serves is ready. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { host, port, opsPort, publicUrl, provider, metrics } = options;
+  const app = getRequestListener(publicApp(options).fetch);
+  const rule = hostRule(publicUrl);
+
+  const people = createServer((request, response) => {
+    const { url = '/' } = request;
+    const verdict = url === '/healthz' || url === '/readyz' ? 'serve' : rule(request.headers.host);
+    if (verdict === 'refuse') {
+      response.writeHead(421, { 'content-type': 'text/plain' }).end('This server does not answer to that name.\n');
+    } else if (verdict === 'redirect') {
+      response.writeHead(307, { location: new URL(url, publicUrl).href }).end();
+    } else if (provider && url.startsWith('/oidc/')) {
+      provider.handle(request, response);
+    } else {
+      answer(app, request, response);
+    }
+  });
+  const closeSockets = serveSockets(people, { ...options, origin: new URL(publicUrl).origin });
+  const operators = createServer((request, response) =>
+    answer(getRequestListener(opsApp(options).fetch), request, response),
+  );
+
+  await listen(people, port, host);
+  await listen(operators, opsPort, '127.0.0.1');
+  metrics.sockets.set(0);
+  return {
+    port: portOf(people),
+    opsPort: portOf(operators),
+    close: async () => {
+      await closeSockets();
+      await Promise.all([people, operators].map(close));
+    },
+  };
+}
+
+type Listener = ReturnType<typeof getRequestListener>;
+
+function answer(app: Listener, request: IncomingMessage, response: ServerResponse): void {
+  Promise.resolve(app(request, response)).catch(() => response.destroy());
+}
+
+function publicApp(options: GatewayOptions): Hono {
+  const { page, issuer, publicUrl } = options;
+  const app = new Hono();
+  const headers = securityHeaders(publicUrl);
+  let indexPage: { html: string; headers: Readonly<Record<string, string>> } | undefined;
+
+  app.use(async (c, next) => {
+    await next();
+    for (const [name, value] of Object.entries(headers)) {
+      if (!c.res.headers.has(name)) c.header(name, value);
+    }
+  });
+  app.post('/graphql', postHandler(options));
+  app.all('/graphql', (c) => c.json(fault('METHOD_NOT_ALLOWED', 'Send POST, or open a WebSocket here.'), 405));
+  health(app, options);
+  app.get('/config.json', (c) =>
+    c.json({ issuer: issuer.issuer, clientId: issuer.clientId, audience: issuer.audience }),
+  );
+
+  app.use('/assets/*', compress());
+  app.use('/assets/*', async (c, next) => {
+    await next();
+    if (c.res.ok) c.header('cache-control', 'public, max-age=31536000, immutable');
+  });
+  app.use(serveStatic({ root: page, index: '' }));
+  // A page from before a deploy asks for chunks that are gone: it must learn so, and not get a page instead.
+  app.get('/assets/*', (c) => c.text('This file is not part of this version. Reload the page.', 404));
+  app.get('*', (c) => {
+    if (!indexPage) {
+      const file = join(page, 'index.html');
+      if (!existsSync(file)) return c.text('The page is being built. Reload in a moment.', 503, { 'retry-after': '2' });
+      const html = readFileSync(file, 'utf8');
+      indexPage = { html, headers: securityHeaders(publicUrl, inlineScripts(html)) };
+    }
+    return c.html(indexPage.html, 200, { ...indexPage.headers, 'cache-control': 'no-cache' });
+  });
+  return app;
+}
+
+function opsApp(options: GatewayOptions): Hono {
+  const { registry } = options.metrics;
+  const app = new Hono();
+  health(app, options);
+  app.get('/metrics', async (c) => c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }));
+  return app;
+}
+
+function health(app: Hono, { waitingFor }: GatewayOptions): void {
+  app.get('/healthz', (c) => c.json({ product: PRODUCT, status: 'ok' }));
+  app.get('/readyz', (c) => {
+    const waiting = waitingFor();
+    return c.json(
+      { product: PRODUCT, ready: waiting.length === 0, waitingFor: waiting },
+      waiting.length === 0 ? 200 : 503,
+    );
+  });
+}
+
+/** Resolves when the server listens. Rejects with what the system says, as EADDRINUSE. */
+const listen = (server: Server, port: number, host: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+
+const portOf = (server: Server): number => addressPort(server.address());
+
+const addressPort = (address: AddressInfo | string | null): number =>
+  typeof address === 'object' && address ? address.port : 0;
+
+const close = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { errors, jwtVerify } from 'jose';
+import { type Uuid, derivedId } from '../domain/ids.js';
+import { roles } from '../domain/instance.js';
+import type { Identity, Issuer } from './identity/identity.js';
+
+export class TokenError extends Error {
+  override name = 'TokenError';
+  constructor(
+    readonly code: 'TOKEN_MISSING' | 'TOKEN_EXPIRED' | 'TOKEN_INVALID',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Checks a bearer token. Throws `TokenError`. */
+export type Verifier = (authorization: string | undefined) => Promise<Identity>;
+
+export type VerifierOptions = {
+  readonly issuer: Issuer;
+  /** The namespace in which user ids are derived from the provider's subjects. For life. */
+  readonly namespace: Uuid;
+  readonly now: () => number;
+  /** How many checked tokens are remembered until they end, for a check costs more than a request. */
+  readonly room?: number;
+};
+
+/** Checks tokens of one issuer by jose: signature against its keys, algorithm, issuer, audience, times. */
+export function createVerifier({ issuer, namespace, now, room = 10_000 }: VerifierOptions): Verifier {
+  const known = new Map<string, Identity>();
+
+  const check = async (token: string): Promise<Identity> => {
+    const { payload } = await jwtVerify(token, issuer.keys, {
+      issuer: issuer.issuer,
+      audience: issuer.audience,
+      algorithms: ['RS256'],
+      requiredClaims: ['sub', 'exp'],
+      currentDate: new Date(now()),
+    });
+    const { sub = '', exp = 0, name, preferred_username: login, sid, roles: claimed } = payload;
+    return {
+      user: derivedId(namespace, sub),
+      subject: sub,
+      name: [name, login, 'Somebody'].find((value) => typeof value === 'string' && value !== '')?.toString() ?? '',
+      roles: Array.isArray(claimed) ? roles.filter((role) => claimed.includes(role)) : [],
+      ...(typeof sid === 'string' ? { session: sid } : {}),
+      expires: exp * 1_000,
+    };
+  };
+
+  return async (authorization) => {
+    const token = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1];
+    if (!token) throw new TokenError('TOKEN_MISSING', 'Sign in: send an access token as "Authorization: Bearer …".');
+    const hash = createHash('sha256').update(token).digest('base64');
+    const hit = known.get(hash);
+    if (hit && hit.expires > now()) return hit;
+    try {
+      const identity = await check(token);
+      if (known.size >= room) known.clear();
+      known.set(hash, identity);
+      return identity;
+    } catch (error) {
+      known.delete(hash);
+      if (error instanceof errors.JWTExpired) throw new TokenError('TOKEN_EXPIRED', 'The token has ended: refresh it.');
+      throw new TokenError('TOKEN_INVALID', 'This is not an access token of the issuer for this service.');
+    }
+  };
+}
