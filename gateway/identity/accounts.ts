@@ -1,0 +1,167 @@
+import { chmodSync } from 'node:fs';
+import { hash, verify } from '@node-rs/argon2';
+import Database from 'libsql';
+import { type Role, roles } from '../../domain/instance.js';
+
+/** A person as the embedded provider knows them. `subject` never changes; `login` is what they type. */
+export type Account = {
+  readonly subject: string;
+  readonly login: string;
+  readonly name: string;
+  readonly roles: readonly Role[];
+};
+
+export type Accounts = {
+  /** Registers a person. The first one takes all roles: one row, of which there can be only one. */
+  register(login: string, name: string, password: string): Promise<Account | 'taken'>;
+  /** The account of these credentials. A wrong name costs as much time as a wrong password. */
+  check(login: string, password: string): Promise<Account | undefined>;
+  find(subject: string): Account | undefined;
+  first(): Account | undefined;
+};
+
+/** What the provider keeps: accounts, its own rows (sessions, grants, tokens), and secrets made once. */
+export type IdentityStore = {
+  readonly accounts: Accounts;
+  readonly rows: ProviderRows;
+  /** A secret by name, made by `make` the first time. */
+  secret<T>(name: string, make: () => Promise<T>): Promise<unknown>;
+  close(): void;
+};
+
+export type ProviderRows = {
+  put(kind: string, id: string, row: StoredRow): void;
+  get(kind: string, by: 'id' | 'uid', value: string): Record<string, unknown> | undefined;
+  remove(kind: string, id: string): void;
+  removeGrant(grant: string): void;
+  removeExpired(): void;
+};
+export type StoredRow = {
+  readonly payload: object;
+  readonly grant: string | undefined;
+  readonly uid: string | undefined;
+  /** Seconds to live, if it ends. */
+  readonly ttl: number | undefined;
+};
+
+const tables = `
+  CREATE TABLE IF NOT EXISTS accounts (subject TEXT PRIMARY KEY, login TEXT NOT NULL, login_key TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL, password TEXT NOT NULL, roles TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS first_account (one INTEGER PRIMARY KEY CHECK (one = 1), subject TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS rows (kind TEXT NOT NULL, id TEXT NOT NULL, payload TEXT NOT NULL, grant_id TEXT, uid TEXT,
+    expires INTEGER, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS rows_grant ON rows (grant_id);
+  CREATE INDEX IF NOT EXISTS rows_uid ON rows (kind, uid);
+  CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);`;
+
+/** Opens the identity store: one SQLite file, mode 0600, synced at every commit. `now` in ms since 1970. */
+export async function openIdentityStore({ file, newId, now }: StoreOptions): Promise<IdentityStore> {
+  const db = new Database(file);
+  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${tables}`);
+  chmodSync(file, 0o600);
+  // Verified where there is no account, so that the time of an answer does not say whether there is one.
+  const nobody = await hash('nobody has this password');
+
+  const select = (where: string, value: string): Row | undefined =>
+    rowOf(db.prepare(`SELECT * FROM accounts WHERE ${where} = ?`).get(value));
+
+  const accounts: Accounts = {
+    register: async (login, name, password) => {
+      const hashed = await hash(password);
+      const subject = newId();
+      const add = db.transaction(() => {
+        const key = login.toLowerCase();
+        const { changes } = db
+          .prepare('INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING')
+          .run(subject, login, key, name, hashed, JSON.stringify(['user']));
+        if (changes === 0) return false;
+        const first = db.prepare('INSERT INTO first_account VALUES (1, ?) ON CONFLICT DO NOTHING').run(subject);
+        if (first.changes === 1) {
+          db.prepare('UPDATE accounts SET roles = ? WHERE subject = ?').run(JSON.stringify(roles), subject);
+        }
+        return true;
+      });
+      return add.immediate() ? (accounts.find(subject) ?? 'taken') : 'taken';
+    },
+    check: async (login, password) => {
+      const row = select('login_key', login.toLowerCase());
+      const right = await verify(row?.password ?? nobody, password);
+      return row && right ? row.account : undefined;
+    },
+    find: (subject) => select('subject', subject)?.account,
+    first: () => {
+      const row: unknown = db.prepare('SELECT subject FROM first_account').get();
+      return isRecord(row) && typeof row['subject'] === 'string' ? accounts.find(row['subject']) : undefined;
+    },
+  };
+
+  const seconds = (): number => Math.floor(now() / 1_000);
+  const rows: ProviderRows = {
+    put: (kind, id, { payload, grant, uid, ttl }) => {
+      const expires = ttl === undefined ? null : seconds() + ttl;
+      db.prepare('INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)').run(
+        kind,
+        id,
+        JSON.stringify(payload),
+        grant ?? null,
+        uid ?? null,
+        expires,
+      );
+    },
+    get: (kind, by, value) => {
+      const row: unknown = db
+        .prepare(`SELECT payload FROM rows WHERE kind = ? AND ${by} = ? AND (expires IS NULL OR expires > ?)`)
+        .get(kind, value, seconds());
+      const payload: unknown =
+        isRecord(row) && typeof row['payload'] === 'string' ? JSON.parse(row['payload']) : undefined;
+      return isRecord(payload) ? payload : undefined;
+    },
+    remove: (kind, id) => {
+      db.prepare('DELETE FROM rows WHERE kind = ? AND id = ?').run(kind, id);
+    },
+    removeGrant: (grant) => {
+      db.prepare('DELETE FROM rows WHERE grant_id = ?').run(grant);
+    },
+    removeExpired: () => {
+      db.prepare('DELETE FROM rows WHERE expires <= ?').run(seconds());
+    },
+  };
+
+  return {
+    accounts,
+    rows,
+    secret: async (name, make) => {
+      const read = (): unknown => db.prepare('SELECT value FROM secrets WHERE name = ?').get(name);
+      if (read() === undefined) {
+        db.prepare('INSERT INTO secrets VALUES (?, ?) ON CONFLICT DO NOTHING').run(name, JSON.stringify(await make()));
+      }
+      const row = read();
+      if (!isRecord(row) || typeof row['value'] !== 'string') throw new Error(`the secret ${name} cannot be read`);
+      return JSON.parse(row['value']);
+    },
+    close: () => {
+      db.close();
+    },
+  };
+}
+
+export type StoreOptions = { readonly file: string; readonly newId: () => string; readonly now: () => number };
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
+
+type Row = { readonly account: Account; readonly password: string };
+
+function rowOf(row: unknown): Row | undefined {
+  if (!isRecord(row)) return undefined;
+  const granted: unknown = JSON.parse(String(row['roles']));
+  return {
+    account: {
+      subject: String(row['subject']),
+      login: String(row['login']),
+      name: String(row['name']),
+      roles: Array.isArray(granted) ? roles.filter((role) => granted.includes(role)) : [],
+    },
+    password: String(row['password']),
+  };
+}

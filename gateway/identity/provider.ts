@@ -1,0 +1,183 @@
+import { createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
+import { type Configuration, Provider, interactionPolicy } from 'oidc-provider';
+import { securityHeaders } from '../headers.js';
+import { isRecord, openIdentityStore } from './accounts.js';
+import { rowAdapter } from './adapter.js';
+import type { EmbeddedProvider } from './identity.js';
+import { interactionPages } from './interactions.js';
+import { createLimiter } from './limiter.js';
+import { messagePage, signOutPage } from './pages.js';
+
+export type ProviderOptions = {
+  readonly file: string;
+  readonly publicUrl: string;
+  readonly registration: 'open' | 'closed';
+  /** What the first account must show; needed wherever strangers can reach the page. */
+  readonly firstCode?: string | undefined;
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly random: (bytes: number) => Uint8Array;
+};
+
+const AUDIENCE = 'verbatim-api';
+const CLIENT = 'verbatim-ui';
+const RESOURCE = 'urn:verbatim:api';
+const DAY = 24 * 3600;
+
+/**
+ * The embedded identity provider: OpenID Connect by oidc-provider, in this process, under `/oidc`. It makes the same
+ * tokens with the same claims as the provider of a fleet, so that nothing else knows which of them it talks to.
+ */
+export async function openProvider(options: ProviderOptions): Promise<EmbeddedProvider> {
+  const { file, publicUrl, registration, firstCode, now, newId, random } = options;
+  const origin = new URL(publicUrl).origin;
+  const issuer = `${origin}/oidc`;
+  const store = await openIdentityStore({ file, newId, now });
+  const { accounts } = store;
+  const jwk = await store.secret('signing key', async () => {
+    const { privateKey } = await generateKeyPair('RS256', { extractable: true });
+    return { ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig', kid: newId() };
+  });
+  const cookieKey = await store.secret('cookie key', async () => Buffer.from(random(32)).toString('base64url'));
+  if (!isRecord(jwk) || typeof cookieKey !== 'string') throw new Error(`the identity store ${file} is damaged`);
+
+  const provider: Provider = new Provider(issuer, {
+    ...fixed(origin),
+    adapter: rowAdapter(store.rows),
+    jwks: { keys: [jwk] },
+    cookies: {
+      keys: [cookieKey],
+      long: { signed: true, httpOnly: true, sameSite: 'lax', path: '/oidc' },
+      short: { signed: true, httpOnly: true, sameSite: 'lax' },
+    },
+    findAccount: async (_, subject) => {
+      const account = accounts.find(subject);
+      if (!account) return undefined;
+      const { login, name } = account;
+      return { accountId: subject, claims: async () => ({ sub: subject, name, preferred_username: login }) };
+    },
+    extraTokenClaims: async (_, token) => {
+      const account = 'accountId' in token && token.accountId ? accounts.find(token.accountId) : undefined;
+      if (!account) return undefined;
+      const sid = 'sessionUid' in token && token.sessionUid ? { sid: token.sessionUid } : {};
+      return { name: account.name, preferred_username: account.login, roles: [...account.roles], ...sid };
+    },
+    loadExistingGrant: async ({ oidc }) => {
+      const { session, client, result } = oidc;
+      if (!session?.accountId || !client) return undefined;
+      const known = result?.consent?.grantId ?? session.grantIdFor(client.clientId);
+      const grant = known === undefined ? undefined : await provider.Grant.find(known);
+      if (grant) return grant;
+      // Our own page needs nobody's consent, the first time or after a grant was revoked.
+      const made = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+      made.addOIDCScope('openid profile');
+      made.addResourceScope(RESOURCE, 'api');
+      await made.save();
+      return made;
+    },
+  });
+  provider.proxy = origin.startsWith('https:');
+
+  const headers = securityHeaders(publicUrl);
+  const pages = interactionPages({
+    provider,
+    accounts,
+    limiter: createLimiter({ now }),
+    registration,
+    firstCode,
+    headers,
+  });
+  const serve = provider.callback();
+  const sweeper = setInterval(() => store.rows.removeExpired(), 600_000).unref();
+  const { kty, n, e, kid } = jwk;
+
+  return {
+    issuer,
+    audience: AUDIENCE,
+    clientId: CLIENT,
+    keys: createLocalJWKSet({
+      keys: [{ kty: String(kty), n: String(n), e: String(e), kid: String(kid), alg: 'RS256' }],
+    }),
+    handle: (request, response) => {
+      const url = new URL(request.url ?? '/', origin);
+      pages(request, response, url)
+        .then((handled) => {
+          if (handled) return;
+          for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+          // oidc-provider finds out from these two where it is mounted.
+          Object.assign(request, { originalUrl: request.url, url: request.url?.slice('/oidc'.length) });
+          return serve(request, response);
+        })
+        .catch(() => response.destroy());
+    },
+    first: () => accounts.first(),
+    close: () => {
+      clearInterval(sweeper);
+      store.close();
+    },
+  };
+}
+
+/** What is the same for every installation. All lifetimes in seconds. */
+function fixed(origin: string): Configuration {
+  const policy = interactionPolicy.base();
+  policy.add(new interactionPolicy.Prompt({ name: 'create', requestable: true }), 0);
+  return {
+    clients: [
+      {
+        client_id: CLIENT,
+        token_endpoint_auth_method: 'none',
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        redirect_uris: [`${origin}/auth/callback`],
+        post_logout_redirect_uris: [`${origin}/`],
+      },
+    ],
+    scopes: ['openid', 'offline_access'],
+    claims: { openid: ['sub'], profile: ['name', 'preferred_username'] },
+    pkce: { required: () => true },
+    responseTypes: ['code'],
+    clientBasedCORS: (_, from) => from === origin,
+    issueRefreshToken: async (_, client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: true,
+    interactions: { policy, url: (_, interaction) => `/oidc/interaction/${interaction.uid}` },
+    features: {
+      devInteractions: { enabled: false },
+      revocation: { enabled: true },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: async (ctx, form) => {
+          ctx.body = signOutPage(form);
+        },
+        postLogoutSuccessSource: async (ctx) => {
+          ctx.body = messagePage('Signed out', 'You are signed out of this browser.');
+        },
+      },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: async () => RESOURCE,
+        useGrantedResource: async () => true,
+        getResourceServerInfo: async () => ({
+          scope: 'api',
+          audience: AUDIENCE,
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: 300,
+          jwt: { sign: { alg: 'RS256' } },
+        }),
+      },
+    },
+    renderError: async (ctx, out) => {
+      ctx.type = 'html';
+      ctx.body = messagePage('That did not work', out.error_description ?? out.error);
+    },
+    ttl: {
+      AccessToken: 300,
+      AuthorizationCode: 60,
+      IdToken: 3600,
+      RefreshToken: 14 * DAY,
+      Interaction: 3600,
+      Session: 14 * DAY,
+      Grant: 14 * DAY,
+    },
+  };
+}

@@ -1,0 +1,157 @@
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly code = 'CONFIG_INVALID';
+}
+
+/** How this process is to run. What is undefined follows from the port that it gets. */
+export type Config = {
+  /** The address to listen on. */
+  readonly host: string;
+  /** The port to begin looking at; 0 takes any. */
+  readonly port: number;
+  /** The port of /metrics and of operators, on loopback only. Undefined: the one after the port that it gets. */
+  readonly opsPort: number | undefined;
+  /** Where browsers find it, without a slash at the end. Undefined: http://localhost:<port>. */
+  readonly publicUrl: string | undefined;
+  /** The folder for all that is kept. */
+  readonly data: string;
+  readonly registration: 'open' | 'closed';
+  /** Whether clients may ask for the schema and use GraphiQL. */
+  readonly introspection: boolean;
+};
+
+/** A setting: an environment variable, or a flag of the same name. */
+type Setting = { readonly flag: string; readonly value: string; readonly fallback: string; readonly meaning: string };
+
+/** Every setting there is. Help and errors are made from this table. */
+export const settings = {
+  HOST: {
+    flag: 'host',
+    value: 'address',
+    fallback: '127.0.0.1',
+    meaning: 'address to listen on; beyond loopback it wants an https PUBLIC_URL',
+  },
+  PORT: { flag: 'port', value: '0-65535', fallback: '8080', meaning: 'port; the next free one if it is taken' },
+  OPS_PORT: {
+    flag: 'ops-port',
+    value: '0-65535',
+    fallback: 'the one after PORT',
+    meaning: 'port of /metrics and operators, on loopback only',
+  },
+  PUBLIC_URL: {
+    flag: 'public-url',
+    value: 'url',
+    fallback: 'http://localhost:PORT',
+    meaning: 'the address that browsers use',
+  },
+  VERBATIM_DATA: { flag: 'data', value: 'folder', fallback: 'data', meaning: 'folder for all that is kept' },
+  REGISTRATION: {
+    flag: 'registration',
+    value: 'open|closed',
+    fallback: 'open on loopback, closed elsewhere',
+    meaning: 'whether anybody may make an account',
+  },
+  GRAPHQL_INTROSPECTION: {
+    flag: 'graphql-introspection',
+    value: 'on|off',
+    fallback: 'on on loopback, off elsewhere',
+    meaning: 'whether clients may read the schema and use GraphiQL',
+  },
+} as const satisfies Record<string, Setting>;
+
+type Key = keyof typeof settings;
+type Given = Partial<Record<Key, string>>;
+
+/** Whether the words after the command ask for help. */
+export const asksHelp = (argv: readonly string[]): boolean => argv.includes('--help') || argv.includes('-h');
+
+export function helpText(): string {
+  const rows = Object.entries(settings).map(([key, { flag, value, fallback, meaning }]) => ({
+    left: `  --${flag} <${value}>`,
+    right: [meaning, `env ${key}, default: ${fallback}`],
+  }));
+  const width = Math.max(...rows.map(({ left }) => left.length)) + 2;
+  const lines = rows.flatMap(({ left, right }) =>
+    right.map((text, at) => `${at === 0 ? left.padEnd(width) : ' '.repeat(width)}${text}`),
+  );
+  return ['Usage: npm start -- [options]', '', ...lines, `${'  --help'.padEnd(width)}this text`].join('\n');
+}
+
+/** Reads the settings; a flag outranks its environment variable, an empty variable counts as none. Throws ConfigError. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>, argv: readonly string[]): Config {
+  const given: Given = { ...fromEnvironment(env), ...fromFlags(argv) };
+  const host = given.HOST ?? settings.HOST.fallback;
+  const local = isLoopback(host);
+  const publicUrl = given.PUBLIC_URL === undefined ? undefined : urlIn(given.PUBLIC_URL);
+  if (!local && !publicUrl?.startsWith('https://')) {
+    throw new ConfigError(
+      `HOST=${host} is reachable from other machines, so PUBLIC_URL must be an https address (it is ` +
+        `${given.PUBLIC_URL ?? 'not set'}): passwords would travel in the open. This version does not speak TLS itself: ` +
+        'put a proxy that does in front of it and set PUBLIC_URL to its address, or leave HOST at 127.0.0.1.',
+    );
+  }
+  return {
+    host,
+    port: portIn('PORT', given.PORT ?? settings.PORT.fallback),
+    opsPort: given.OPS_PORT === undefined ? undefined : portIn('OPS_PORT', given.OPS_PORT),
+    publicUrl,
+    data: given.VERBATIM_DATA ?? settings.VERBATIM_DATA.fallback,
+    registration: oneOf('REGISTRATION', given, ['open', 'closed'], local ? 'open' : 'closed'),
+    introspection: oneOf('GRAPHQL_INTROSPECTION', given, ['on', 'off'], local ? 'on' : 'off') === 'on',
+  };
+}
+
+/** Whether an address is reachable from this machine only. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+const keys = Object.keys(settings).filter((key): key is Key => key in settings);
+
+const fromEnvironment = (env: Readonly<Record<string, string | undefined>>): Given =>
+  Object.fromEntries(keys.flatMap((key) => (env[key] ? [[key, env[key]]] : [])));
+
+/** Takes `--flag value` and `--flag=value`. */
+function fromFlags(argv: readonly string[]): Given {
+  const given: Given = {};
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] ?? '';
+    const [name = '', ...rest] = word.split('=');
+    const key = keys.find((known) => `--${settings[known].flag}` === name);
+    if (!key) {
+      const known = keys.map((each) => `--${settings[each].flag}`).join(', ');
+      throw new ConfigError(`${word} is not an option. There are ${known} and --help.`);
+    }
+    const value = rest.length > 0 ? rest.join('=') : argv[++at];
+    if (!value) throw invalid(key, '', settings[key].value);
+    given[key] = value;
+  }
+  return given;
+}
+
+function portIn(key: 'PORT' | 'OPS_PORT', value: string): number {
+  const port = Number(value);
+  if (!/^\d{1,5}$/.test(value) || port > 65_535) throw invalid(key, value, 'a whole number from 0 to 65535');
+  return port;
+}
+
+function urlIn(value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const bare = url && url.pathname === '/' && !url.search && !url.hash && !url.username;
+  if (!bare || !/^https?:$/.test(url.protocol)) {
+    throw invalid('PUBLIC_URL', value, 'an http or https address without a path, as https://chat.example.org');
+  }
+  return url.origin;
+}
+
+function oneOf<V extends string>(key: Key, given: Given, allowed: readonly V[], fallback: V): V {
+  const value = given[key];
+  if (value === undefined) return fallback;
+  const found = allowed.find((each) => each === value);
+  if (!found) throw invalid(key, value, allowed.join(' or '));
+  return found;
+}
+
+const invalid = (key: Key, value: string, allowed: string): ConfigError =>
+  new ConfigError(
+    `${key} (or --${settings[key].flag}) is ${value ? `"${value}"` : 'given without a value'}. It takes ${allowed}.`,
+  );

@@ -1,0 +1,193 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { memoryChannel } from '../../commands/channel.js';
+import { createClient } from '../../commands/client/client.js';
+import { createOpener } from '../../commands/keys/opener.js';
+import { openKeys } from '../../commands/keys/sqlite.js';
+import { openSqliteLog } from '../../commands/log/sqlite.js';
+import { startAssistant } from '../../commands/reactors/assistant.js';
+import { builtInResponder } from '../../commands/reactors/builtin.js';
+import { startWorker } from '../../commands/worker/worker.js';
+import { SYSTEM } from '../../domain/decider.js';
+import { derivedId, instanceStream, randomUuid } from '../../domain/ids.js';
+import { openProvider } from '../../gateway/identity/provider.js';
+import { repeatHeads } from '../../gateway/live/heads.js';
+import { createMetrics } from '../../gateway/metrics.js';
+import { createPipeline } from '../../gateway/pipeline.js';
+import { startGateway } from '../../gateway/server.js';
+import { createVerifier } from '../../gateway/tokens.js';
+import { core } from '../../projections/readmodel/core/core.js';
+import { coreQueries } from '../../projections/readmodel/core/queries.js';
+import { obligations, watchObligations } from '../../projections/readmodel/obligations/obligations.js';
+import { openOrRecreate } from '../../projections/readmodel/pglite.js';
+import { startRunner } from '../../projections/runner.js';
+import { announce } from '../../projections/sessions/announce.js';
+import { memorySessions } from '../../projections/sessions/memory.js';
+import { branchReader } from './branch.js';
+import type { Folder } from './folder.js';
+import { lateDb } from './late.js';
+
+/** Few, but more than one, so that every way across homes is walked on a laptop too. Fixed for the life of a log. */
+const PARTITIONS = 4;
+
+/** Where people's ids come from, together with the provider's subjects. Fixed for the life of an installation. */
+const PEOPLE = 'b6c7d1a4-3f0e-4c1b-9a52-7d0c2f6e8a11';
+
+export type EmbeddedOptions = {
+  readonly folder: Folder;
+  readonly host: string;
+  readonly port: number;
+  readonly opsPort: number;
+  readonly publicUrl: string;
+  readonly registration: 'open' | 'closed';
+  readonly firstCode: string | undefined;
+  readonly introspection: boolean;
+  /** Builds the page if it must be built; resolves with its folder. */
+  readonly page: { readonly folder: string; readonly built: Promise<unknown> };
+  /** Told what goes on, in a line for people. */
+  readonly say: (line: string) => void;
+  /** Told of what the process cannot go on with. */
+  readonly onFailure: (error: unknown) => void;
+};
+
+export type Running = {
+  readonly port: number;
+  readonly opsPort: number;
+  /** Resolves when everything is caught up and somebody answers. */
+  readonly ready: Promise<void>;
+  stop(): Promise<void>;
+};
+
+const now = Date.now;
+const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
+const newId = (): string => randomUuid(random(16));
+const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
+  sleep(ms, undefined, { signal }).catch(() => undefined);
+
+/** The whole product in one process: every role, on the embedded adapters. This is the one place that chooses them. */
+export async function startEmbedded(options: EmbeddedOptions): Promise<Running> {
+  const { folder, publicUrl, page, say, onFailure } = options;
+  const waiting = new Set(['the page', 'the log', 'the read models']);
+
+  const log = openSqliteLog({ file: folder.file('log.db'), partitions: PARTITIONS, newId });
+  const keys = openKeys({ file: folder.file('keys.db'), random });
+  const opener = createOpener({ keys, now });
+  const provider = await openProvider({ ...options, file: folder.file('identity.db'), now, newId, random });
+
+  const channel = memoryChannel({ partitions: PARTITIONS });
+  const client = createClient({ channel, keys, partitions: PARTITIONS, now, random, wait });
+  const worker = startWorker({ log, source: channel, now, random, wait, onFailure });
+
+  const sessions = memorySessions();
+  const db = lateDb(openOrRecreate(folder.file('readmodels')));
+  const coreRunner = startRunner({
+    log,
+    db,
+    projection: core,
+    onCommit: (notices) => announce(sessions, notices),
+    onProgress: progress(say),
+    onFailure,
+  });
+  const watch = watchObligations(db);
+  const obligationsRunner = startRunner({ log, db, projection: obligations, onCommit: watch.told, onFailure });
+  const queries = coreQueries({ db, partitions: PARTITIONS, reached: coreRunner.reached });
+
+  const metrics = createMetrics();
+  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure });
+  const services = { log: log.id, core: queries, client, sessions, heads, open: opener.open };
+  const gateway = await startGateway({
+    ...options,
+    issuer: provider,
+    provider,
+    pipeline: createPipeline({
+      services,
+      introspection: options.introspection,
+      newId,
+      onFault: (id, error) => {
+        metrics.faults.inc();
+        say(`fault ${id}: ${error instanceof Error ? error.stack : String(error)}`);
+      },
+    }),
+    verify: createVerifier({ issuer: provider, namespace: PEOPLE, now }),
+    page: page.folder,
+    waitingFor: () => [...waiting],
+    metrics,
+    now,
+  });
+  folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });
+
+  const assistant = Promise.all([worker.ready, obligationsRunner.caughtUp]).then(() =>
+    startAssistant({
+      obligations: watch.port(obligationsRunner),
+      branch: branchReader(queries, opener),
+      client,
+      live: sessions,
+      responder: builtInResponder(wait),
+      executor: newId(),
+      now,
+      wait,
+      onFailure: (error) => say(`a reply failed: ${error instanceof Error ? error.message : String(error)}`),
+    }),
+  );
+
+  /** The roles of the first account belong into the operators' audit, whenever it came. Named so as to be told once. */
+  const auditFirst = async (): Promise<void> => {
+    const first = provider.first();
+    if (!first) return;
+    const user = derivedId(PEOPLE, first.subject);
+    await client.send({
+      id: derivedId(user, 'first account'),
+      actor: SYSTEM,
+      stream: instanceStream,
+      type: 'GrantRoles',
+      data: { user, roles: first.roles, reason: 'the first account of this installation' },
+    });
+  };
+  const audit = setInterval(() => {
+    if (!provider.first()) return;
+    clearInterval(audit);
+    auditFirst().catch(onFailure);
+  }, 1_000);
+
+  const arrive = async (what: string, there: Promise<unknown>): Promise<void> => {
+    await there;
+    waiting.delete(what);
+  };
+  const ready = Promise.all([
+    arrive('the page', page.built),
+    arrive('the log', worker.ready),
+    arrive('the read models', Promise.all([coreRunner.caughtUp, assistant])),
+  ]).then(() => undefined);
+  ready.catch(onFailure);
+
+  return {
+    port: gateway.port,
+    opsPort: gateway.opsPort,
+    ready,
+    stop: async () => {
+      clearInterval(audit);
+      heads.stop();
+      await gateway.close();
+      await assistant.then(({ stop }) => stop()).catch(() => undefined);
+      await worker.stop();
+      await Promise.all([coreRunner.stop(), obligationsRunner.stop()]);
+      sessions.close();
+      await db.close();
+      await log.close();
+      await keys.close();
+      provider.close();
+    },
+  };
+}
+
+/** Says how far a rebuild is, but only where there is something to wait for. */
+function progress(say: (line: string) => void): (done: number, of: number) => void {
+  const begun = now();
+  let said = begun;
+  return (done, of) => {
+    if (now() - said < 1_000) return;
+    said = now();
+    const left = Math.ceil((((now() - begun) / done) * (of - done)) / 1_000);
+    say(`rebuilding the read models: ${done} of ${of} records, about ${left} s left`);
+  };
+}
