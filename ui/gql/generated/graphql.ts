@@ -1,0 +1,586 @@
+/* eslint-disable */
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** Which conversation to delete. */
+export type ConversationDeleteInput = {
+  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  commandId: string;
+  /** The conversation. */
+  conversation: string | number;
+};
+
+/** How far the viewer has read. */
+export type ConversationReadInput = {
+  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  commandId: string;
+  /** The conversation. */
+  conversation: string | number;
+  /** The number of the newest message seen. */
+  seq: number;
+};
+
+/** A new title for a conversation. */
+export type ConversationRenameInput = {
+  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  commandId: string;
+  /** The conversation. */
+  conversation: string | number;
+  /** The title: 1 to 200 characters. */
+  title: string;
+};
+
+/** The ids of conversation, message and reply are the client's: UUIDs of version 7. The conversation's last three hex digits are those of the viewer's user id; the message's and the reply's are those of the conversation. */
+export type ConversationStartInput = {
+  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  commandId: string;
+  /** The id of the conversation, made by the client. */
+  conversation: string | number;
+  /** The id of the message, made by the client. */
+  message: string | number;
+  /** The id of the reply to it, made by the client. */
+  reply: string | number;
+  /** What it says: 1 to 100,000 characters. */
+  text: string;
+};
+
+/** Why a command was refused. Codes are stable; messages are for people. */
+export type ErrorCode =
+  | 'COMMAND_ID_REUSED'
+  | 'CONFLICT'
+  | 'EXPIRED'
+  | 'FAILED'
+  | 'ID_TAKEN'
+  | 'INVALID'
+  | 'NOT_FOUND'
+  | 'REPLY_RUNNING'
+  | 'STALE'
+  | 'TOO_LARGE'
+  | 'UNAVAILABLE'
+  | 'VERSION_MISMATCH'
+  | 'WRONG_BUCKET';
+
+/** A message in a conversation, and the request for a reply to it. */
+export type MessagePostInput = {
+  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  commandId: string;
+  /** The conversation. */
+  conversation: string | number;
+  /** Make a sibling on purpose, where the branch has gone on (edit and send again). */
+  fork?: boolean;
+  /** The id of the message, made by the client. */
+  message: string | number;
+  /** The leaf that the writer saw; null only for a sibling of the first message. */
+  parent?: string | number | null | undefined;
+  /** The id of the reply to it, made by the client. */
+  reply: string | number;
+  /** What it says: 1 to 100,000 characters. */
+  text: string;
+};
+
+/** How far a reply has come. */
+export type ReplyStatus =
+  /** Whole. */
+  | 'COMPLETED'
+  /** Broken off by a fault; `code` says which. */
+  | 'FAILED'
+  /** Asked for; nobody has begun yet. */
+  | 'REQUESTED'
+  /** Being written. */
+  | 'RUNNING'
+  /** Stopped by a person; the text so far stays. */
+  | 'STOPPED';
+
+/** Which reply to stop. */
+export type ReplyStopInput = {
+  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  commandId: string;
+  /** The conversation. */
+  conversation: string | number;
+  /** The reply. */
+  reply: string | number;
+};
+
+/** What a person may do, as their identity provider says. */
+export type Role =
+  /** Reads event streams. */
+  | 'ANALYST'
+  /** Runs the installation. */
+  | 'OPS'
+  /** Chats. */
+  | 'USER';
+
+export type MessageFieldsFragment = { id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } };
+
+export type ConversationFieldsFragment = { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean };
+
+export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ViewerQuery = { viewer: { roles: Array<Role>, user: { id: string, name: string } } };
+
+export type ConversationsQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type ConversationsQuery = { viewer: { conversations: { nodes: Array<{ id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } };
+
+export type ThreadQueryVariables = Exact<{
+  id: string | number;
+  leaf?: string | number | null | undefined;
+  before?: string | null | undefined;
+}>;
+
+
+export type ThreadQuery = { conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean, thread: { asOf: number, before: string | null, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } } | null };
+
+type OutcomeFields_Accepted_Fragment = { __typename: 'Accepted', position: string };
+
+type OutcomeFields_Conflict_Fragment = { __typename: 'Conflict', code: ErrorCode, message: string, head: string };
+
+type OutcomeFields_Pending_Fragment = { __typename: 'Pending' };
+
+type OutcomeFields_Rejected_Fragment = { __typename: 'Rejected', code: ErrorCode, message: string };
+
+export type OutcomeFieldsFragment =
+  | OutcomeFields_Accepted_Fragment
+  | OutcomeFields_Conflict_Fragment
+  | OutcomeFields_Pending_Fragment
+  | OutcomeFields_Rejected_Fragment
+;
+
+export type StartMutationVariables = Exact<{
+  input: ConversationStartInput;
+}>;
+
+
+export type StartMutation = { outcome:
+    | { __typename: 'Accepted', position: string }
+    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
+    | { __typename: 'Pending' }
+    | { __typename: 'Rejected', code: ErrorCode, message: string }
+   };
+
+export type PostMutationVariables = Exact<{
+  input: MessagePostInput;
+}>;
+
+
+export type PostMutation = { outcome:
+    | { __typename: 'Accepted', position: string }
+    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
+    | { __typename: 'Pending' }
+    | { __typename: 'Rejected', code: ErrorCode, message: string }
+   };
+
+export type RenameMutationVariables = Exact<{
+  input: ConversationRenameInput;
+}>;
+
+
+export type RenameMutation = { outcome:
+    | { __typename: 'Accepted', position: string }
+    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
+    | { __typename: 'Pending' }
+    | { __typename: 'Rejected', code: ErrorCode, message: string }
+   };
+
+export type DeleteMutationVariables = Exact<{
+  input: ConversationDeleteInput;
+}>;
+
+
+export type DeleteMutation = { outcome:
+    | { __typename: 'Accepted', position: string }
+    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
+    | { __typename: 'Pending' }
+    | { __typename: 'Rejected', code: ErrorCode, message: string }
+   };
+
+export type ReadMutationVariables = Exact<{
+  input: ConversationReadInput;
+}>;
+
+
+export type ReadMutation = { outcome:
+    | { __typename: 'Accepted', position: string }
+    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
+    | { __typename: 'Pending' }
+    | { __typename: 'Rejected', code: ErrorCode, message: string }
+   };
+
+export type StopMutationVariables = Exact<{
+  input: ReplyStopInput;
+}>;
+
+
+export type StopMutation = { outcome:
+    | { __typename: 'Accepted', position: string }
+    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
+    | { __typename: 'Pending' }
+    | { __typename: 'Rejected', code: ErrorCode, message: string }
+   };
+
+export type ConversationEventsSubscriptionVariables = Exact<{
+  id: string | number;
+  asOf: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type ConversationEventsSubscription = { conversationEvents: { from: number, to: number, conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } };
+
+export type ReplyDeltasSubscriptionVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type ReplyDeltasSubscription = { replyDeltas: { attempt: number, offset: number, text: string } };
+
+export type InboxSubscriptionVariables = Exact<{ [key: string]: never; }>;
+
+
+export type InboxSubscription = { inbox: { complete: boolean, conversations: Array<{ id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }> } };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+export const MessageFieldsFragmentDoc = new TypedDocumentString(`
+    fragment MessageFields on Message {
+  id
+  version
+  parent
+  seq
+  at
+  parts {
+    ... on TextPart {
+      text
+    }
+  }
+  reply {
+    status
+    attempt
+    stopping
+    model
+    code
+  }
+  siblings {
+    ids
+    index
+  }
+}
+    `, {"fragmentName":"MessageFields"}) as unknown as TypedDocumentString<MessageFieldsFragment, unknown>;
+export const ConversationFieldsFragmentDoc = new TypedDocumentString(`
+    fragment ConversationFields on Conversation {
+  id
+  version
+  title
+  activeAt
+  head
+  lastSeq
+  unread
+  deleted
+}
+    `, {"fragmentName":"ConversationFields"}) as unknown as TypedDocumentString<ConversationFieldsFragment, unknown>;
+export const OutcomeFieldsFragmentDoc = new TypedDocumentString(`
+    fragment OutcomeFields on CommandOutcome {
+  __typename
+  ... on Accepted {
+    position
+  }
+  ... on CommandError {
+    code
+    message
+  }
+  ... on Conflict {
+    head
+  }
+}
+    `, {"fragmentName":"OutcomeFields"}) as unknown as TypedDocumentString<OutcomeFieldsFragment, unknown>;
+export const ViewerDocument = new TypedDocumentString(`
+    query Viewer {
+  viewer {
+    user {
+      id
+      name
+    }
+    roles
+  }
+}
+    `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
+export const ConversationsDocument = new TypedDocumentString(`
+    query Conversations($after: String) {
+  viewer {
+    conversations(after: $after) {
+      nodes {
+        ...ConversationFields
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    fragment ConversationFields on Conversation {
+  id
+  version
+  title
+  activeAt
+  head
+  lastSeq
+  unread
+  deleted
+}`) as unknown as TypedDocumentString<ConversationsQuery, ConversationsQueryVariables>;
+export const ThreadDocument = new TypedDocumentString(`
+    query Thread($id: ID!, $leaf: ID, $before: String) {
+  conversation(id: $id) {
+    ...ConversationFields
+    thread(leaf: $leaf, before: $before) {
+      asOf
+      before
+      messages {
+        ...MessageFields
+      }
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  version
+  parent
+  seq
+  at
+  parts {
+    ... on TextPart {
+      text
+    }
+  }
+  reply {
+    status
+    attempt
+    stopping
+    model
+    code
+  }
+  siblings {
+    ids
+    index
+  }
+}
+fragment ConversationFields on Conversation {
+  id
+  version
+  title
+  activeAt
+  head
+  lastSeq
+  unread
+  deleted
+}`) as unknown as TypedDocumentString<ThreadQuery, ThreadQueryVariables>;
+export const StartDocument = new TypedDocumentString(`
+    mutation Start($input: ConversationStartInput!) {
+  outcome: conversationStart(input: $input) {
+    ...OutcomeFields
+  }
+}
+    fragment OutcomeFields on CommandOutcome {
+  __typename
+  ... on Accepted {
+    position
+  }
+  ... on CommandError {
+    code
+    message
+  }
+  ... on Conflict {
+    head
+  }
+}`) as unknown as TypedDocumentString<StartMutation, StartMutationVariables>;
+export const PostDocument = new TypedDocumentString(`
+    mutation Post($input: MessagePostInput!) {
+  outcome: messagePost(input: $input) {
+    ...OutcomeFields
+  }
+}
+    fragment OutcomeFields on CommandOutcome {
+  __typename
+  ... on Accepted {
+    position
+  }
+  ... on CommandError {
+    code
+    message
+  }
+  ... on Conflict {
+    head
+  }
+}`) as unknown as TypedDocumentString<PostMutation, PostMutationVariables>;
+export const RenameDocument = new TypedDocumentString(`
+    mutation Rename($input: ConversationRenameInput!) {
+  outcome: conversationRename(input: $input) {
+    ...OutcomeFields
+  }
+}
+    fragment OutcomeFields on CommandOutcome {
+  __typename
+  ... on Accepted {
+    position
+  }
+  ... on CommandError {
+    code
+    message
+  }
+  ... on Conflict {
+    head
+  }
+}`) as unknown as TypedDocumentString<RenameMutation, RenameMutationVariables>;
+export const DeleteDocument = new TypedDocumentString(`
+    mutation Delete($input: ConversationDeleteInput!) {
+  outcome: conversationDelete(input: $input) {
+    ...OutcomeFields
+  }
+}
+    fragment OutcomeFields on CommandOutcome {
+  __typename
+  ... on Accepted {
+    position
+  }
+  ... on CommandError {
+    code
+    message
+  }
+  ... on Conflict {
+    head
+  }
+}`) as unknown as TypedDocumentString<DeleteMutation, DeleteMutationVariables>;
+export const ReadDocument = new TypedDocumentString(`
+    mutation Read($input: ConversationReadInput!) {
+  outcome: conversationRead(input: $input) {
+    ...OutcomeFields
+  }
+}
+    fragment OutcomeFields on CommandOutcome {
+  __typename
+  ... on Accepted {
+    position
+  }
+  ... on CommandError {
+    code
+    message
+  }
+  ... on Conflict {
+    head
+  }
+}`) as unknown as TypedDocumentString<ReadMutation, ReadMutationVariables>;
+export const StopDocument = new TypedDocumentString(`
+    mutation Stop($input: ReplyStopInput!) {
+  outcome: replyStop(input: $input) {
+    ...OutcomeFields
+  }
+}
+    fragment OutcomeFields on CommandOutcome {
+  __typename
+  ... on Accepted {
+    position
+  }
+  ... on CommandError {
+    code
+    message
+  }
+  ... on Conflict {
+    head
+  }
+}`) as unknown as TypedDocumentString<StopMutation, StopMutationVariables>;
+export const ConversationEventsDocument = new TypedDocumentString(`
+    subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {
+  conversationEvents(id: $id, asOf: $asOf, after: $after) {
+    from
+    to
+    conversation {
+      ...ConversationFields
+    }
+    messages {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  version
+  parent
+  seq
+  at
+  parts {
+    ... on TextPart {
+      text
+    }
+  }
+  reply {
+    status
+    attempt
+    stopping
+    model
+    code
+  }
+  siblings {
+    ids
+    index
+  }
+}
+fragment ConversationFields on Conversation {
+  id
+  version
+  title
+  activeAt
+  head
+  lastSeq
+  unread
+  deleted
+}`) as unknown as TypedDocumentString<ConversationEventsSubscription, ConversationEventsSubscriptionVariables>;
+export const ReplyDeltasDocument = new TypedDocumentString(`
+    subscription ReplyDeltas($id: ID!) {
+  replyDeltas(id: $id) {
+    attempt
+    offset
+    text
+  }
+}
+    `) as unknown as TypedDocumentString<ReplyDeltasSubscription, ReplyDeltasSubscriptionVariables>;
+export const InboxDocument = new TypedDocumentString(`
+    subscription Inbox {
+  inbox {
+    complete
+    conversations {
+      ...ConversationFields
+    }
+  }
+}
+    fragment ConversationFields on Conversation {
+  id
+  version
+  title
+  activeAt
+  head
+  lastSeq
+  unread
+  deleted
+}`) as unknown as TypedDocumentString<InboxSubscription, InboxSubscriptionVariables>;

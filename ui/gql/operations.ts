@@ -1,0 +1,183 @@
+import { graphql } from './generated/index.js';
+
+export const MessageFields = graphql(/* GraphQL */ `
+  fragment MessageFields on Message {
+    id
+    version
+    parent
+    seq
+    at
+    parts {
+      ... on TextPart {
+        text
+      }
+    }
+    reply {
+      status
+      attempt
+      stopping
+      model
+      code
+    }
+    siblings {
+      ids
+      index
+    }
+  }
+`);
+
+export const ConversationFields = graphql(/* GraphQL */ `
+  fragment ConversationFields on Conversation {
+    id
+    version
+    title
+    activeAt
+    head
+    lastSeq
+    unread
+    deleted
+  }
+`);
+
+export const ViewerQuery = graphql(/* GraphQL */ `
+  query Viewer {
+    viewer {
+      user {
+        id
+        name
+      }
+      roles
+    }
+  }
+`);
+
+export const ConversationsQuery = graphql(/* GraphQL */ `
+  query Conversations($after: String) {
+    viewer {
+      conversations(after: $after) {
+        nodes {
+          ...ConversationFields
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+`);
+
+export const ThreadQuery = graphql(/* GraphQL */ `
+  query Thread($id: ID!, $leaf: ID, $before: String) {
+    conversation(id: $id) {
+      ...ConversationFields
+      thread(leaf: $leaf, before: $before) {
+        asOf
+        before
+        messages {
+          ...MessageFields
+        }
+      }
+    }
+  }
+`);
+
+export const OutcomeFields = graphql(/* GraphQL */ `
+  fragment OutcomeFields on CommandOutcome {
+    __typename
+    ... on Accepted {
+      position
+    }
+    ... on CommandError {
+      code
+      message
+    }
+    ... on Conflict {
+      head
+    }
+  }
+`);
+
+export const StartMutation = graphql(/* GraphQL */ `
+  mutation Start($input: ConversationStartInput!) {
+    outcome: conversationStart(input: $input) {
+      ...OutcomeFields
+    }
+  }
+`);
+
+export const PostMutation = graphql(/* GraphQL */ `
+  mutation Post($input: MessagePostInput!) {
+    outcome: messagePost(input: $input) {
+      ...OutcomeFields
+    }
+  }
+`);
+
+export const RenameMutation = graphql(/* GraphQL */ `
+  mutation Rename($input: ConversationRenameInput!) {
+    outcome: conversationRename(input: $input) {
+      ...OutcomeFields
+    }
+  }
+`);
+
+export const DeleteMutation = graphql(/* GraphQL */ `
+  mutation Delete($input: ConversationDeleteInput!) {
+    outcome: conversationDelete(input: $input) {
+      ...OutcomeFields
+    }
+  }
+`);
+
+export const ReadMutation = graphql(/* GraphQL */ `
+  mutation Read($input: ConversationReadInput!) {
+    outcome: conversationRead(input: $input) {
+      ...OutcomeFields
+    }
+  }
+`);
+
+export const StopMutation = graphql(/* GraphQL */ `
+  mutation Stop($input: ReplyStopInput!) {
+    outcome: replyStop(input: $input) {
+      ...OutcomeFields
+    }
+  }
+`);
+
+export const ConversationEvents = graphql(/* GraphQL */ `
+  subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {
+    conversationEvents(id: $id, asOf: $asOf, after: $after) {
+      from
+      to
+      conversation {
+        ...ConversationFields
+      }
+      messages {
+        ...MessageFields
+      }
+    }
+  }
+`);
+
+export const ReplyDeltas = graphql(/* GraphQL */ `
+  subscription ReplyDeltas($id: ID!) {
+    replyDeltas(id: $id) {
+      attempt
+      offset
+      text
+    }
+  }
+`);
+
+export const Inbox = graphql(/* GraphQL */ `
+  subscription Inbox {
+    inbox {
+      complete
+      conversations {
+        ...ConversationFields
+      }
+    }
+  }
+`);

@@ -1,0 +1,116 @@
+import { type RouteSectionProps, useLocation, useNavigate } from '@solidjs/router';
+import PanelLeft from 'lucide-solid/icons/panel-left';
+import SquarePen from 'lucide-solid/icons/square-pen';
+import { type JSX, Show, createEffect, createResource, createSignal, onCleanup } from 'solid-js';
+import { request } from '../gql/client.js';
+import { ViewerQuery } from '../gql/operations.js';
+import { Crash } from '../parts/Notice.js';
+import { openInbox } from '../state/inbox.js';
+import { Sidebar } from './Sidebar.js';
+import { Context } from './shell-context.js';
+
+const NARROW = '(max-width: 767px)';
+const COLLAPSED = 'verbatim.sidebar';
+
+/** The frame of every page: the sidebar, which is a drawer on a narrow screen, and beside it the page. */
+export function Shell(props: RouteSectionProps): JSX.Element {
+  const [data] = createResource(() => request(ViewerQuery, {}));
+  const inbox = openInbox();
+  const navigate = useNavigate();
+  const location = useLocation();
+  const narrow = matchMedia(NARROW);
+  const [isNarrow, setNarrow] = createSignal(narrow.matches);
+  const [drawer, setDrawer] = createSignal(false);
+  const [collapsed, setCollapsed] = createSignal(localStorage.getItem(COLLAPSED) === 'collapsed');
+  const [title, setTitle] = createSignal('');
+  let dialog: HTMLDialogElement | undefined;
+
+  const unread = (): boolean => inbox.conversations().some((conversation) => conversation.unread > 0);
+  createEffect(() => {
+    document.title = `${unread() ? '• ' : ''}${title() === '' ? '' : `${title()} · `}Verbatim`;
+  });
+  createEffect(() => localStorage.setItem(COLLAPSED, collapsed() ? 'collapsed' : 'open'));
+  createEffect(() => {
+    if (drawer() && isNarrow()) dialog?.showModal();
+    else dialog?.close();
+  });
+  createEffect(() => {
+    if (location.pathname) setDrawer(false);
+  });
+
+  const toggle = (): void => {
+    if (isNarrow()) setDrawer((open) => !open);
+    else setCollapsed((is) => !is);
+  };
+  const resized = (): void => {
+    setNarrow(narrow.matches);
+  };
+  narrow.addEventListener('change', resized);
+  const onKeys = (event: KeyboardEvent): void => {
+    if (!(event.ctrlKey || event.metaKey) || !event.shiftKey) return;
+    const key = event.key.toLowerCase();
+    if (key !== 'o' && key !== 's') return;
+    event.preventDefault();
+    if (key === 'o') navigate('/');
+    else toggle();
+  };
+  document.addEventListener('keydown', onKeys);
+  onCleanup(() => {
+    narrow.removeEventListener('change', resized);
+    document.removeEventListener('keydown', onKeys);
+  });
+
+  return (
+    <Show when={!data.error} fallback={<Crash error={data.error} />}>
+      <Show when={data()} fallback={<div class="shell-skeleton" aria-hidden="true" />}>
+        {(loaded) => {
+          const viewer = () => loaded().viewer;
+          const sidebar = (): JSX.Element => <Sidebar inbox={inbox} name={viewer().user.name} onToggle={toggle} />;
+          return (
+            <Context.Provider value={{ viewer, setTitle }}>
+              <div class="flex h-full">
+                <a href="#page" class="absolute -top-20 left-4 z-10 rounded-lg bg-fg px-4 py-2 text-bg focus:top-4">
+                  Skip to the chat
+                </a>
+                <Show
+                  when={isNarrow()}
+                  fallback={
+                    <Show when={!collapsed()}>
+                      <div class="h-full w-[264px] shrink-0 border-r border-line bg-side">{sidebar()}</div>
+                    </Show>
+                  }
+                >
+                  <dialog
+                    ref={dialog}
+                    aria-label="Conversations"
+                    class="fixed inset-y-0 left-0 m-0 h-full max-h-none w-[min(300px,86vw)] bg-side text-fg"
+                    onClose={() => setDrawer(false)}
+                    onClick={(event) => event.target === dialog && setDrawer(false)}
+                  >
+                    {sidebar()}
+                  </dialog>
+                </Show>
+                <main id="page" class="flex min-w-0 flex-1 flex-col">
+                  <header class="flex h-14 shrink-0 items-center gap-1 px-3">
+                    <Show when={isNarrow() || collapsed()}>
+                      <button type="button" class="icon-button" aria-label="Show conversations" onClick={toggle}>
+                        <PanelLeft size={18} aria-hidden="true" />
+                      </button>
+                      <a href="/" class="icon-button" aria-label="New chat" title="New chat">
+                        <SquarePen size={18} aria-hidden="true" />
+                      </a>
+                    </Show>
+                    <p class="truncate px-1 text-[15px] font-medium text-muted" title={title()}>
+                      {title() === 'New chat' ? '' : title()}
+                    </p>
+                  </header>
+                  <div class="min-h-0 flex-1">{props.children}</div>
+                </main>
+              </div>
+            </Context.Provider>
+          );
+        }}
+      </Show>
+    </Show>
+  );
+}

@@ -1,0 +1,64 @@
+import { type Accessor, createSignal, onCleanup } from 'solid-js';
+import { request, subscribe } from '../gql/client.js';
+import { ConversationsQuery, DeleteMutation, Inbox, RenameMutation } from '../gql/operations.js';
+import { newId } from './ids.js';
+import type { Conversation } from './thread.js';
+
+export type Sidebar = {
+  readonly conversations: Accessor<readonly Conversation[]>;
+  readonly loaded: Accessor<boolean>;
+  readonly more: Accessor<boolean>;
+  loadMore(): Promise<void>;
+  rename(id: string, title: string): Promise<string | undefined>;
+  remove(id: string): Promise<string | undefined>;
+};
+
+/** Puts conversations into a list: per conversation the highest version wins, tombstones go, newest activity first. */
+export function mergeInbox(list: readonly Conversation[], changes: readonly Conversation[]): readonly Conversation[] {
+  const known = new Map(list.map((conversation) => [conversation.id, conversation]));
+  for (const change of changes) {
+    if ((known.get(change.id)?.version ?? 0) <= change.version) known.set(change.id, change);
+  }
+  return [...known.values()]
+    .filter(({ deleted }) => !deleted)
+    .toSorted((a, b) => (a.activeAt === b.activeAt ? (a.id < b.id ? 1 : -1) : a.activeAt < b.activeAt ? 1 : -1));
+}
+
+/** The person's conversations, kept up to date. */
+export function openInbox(): Sidebar {
+  const [conversations, setConversations] = createSignal<readonly Conversation[]>([]);
+  const [loaded, setLoaded] = createSignal(false);
+  const [after, setAfter] = createSignal<string | null>(null);
+  let pages = 0;
+
+  const leave = subscribe(Inbox, {}, ({ inbox }) => {
+    // A whole page replaces what was there, unless more of the list is on the screen than the page holds.
+    setConversations((list) => mergeInbox(inbox.complete && pages === 0 ? [] : list, inbox.conversations));
+    if (inbox.complete && !loaded()) void loadMore();
+    setLoaded(true);
+  });
+  onCleanup(leave);
+
+  const loadMore = async (): Promise<void> => {
+    const { viewer } = await request(ConversationsQuery, { after: after() });
+    const { nodes, pageInfo } = viewer.conversations;
+    if (after() !== null) pages += 1;
+    setConversations((list) => mergeInbox(list, nodes));
+    setAfter(pageInfo.hasNextPage ? (pageInfo.endCursor ?? null) : null);
+  };
+
+  return {
+    conversations,
+    loaded,
+    more: () => after() !== null,
+    loadMore,
+    rename: async (id, title) => {
+      const { outcome } = await request(RenameMutation, { input: { commandId: newId(), conversation: id, title } });
+      return 'message' in outcome ? outcome.message : undefined;
+    },
+    remove: async (id) => {
+      const { outcome } = await request(DeleteMutation, { input: { commandId: newId(), conversation: id } });
+      return 'message' in outcome ? outcome.message : undefined;
+    },
+  };
+}
