@@ -106,7 +106,7 @@ function publicApp(options: GatewayOptions): Hono {
     await next();
     if (c.res.ok) c.header('cache-control', 'public, max-age=31536000, immutable');
   });
-  app.use(serveStatic({ root: page, index: '' }));
+  app.on('GET', ['/assets/*', '/favicon.svg'], serveStatic({ root: page }));
   // A page from before a deploy asks for chunks that are gone: it must learn so, and not get a page instead.
   app.get('/assets/*', (c) => c.text('This file is not part of this version. Reload the page.', 404));
   app.get('*', (c) => {

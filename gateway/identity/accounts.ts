@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { hash, verify } from '@node-rs/argon2';
 import Database from 'libsql';
 import { type Role, roles } from '../../domain/instance.js';
@@ -12,13 +12,32 @@ export type Account = {
 };
 
 export type Accounts = {
-  /** Registers a person. The first one takes all roles: one row, of which there can be only one. */
-  register(login: string, name: string, password: string): Promise<Account | 'taken'>;
+  /**
+   * Registers a person. The first one takes all roles: one row, of which there can be only one. `closed` if somebody
+   * else became the first where only the first may register.
+   */
+  register(person: Registration): Promise<Account | 'taken' | 'closed'>;
   /** The account of these credentials. A wrong name costs as much time as a wrong password. */
   check(login: string, password: string): Promise<Account | undefined>;
   find(subject: string): Account | undefined;
   first(): Account | undefined;
 };
+
+export type Registration = {
+  readonly login: string;
+  readonly name: string;
+  readonly password: string;
+  /** Register only if there is no account yet; decided where two cannot both be the first. */
+  readonly onlyFirst: boolean;
+};
+
+export class IdentityError extends Error {
+  override name = 'IdentityError';
+  readonly code = 'IDENTITY_STORE_DAMAGED';
+  constructor(what: string, options?: ErrorOptions) {
+    super(`${what} cannot be read: restore the file from a backup`, options);
+  }
+}
 
 /** What the provider keeps: accounts, its own rows (sessions, grants, tokens), and secrets made once. */
 export type IdentityStore = {
@@ -54,11 +73,15 @@ const tables = `
   CREATE INDEX IF NOT EXISTS rows_uid ON rows (kind, uid);
   CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);`;
 
-/** Opens the identity store: one SQLite file, mode 0600, synced at every commit. `now` in ms since 1970. */
+/**
+ * Opens the identity store: one SQLite file, mode 0600, synced at every commit. `now` in ms since 1970. Throws
+ * IdentityError if the file does not hold what it should.
+ */
 export async function openIdentityStore({ file, newId, now }: StoreOptions): Promise<IdentityStore> {
-  const db = new Database(file);
-  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${tables}`);
+  // Made before SQLite opens it: the files of its write-ahead log copy the mode that they find.
+  closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
+  const db = openDatabase(file);
   // Verified where there is no account, so that the time of an answer does not say whether there is one.
   const nobody = await hash('nobody has this password');
 
@@ -66,26 +89,26 @@ export async function openIdentityStore({ file, newId, now }: StoreOptions): Pro
     rowOf(db.prepare(`SELECT * FROM accounts WHERE ${where} = ?`).get(value));
 
   const accounts: Accounts = {
-    register: async (login, name, password) => {
-      const hashed = await hash(password);
+    register: async ({ login, name, password, onlyFirst }) => {
+      const hashed = await hash(canonical(password));
       const subject = newId();
-      const add = db.transaction(() => {
-        const key = login.toLowerCase();
+      const add = db.transaction((): Account | 'taken' | 'closed' => {
+        if (onlyFirst && accounts.first()) return 'closed';
         const { changes } = db
           .prepare('INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING')
-          .run(subject, login, key, name, hashed, JSON.stringify(['user']));
-        if (changes === 0) return false;
+          .run(subject, login, keyOf(login), name, hashed, JSON.stringify(['user']));
+        if (changes === 0) return 'taken';
         const first = db.prepare('INSERT INTO first_account VALUES (1, ?) ON CONFLICT DO NOTHING').run(subject);
         if (first.changes === 1) {
           db.prepare('UPDATE accounts SET roles = ? WHERE subject = ?').run(JSON.stringify(roles), subject);
         }
-        return true;
+        return accounts.find(subject) ?? 'taken';
       });
-      return add.immediate() ? (accounts.find(subject) ?? 'taken') : 'taken';
+      return add.immediate();
     },
     check: async (login, password) => {
-      const row = select('login_key', login.toLowerCase());
-      const right = await verify(row?.password ?? nobody, password);
+      const row = select('login_key', keyOf(login));
+      const right = await verify(row?.password ?? nobody, canonical(password));
       return row && right ? row.account : undefined;
     },
     find: (subject) => select('subject', subject)?.account,
@@ -136,8 +159,12 @@ export async function openIdentityStore({ file, newId, now }: StoreOptions): Pro
         db.prepare('INSERT INTO secrets VALUES (?, ?) ON CONFLICT DO NOTHING').run(name, JSON.stringify(await make()));
       }
       const row = read();
-      if (!isRecord(row) || typeof row['value'] !== 'string') throw new Error(`the secret ${name} cannot be read`);
-      return JSON.parse(row['value']);
+      try {
+        if (isRecord(row)) return JSON.parse(String(row['value']));
+      } catch (cause) {
+        throw new IdentityError(`the ${name} in ${file}`, { cause });
+      }
+      throw new IdentityError(`the ${name} in ${file}`);
     },
     close: () => {
       db.close();
@@ -145,10 +172,28 @@ export async function openIdentityStore({ file, newId, now }: StoreOptions): Pro
   };
 }
 
+function openDatabase(file: string): Database.Database {
+  const db = new Database(file);
+  try {
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${tables}`);
+    return db;
+  } catch (cause) {
+    db.close();
+    const code = isRecord(cause) ? String(cause['code']) : '';
+    throw /NOTADB|CORRUPT/.test(code) ? new IdentityError(`the identity store ${file}`, { cause }) : cause;
+  }
+}
+
 export type StoreOptions = { readonly file: string; readonly newId: () => string; readonly now: () => number };
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
+
+/** The same characters however a keyboard composes them. */
+export const canonical = (text: string): string => text.normalize('NFKC');
+
+/** Names to log in are one whatever their case. */
+export const keyOf = (login: string): string => canonical(login).toLowerCase();
 
 type Row = { readonly account: Account; readonly password: string };
 

@@ -1,9 +1,9 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import type { ProviderRows } from './accounts.js';
 
-/** How oidc-provider keeps its sessions, grants and tokens: one adapter per kind of row. */
+/** How oidc-provider keeps its sessions, grants and tokens: one adapter per kind of row. `now` in ms since 1970. */
 export const rowAdapter =
-  (rows: ProviderRows) =>
+  (rows: ProviderRows, now: () => number) =>
   (kind: string): Adapter => {
     const find = async (by: 'id' | 'uid', value: string): Promise<AdapterPayload | undefined> =>
       rows.get(kind, by, value);
@@ -20,9 +20,9 @@ export const rowAdapter =
         const payload = await find('id', id);
         if (!payload) return;
         const { exp } = payload;
-        const now = Math.floor(Date.now() / 1_000);
-        const ttl = exp === undefined ? undefined : exp - now;
-        rows.put(kind, id, { payload: { ...payload, consumed: now }, grant: payload.grantId, uid: payload.uid, ttl });
+        const consumed = Math.floor(now() / 1_000);
+        const ttl = exp === undefined ? undefined : exp - consumed;
+        rows.put(kind, id, { payload: { ...payload, consumed }, grant: payload.grantId, uid: payload.uid, ttl });
       },
     };
   };

@@ -1,36 +1,41 @@
-/** Counts failures by name. `blocked` says for how many seconds more a name must wait, 0 for none. */
-export type Limiter = { blocked(name: string): number; fail(name: string): void; clear(name: string): void };
+/** Counts attempts by name, and counts them before they are made: of many at once no more pass than of many in a row. */
+export type Limiter = {
+  /** Counts an attempt and says 0, or says how many seconds to wait for the next one. */
+  attempt(name: string): number;
+  /** The attempt was right, so it does not count. */
+  forgive(name: string): void;
+};
 
-/** After `most` failures within `window` ms a name waits until the window ends. Forgets, oldest first, beyond `room` names. */
-export function createLimiter({ now, most = 8, window = 60_000, room = 10_000 }: LimiterOptions): Limiter {
-  const failures = new Map<string, { count: number; readonly until: number }>();
-  const current = (name: string) => {
-    const found = failures.get(name);
-    if (found && found.until > now()) return found;
-    failures.delete(name);
-    return undefined;
-  };
+export type LimiterOptions = {
+  /** In ms since 1970. */
+  readonly now: () => number;
+  readonly most: number;
+  /** In ms, from the first attempt. */
+  readonly window: number;
+  /** How many names are remembered. */
+  readonly room?: number;
+};
+
+/** After `most` attempts within `window` a name waits until the window ends. Forgets, oldest first, beyond `room` names. */
+export function createLimiter({ now, most, window, room = 10_000 }: LimiterOptions): Limiter {
+  const attempts = new Map<string, { count: number; readonly until: number }>();
   return {
-    blocked: (name) => {
-      const found = current(name);
-      return found && found.count >= most ? Math.ceil((found.until - now()) / 1_000) : 0;
+    attempt: (name) => {
+      const known = attempts.get(name);
+      if (!known || known.until <= now()) {
+        attempts.delete(name);
+        attempts.set(name, { count: 1, until: now() + window });
+        const [oldest] = attempts.keys();
+        if (attempts.size > room && oldest !== undefined) attempts.delete(oldest);
+        return 0;
+      }
+      if (known.count >= most) return Math.ceil((known.until - now()) / 1_000);
+      known.count += 1;
+      return 0;
     },
-    fail: (name) => {
-      const found = current(name) ?? { count: 0, until: now() + window };
-      found.count += 1;
-      failures.set(name, found);
-      const [oldest] = failures.keys();
-      if (failures.size > room && oldest !== undefined) failures.delete(oldest);
-    },
-    clear: (name) => {
-      failures.delete(name);
+    forgive: (name) => {
+      const known = attempts.get(name);
+      if (known && known.count > 0) known.count -= 1;
     },
   };
 }
-
-export type LimiterOptions = {
-  readonly now: () => number;
-  readonly most?: number;
-  readonly window?: number;
-  readonly room?: number;
-};

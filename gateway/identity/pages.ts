@@ -1,11 +1,13 @@
 import { html, raw } from 'hono/html';
+import type { Fault, Faults } from './forms.js';
 
-/** What a form shows again after a mistake, and the mistakes by field. */
+/** What a form shows again after a mistake, and the mistakes by field; `form` is one of the form as a whole. */
 export type Form = {
   readonly action: string;
   readonly login?: string;
   readonly name?: string;
-  readonly faults?: Readonly<Record<string, string>>;
+  readonly code?: string;
+  readonly faults?: Faults;
 };
 
 type Html = ReturnType<typeof html>;
@@ -38,125 +40,148 @@ const layout = (title: string, body: Html): string =>
   );
 
 type Field = {
-  readonly name: string;
+  readonly name: 'login' | 'name' | 'password' | 'code';
   readonly label: string;
   readonly type?: 'text' | 'password';
   readonly autocomplete: string;
-  readonly value?: string | undefined;
+  readonly autocapitalize?: 'none' | 'words';
   readonly hint?: string;
   readonly optional?: boolean;
-  readonly focus?: boolean;
 };
 
-const field = ({ faults = {} }: Form, of: Field): Html => {
-  const fault = faults[of.name];
-  const notes = [of.hint ? `${of.name}-hint` : '', fault ? `${of.name}-fault` : ''].filter(Boolean).join(' ');
+/** A field with its label, hint and fault. Passwords are typed anew; everything else keeps what was typed. */
+const field = (form: Form, { focus, ...of }: Field & { readonly focus: string }): Html => {
+  const { name } = of;
+  const fault = form.faults?.[name];
+  const notes = [...(fault ? [`${name}-fault`] : []), ...(of.hint ? [`${name}-hint`] : [])].join(' ');
   return html`<div class="field">
-    <label for="${of.name}">${of.label}${of.optional ? html` <span class="optional">optional</span>` : ''}</label>
+    <label for="${name}">${of.label}${of.optional ? html` <span class="optional">optional</span>` : ''}</label>
     <input
-      id="${of.name}"
-      name="${of.name}"
+      id="${name}"
+      name="${name}"
       type="${of.type ?? 'text'}"
-      value="${of.value ?? ''}"
+      value="${name === 'password' ? '' : (form[name] ?? '')}"
       autocomplete="${of.autocomplete}"
-      autocapitalize="none"
+      autocapitalize="${of.autocapitalize ?? 'none'}"
       spellcheck="false"
-      aria-describedby="${notes}"
+      ${notes ? html`aria-describedby="${notes}"` : ''}
       ${fault ? html`aria-invalid="true"` : ''}
       ${of.optional ? '' : html`required`}
-      ${of.focus ? html`autofocus` : ''}
+      ${name === focus ? html`autofocus` : ''}
     />
-    ${of.hint ? html`<p class="hint" id="${of.name}-hint">${of.hint}</p>` : ''}
-    ${fault ? html`<p class="fault" id="${of.name}-fault" role="alert">${fault}</p>` : ''}
+    ${fault ? html`<p class="fault" id="${name}-fault" data-code="${fault.code}">${fault.text}</p>` : ''}
+    ${of.hint ? html`<p class="hint" id="${name}-hint">${of.hint}</p>` : ''}
   </div>`;
 };
 
-const wholeFault = ({ faults = {} }: Form): Html =>
-  faults['form'] ? html`<p class="fault notice" role="alert">${faults['form']}</p>` : html``;
+/** The first field with a fault, so that its fault is read out; else the first that is empty. */
+const focusOf = (form: Form, fields: readonly Field[]): string =>
+  (fields.find(({ name }) => form.faults?.[name]) ?? fields.find(({ name }) => name === 'password' || !form[name]))
+    ?.name ?? '';
+
+const formPage = (form: Form, page: { action: string; fields: readonly Field[]; button: string }): Html => {
+  const focus = focusOf(form, page.fields);
+  const fault: Fault | undefined = form.faults?.['form'];
+  return html`${fault ? html`<p class="fault notice" role="alert" data-code="${fault.code}">${fault.text}</p>` : ''}
+    <form method="post" action="${page.action}">
+      ${page.fields.map((each) => field(form, { ...each, focus }))}
+      <button type="submit">${page.button}</button>
+    </form>`;
+};
 
 export const signInPage = (form: Form, canRegister: boolean): string =>
   layout(
     'Sign in',
     html`<h1>Welcome back</h1>
-      ${wholeFault(form)}
-      <form method="post" action="${form.action}/login">
-        ${field(form, {
-          name: 'login',
-          label: 'Name',
-          autocomplete: 'username',
-          value: form.login,
-          focus: !form.login,
-        })}
-        ${field(form, {
-          name: 'password',
-          label: 'Password',
-          type: 'password',
-          autocomplete: 'current-password',
-          focus: Boolean(form.login),
-        })}
-        <button type="submit">Sign in</button>
-      </form>
+      ${formPage(form, {
+        action: `${form.action}/login`,
+        fields: [
+          { name: 'login', label: 'Name', autocomplete: 'username' },
+          { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password' },
+        ],
+        button: 'Sign in',
+      })}
       ${canRegister ? html`<p class="other">New here? <a href="${form.action}?screen=register">Create an account</a></p>` : ''}`,
   );
 
+const registration: readonly Field[] = [
+  {
+    name: 'login',
+    label: 'Name',
+    autocomplete: 'username',
+    hint: 'What you sign in with: 3 to 40 letters, digits, dots, dashes or underscores.',
+  },
+  {
+    name: 'name',
+    label: 'Display name',
+    autocomplete: 'name',
+    autocapitalize: 'words',
+    optional: true,
+    hint: 'What others see. Your name, if left empty.',
+  },
+  {
+    name: 'password',
+    label: 'Password',
+    type: 'password',
+    autocomplete: 'new-password',
+    hint: 'At least 10 characters. A few words in a row are easy to remember and hard to guess.',
+  },
+];
+const oneTimeCode: Field = {
+  name: 'code',
+  label: 'One-time code',
+  autocomplete: 'one-time-code',
+  hint: 'It stands in the terminal in which the server was started.',
+};
+
 export const registerPage = (form: Form, { first, code }: { first: boolean; code: boolean }): string =>
   layout(
-    'Create an account',
+    first ? 'Create the first account' : 'Create your account',
     html`<h1>${first ? 'Create the first account' : 'Create your account'}</h1>
-      ${first ? html`<p class="lead">It gets every role: you can chat, read event streams and run this installation.</p>` : ''}
-      ${wholeFault(form)}
-      <form method="post" action="${form.action}/register">
-        ${field(form, {
-          name: 'login',
-          label: 'Name',
-          autocomplete: 'username',
-          value: form.login,
-          hint: 'What you sign in with: 3 to 40 letters, digits, dots, dashes.',
-          focus: true,
-        })}
-        ${field(form, {
-          name: 'name',
-          label: 'Display name',
-          autocomplete: 'name',
-          value: form.name,
-          optional: true,
-        })}
-        ${field(form, {
-          name: 'password',
-          label: 'Password',
-          type: 'password',
-          autocomplete: 'new-password',
-          hint: 'At least 10 characters.',
-        })}
-        ${
-          code
-            ? field(form, {
-                name: 'code',
-                label: 'One-time code',
-                autocomplete: 'one-time-code',
-                hint: 'It was printed in the terminal when the server started.',
-              })
-            : ''
-        }
-        <button type="submit">Create account</button>
-      </form>
-      ${first ? '' : html`<p class="other">Have one already? <a href="${form.action}?screen=login">Sign in</a></p>`}`,
+      ${first ? html`<p class="lead">Welcome to your new Verbatim. The first account takes every role: it chats, reads the event streams and runs this installation.</p>` : ''}
+      ${formPage(form, {
+        action: `${form.action}/register`,
+        fields: code ? [...registration, oneTimeCode] : registration,
+        button: 'Create account',
+      })}
+      ${first ? '' : html`<p class="other">Have an account? <a href="${form.action}?screen=login">Sign in</a></p>`}`,
   );
 
-/** `form` is oidc-provider's own markup, and holds no text of anybody's. */
-export const signOutPage = (form: string): string =>
+/**
+ * `form` is oidc-provider's own markup, and holds no text of anybody's. It is sent at once where our own page asked for
+ * it; a mere link from elsewhere has to be confirmed.
+ */
+export const signOutPage = (form: string, asked: 'by us' | 'by a link'): string =>
   layout(
     'Sign out',
-    html`<h1>Signing out…</h1>
+    html`<h1>${asked === 'by us' ? 'Signing out…' : 'Sign out of Verbatim?'}</h1>
       ${raw(form)}
       <button type="submit" form="op.logoutForm" name="logout" value="yes">Sign out</button>
-      <script src="/oidc/submit.js"></script>`,
+      ${asked === 'by us' ? html`<script src="/oidc/submit.js"></script>` : html`<p class="other"><a href="/">Stay signed in</a></p>`}`,
   );
 
-export const messagePage = (title: string, note: string): string =>
+type Message = {
+  readonly title: string;
+  readonly note: string;
+  /** What went wrong, for whoever is asked for help. */
+  readonly code?: string;
+  /** Where to go from here. Default: the chat. */
+  readonly way?: { readonly href: string; readonly text: string };
+};
+
+export const messagePage = ({ title, note, code, way = { href: '/', text: 'Back to Verbatim' } }: Message): string =>
   layout(
     title,
     html`<h1>${title}</h1>
       <p class="lead">${note}</p>
-      <p class="other"><a href="/">Back to Verbatim</a></p>`,
+      <a class="button" href="${way.href}">${way.text}</a>
+      ${code ? html`<p class="code">Code: <code>${code}</code></p>` : ''}`,
   );
+
+export const startAgainPage = (): string =>
+  messagePage({
+    title: 'Start again',
+    note: 'This sign-in took too long, or was begun in another browser. Nothing is lost: it only has to be begun anew.',
+    code: 'SIGN_IN_ENDED',
+    way: { href: '/', text: 'Sign in again' },
+  });

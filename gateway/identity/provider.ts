@@ -1,12 +1,16 @@
+import type { IncomingMessage } from 'node:http';
 import { createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
-import { type Configuration, Provider, interactionPolicy } from 'oidc-provider';
+import type { Configuration } from 'oidc-provider';
+import { SessionNotFound } from 'oidc-provider/lib/helpers/errors.js';
+import * as interactionPolicy from 'oidc-provider/lib/helpers/interaction_policy/index.js';
+import { Provider } from 'oidc-provider/lib/provider.js';
 import { securityHeaders } from '../headers.js';
-import { isRecord, openIdentityStore } from './accounts.js';
+import { IdentityError, isRecord, openIdentityStore } from './accounts.js';
 import { rowAdapter } from './adapter.js';
 import type { EmbeddedProvider } from './identity.js';
 import { interactionPages } from './interactions.js';
 import { createLimiter } from './limiter.js';
-import { messagePage, signOutPage } from './pages.js';
+import { messagePage, signOutPage, startAgainPage } from './pages.js';
 
 export type ProviderOptions = {
   readonly file: string;
@@ -17,20 +21,23 @@ export type ProviderOptions = {
   readonly now: () => number;
   readonly newId: () => string;
   readonly random: (bytes: number) => Uint8Array;
+  /** Hears of errors that are nobody's mistake but ours; people see a page that says so. */
+  readonly onFailure?: (error: unknown) => void;
 };
 
 const AUDIENCE = 'verbatim-api';
 const CLIENT = 'verbatim-ui';
 const RESOURCE = 'urn:verbatim:api';
 const DAY = 24 * 3600;
+const FIVE_MINUTES = 5 * 60_000;
 
 /**
  * The embedded identity provider: OpenID Connect by oidc-provider, in this process, under `/oidc`. It makes the same
  * tokens with the same claims as the provider of a fleet, so that nothing else knows which of them it talks to.
  */
 export async function openProvider(options: ProviderOptions): Promise<EmbeddedProvider> {
-  const { file, publicUrl, registration, firstCode, now, newId, random } = options;
-  const origin = new URL(publicUrl).origin;
+  const { file, publicUrl, registration, firstCode, now, newId, random, onFailure = () => {} } = options;
+  const { origin, host, protocol, port } = new URL(publicUrl);
   const issuer = `${origin}/oidc`;
   const store = await openIdentityStore({ file, newId, now });
   const { accounts } = store;
@@ -39,14 +46,21 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
     return { ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig', kid: newId() };
   });
   const cookieKey = await store.secret('cookie key', async () => Buffer.from(random(32)).toString('base64url'));
-  if (!isRecord(jwk) || typeof cookieKey !== 'string') throw new Error(`the identity store ${file} is damaged`);
+  if (!isRecord(jwk) || typeof cookieKey !== 'string')
+    throw new IdentityError(`the keys in ${file}`);
 
   const provider: Provider = new Provider(issuer, {
     ...fixed(origin),
-    adapter: rowAdapter(store.rows),
+    adapter: rowAdapter(store.rows, now),
     jwks: { keys: [jwk] },
     cookies: {
       keys: [cookieKey],
+      // Cookies do not tell ports apart, and two installations on one machine must not end each other's sessions.
+      names: {
+        session: `verbatim_session${port}`,
+        interaction: `verbatim_interaction${port}`,
+        resume: `verbatim_resume${port}`,
+      },
       long: { signed: true, httpOnly: true, sameSite: 'lax', path: '/oidc' },
       short: { signed: true, httpOnly: true, sameSite: 'lax' },
     },
@@ -76,16 +90,22 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
       return made;
     },
   });
-  provider.proxy = origin.startsWith('https:');
+  provider.proxy = true;
+  provider.on('server_error', (_, error) => onFailure(error));
 
   const headers = securityHeaders(publicUrl);
   const pages = interactionPages({
     provider,
     accounts,
-    limiter: createLimiter({ now }),
+    limits: {
+      names: createLimiter({ now, most: 10, window: FIVE_MINUTES }),
+      addresses: createLimiter({ now, most: 50, window: FIVE_MINUTES }),
+    },
     registration,
     firstCode,
     headers,
+    addressOf: addressBehind(protocol === 'https:'),
+    onFailure,
   });
   const serve = provider.callback();
   const sweeper = setInterval(() => store.rows.removeExpired(), 600_000).unref();
@@ -99,8 +119,9 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
       keys: [{ kty: String(kty), n: String(n), e: String(e), kid: String(kid), alg: 'RS256' }],
     }),
     handle: (request, response) => {
-      const url = new URL(request.url ?? '/', origin);
-      pages(request, response, url)
+      // All links and cookies follow from PUBLIC_URL, whatever a proxy says or forgets to say.
+      Object.assign(request.headers, { host, 'x-forwarded-host': host, 'x-forwarded-proto': protocol.slice(0, -1) });
+      pages(request, response, new URL(request.url ?? '/', origin))
         .then((handled) => {
           if (handled) return;
           for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
@@ -108,7 +129,10 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
           Object.assign(request, { originalUrl: request.url, url: request.url?.slice('/oidc'.length) });
           return serve(request, response);
         })
-        .catch(() => response.destroy());
+        .catch((error: unknown) => {
+          onFailure(error);
+          response.destroy();
+        });
     },
     first: () => accounts.first(),
     close: () => {
@@ -117,6 +141,17 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
     },
   };
 }
+
+/**
+ * Where a request comes from. Behind a proxy, and https is always spoken by one, it is the last address in the list: the
+ * one that the proxy itself saw. What stands before it may be made up.
+ */
+const addressBehind =
+  (proxy: boolean) =>
+  ({ headers, socket }: IncomingMessage): string => {
+    const told = [headers['x-forwarded-for'] ?? []].flat().join(',').split(',').at(-1)?.trim();
+    return (proxy && told) || (socket.remoteAddress ?? '');
+  };
 
 /** What is the same for every installation. All lifetimes in seconds. */
 function fixed(origin: string): Configuration {
@@ -143,14 +178,22 @@ function fixed(origin: string): Configuration {
     interactions: { policy, url: (_, interaction) => `/oidc/interaction/${interaction.uid}` },
     features: {
       devInteractions: { enabled: false },
+      // Off, for nothing here uses them: what does not run needs no care.
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
       revocation: { enabled: true },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: async (ctx, form) => {
-          ctx.body = signOutPage(form);
+          const hint = ctx.oidc.entities.IdTokenHint?.payload;
+          ctx.body = signOutPage(form, hint?.sub === ctx.oidc.session?.accountId ? 'by us' : 'by a link');
         },
         postLogoutSuccessSource: async (ctx) => {
-          ctx.body = messagePage('Signed out', 'You are signed out of this browser.');
+          ctx.body = messagePage({
+            title: 'Signed out',
+            note: 'You are signed out of this browser.',
+            way: { href: '/', text: 'Sign in again' },
+          });
         },
       },
       resourceIndicators: {
@@ -166,9 +209,13 @@ function fixed(origin: string): Configuration {
         }),
       },
     },
-    renderError: async (ctx, out) => {
+    renderError: async (ctx, out, error) => {
       ctx.type = 'html';
-      ctx.body = messagePage('That did not work', out.error_description ?? out.error);
+      const note = out.error_description ?? 'Try again in a moment.';
+      ctx.body =
+        error instanceof SessionNotFound
+          ? startAgainPage()
+          : messagePage({ title: 'That did not work', note, code: out.error.toUpperCase() });
     },
     ttl: {
       AccessToken: 300,

@@ -180,12 +180,15 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   };
 }
 
+/** A rebuild of fewer records than this is over before one has read about it. */
+const WORTH_TELLING = 10_000;
+
 /** Says how far a rebuild is, but only where there is something to wait for. */
 function progress(say: (line: string) => void): (done: number, of: number) => void {
   const begun = now();
   let said = begun;
   return (done, of) => {
-    if (now() - said < 1_000) return;
+    if (of < WORTH_TELLING || now() - said < 1_000) return;
     said = now();
     const left = Math.ceil((((now() - begun) / done) * (of - done)) / 1_000);
     say(`rebuilding the read models: ${done} of ${of} records, about ${left} s left`);

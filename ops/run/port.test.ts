@@ -35,7 +35,7 @@ describe('the port', () => {
   });
 
   it('is the next one where another Verbatim has it, and says so', async () => {
-    const taken = await listening(web('{"service":"verbatim"}'));
+    const taken = await listening(web('{"product":"verbatim","status":"ok"}'));
     const free = await freePort('127.0.0.1', taken);
     expect(free.port).toBeGreaterThan(taken);
     expect(free.busy).toBe(`Port ${taken} belongs to another Verbatim, at http://localhost:${taken}.`);
