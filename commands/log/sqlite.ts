@@ -47,18 +47,24 @@ export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Lo
     throw new LogError('LOG_LOCKED', `Another process has the log ${file} open. Stop it first, or use another folder.`);
   }
   const db = new Database(file);
-  try {
-    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${tables}`);
-  } catch (error) {
+  const close = (): void => {
     db.close();
     unlock();
+  };
+  try {
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${tables}`);
+    chmodSync(file, 0o600);
+    return logOver(storeIn(db, partitions, newId, close));
+  } catch (error) {
+    close();
     if (error instanceof Error && /malformed|not a database/i.test(error.message)) {
       throw new LogError('LOG_CORRUPT', `The log ${file} is damaged (${error.message}). Restore it from a backup.`);
     }
     throw error;
   }
-  chmodSync(file, 0o600);
+}
 
+function storeIn(db: Database.Database, partitions: number, newId: () => Uuid, close: () => void): Store {
   const insert = db.prepare('INSERT INTO records VALUES (?, ?, ?)');
   const insertMark = db.prepare('INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)');
   const select = db.prepare(
@@ -136,7 +142,7 @@ export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Lo
     return base;
   }
 
-  const store: Store = {
+  return {
     id,
     partitions,
     append: (partition, batch) =>
@@ -149,11 +155,9 @@ export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Lo
     mark,
     close: () => {
       if (queue.length > 0) flush();
-      db.close();
-      unlock();
+      close();
     },
   };
-  return logOver(store);
 }
 
 export type SqliteLogOptions = { readonly file: string; readonly partitions: number; readonly newId: () => Uuid };
