@@ -3,10 +3,14 @@ import { defineConfig } from 'vitest/config';
 /** Tests that start whole servers: one file at a time, after all others, with more patience. */
 const system = ['ui/e2e/**/*.test.ts', 'ops/chaos/**/*.test.ts'];
 
+/** graphql ships two copies of itself; under Vite our modules would get one and their libraries the other. */
+const oneGraphql = [{ find: /^graphql$/, replacement: 'graphql/index.js' }];
+
 export default defineConfig({
   test: {
     projects: [
       {
+        resolve: { alias: oneGraphql },
         test: {
           name: 'node',
           include: ['{domain,commands,projections,gateway,ops}/**/*.test.ts'],
@@ -23,10 +27,11 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
+          expect: { poll: { timeout: 30_000 } },
           sequence: { groupOrder: 1 },
         },
       },
-      'ui*/vitest.config.ts',
+      './ui/vitest.config.ts',
     ],
   },
 });

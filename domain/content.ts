@@ -12,6 +12,9 @@ export type Part = { readonly type: 'text'; readonly text: Sealed; readonly char
 /** The longest message, title and name, in UTF-16 units. */
 export const limits = { message: 100_000, title: 200, name: 100, parts: 16 } as const;
 
+/** The characters that a text declares: its UTF-16 units, none if it is blank. Deciders see this number, never the text. */
+export const charsOf = (text: string): number => (text.trim() === '' ? 0 : text.length);
+
 /** The key of a person, under which their messages, titles and names are sealed, and the replies they ask for. */
 export const personKey = (user: Uuid): string => `user-${user}`;
 

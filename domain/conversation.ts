@@ -43,6 +43,8 @@ type Reply = { readonly attempt: number; readonly stopping: boolean; readonly en
 export type ConversationState = {
   readonly status: 'absent' | 'open' | 'deleted';
   readonly starter: Uuid;
+  /** The nonce of the title's seal: by it the same renaming is known when it comes again. */
+  readonly title: string;
   readonly messages: number;
   readonly tree: Tree<Node>;
 };
@@ -69,6 +71,9 @@ const withReply = (state: ConversationState, id: Uuid, change: Partial<Reply>): 
   return { ...state, tree: plant(state.tree, id, { ...node, reply: { ...node.reply, ...change } }) };
 };
 
+/** The first 12 bytes of a box: no other sealing has them. */
+const nonceOf = ({ box }: Sealed): string => box.slice(0, 16);
+
 const withMessage = (state: ConversationState, id: Uuid, node: Node): ConversationState => {
   const parent = node.parent === null ? undefined : lookUp(state.tree, node.parent);
   const tree = parent && node.parent !== null ? plant(state.tree, node.parent, { ...parent, child: id }) : state.tree;
@@ -78,9 +83,9 @@ const withMessage = (state: ConversationState, id: Uuid, node: Node): Conversati
 function evolve(state: ConversationState, event: ConversationEvent): ConversationState {
   switch (event.type) {
     case 'ConversationStarted':
-      return { ...state, status: 'open', starter: event.data.starter };
+      return { ...state, status: 'open', starter: event.data.starter, title: nonceOf(event.data.title) };
     case 'ConversationRenamed':
-      return state;
+      return { ...state, title: nonceOf(event.data.title) };
     case 'ConversationDeleted':
       return { ...state, status: 'deleted' };
     case 'MessagePosted':
@@ -104,8 +109,16 @@ const notFound = reject('NOT_FOUND', 'This conversation does not exist, or it is
 
 /** The newest message below this one: where its branch ends now. */
 function leafBelow(tree: Tree<Node>, id: Uuid): Uuid {
-  const child = lookUp(tree, id)?.child;
-  return child === undefined ? id : leafBelow(tree, child);
+  let leaf = id;
+  for (let child = lookUp(tree, leaf)?.child; child !== undefined; child = lookUp(tree, leaf)?.child) leaf = child;
+  return leaf;
+}
+
+/** What is wrong with the length of a title, if anything. */
+function titleFault(chars: number): Rejection | undefined {
+  if (chars === 0) return reject('INVALID', 'A title needs some text.');
+  if (chars > limits.title) return reject('TOO_LARGE', `A title has at most ${limits.title} characters.`);
+  return undefined;
 }
 
 /** A message and the request for its reply, or what is wrong with them. */
@@ -149,7 +162,8 @@ function decide(command: { actor: string; id: Uuid } & ConversationCommand, stat
     if (bucketOf(id) !== bucketOf(actor)) {
       return reject('WRONG_BUCKET', 'A conversation ends in the last three digits of the id of who starts it.');
     }
-    if (data.chars > limits.title) return reject('TOO_LARGE', `A title has at most ${limits.title} characters.`);
+    const fault = titleFault(data.chars);
+    if (fault) return fault;
     const first = post(state, id, actor, null, data);
     if ('rejected' in first) return first;
     const { title, chars, temporary } = data;
@@ -185,6 +199,9 @@ function decide(command: { actor: string; id: Uuid } & ConversationCommand, stat
   if (state.status === 'deleted') return notFound;
   switch (type) {
     case 'PostMessage': {
+      // Asked first: a message that is here already has a child, and must not be taken for a conflict with itself.
+      const posted = post(state, id, actor, data.parent, data);
+      if ('rejected' in posted) return posted;
       const parent = data.parent === null ? undefined : lookUp(state.tree, data.parent);
       if (data.parent !== null && !parent) return reject('NOT_FOUND', 'The message to answer does not exist here.');
       if (data.parent === null && !data.fork) return reject('INVALID', 'Only the first message has no parent.');
@@ -195,12 +212,14 @@ function decide(command: { actor: string; id: Uuid } & ConversationCommand, stat
         const head = leafBelow(state.tree, data.parent);
         return reject('CONFLICT', 'The conversation has gone on elsewhere: look at it and send again.', head);
       }
-      return post(state, id, actor, data.parent, data);
+      return posted;
     }
     case 'RenameConversation': {
-      if (data.chars === 0) return reject('INVALID', 'A title needs some text.');
-      if (data.chars > limits.title) return reject('TOO_LARGE', `A title has at most ${limits.title} characters.`);
-      return [{ type: 'ConversationRenamed', data: { ...data, by: 'person' } }];
+      const fault = titleFault(data.chars);
+      if (fault) return fault;
+      return nonceOf(data.title) === state.title
+        ? []
+        : [{ type: 'ConversationRenamed', data: { ...data, by: 'person' } }];
     }
     case 'StopReply': {
       const reply = lookUp(state.tree, data.reply)?.reply;
@@ -215,7 +234,7 @@ function decide(command: { actor: string; id: Uuid } & ConversationCommand, stat
 }
 
 export const conversation: Decider<ConversationState, ConversationCommand, ConversationEvent> = {
-  initial: { status: 'absent', starter: '', messages: 0, tree: emptyTree },
+  initial: { status: 'absent', starter: '', title: '', messages: 0, tree: emptyTree },
   evolve,
   decide,
 };

@@ -28,8 +28,11 @@ export const randomUuid = (random: Uint8Array): Uuid => v4({ random });
 export const derivedId = (namespace: Uuid, name: string, bucket?: number): Uuid =>
   bucket === undefined ? v5(name, namespace) : inBucket(v5(name, namespace), bucket);
 
+/** Whether this is a UUID in lower case: a second spelling of an id would be a second stream. */
+export const isUuid = (id: string): boolean => validate(id) && id === id.toLowerCase();
+
 /** Whether a client may have made this id: a lower-case UUID of version 7. */
-export const isClientId = (id: string): boolean => validate(id) && version(id) === 7 && id === id.toLowerCase();
+export const isClientId = (id: string): boolean => isUuid(id) && version(id) === 7;
 
 export const streamKinds = ['user', 'conversation', 'membership', 'instance'] as const;
 export type StreamKind = (typeof streamKinds)[number];
@@ -44,7 +47,7 @@ export function parseStream(stream: string): { kind: StreamKind; id: Uuid } {
   const at = stream.indexOf('-');
   const kind = streamKinds.find((known) => known === stream.slice(0, at));
   const id = stream.slice(at + 1);
-  if (!kind || !validate(id)) throw new Error(`not the name of a stream: ${stream}`);
+  if (!kind || !isUuid(id)) throw new Error(`not the name of a stream: ${stream}`);
   return { kind, id };
 }
 
@@ -54,6 +57,8 @@ export const homeOf = (stream: string, partitions: number): number =>
 /** The one stream of settings and of the operators' audit. Its bucket is 000. */
 export const instanceStream: Stream = streamOf('instance', NIL);
 
-/** The stream of one person's relation to one conversation; it lives at the person's home. */
+/** The id of one person's relation to one conversation; it lives at the person's home. */
+export const membershipId = (conversation: Uuid, user: Uuid): Uuid => derivedId(conversation, user, bucketOf(user));
+
 export const membershipStream = (conversation: Uuid, user: Uuid): Stream =>
-  streamOf('membership', derivedId(conversation, user, bucketOf(user)));
+  streamOf('membership', membershipId(conversation, user));

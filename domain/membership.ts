@@ -1,6 +1,6 @@
 import { type Decider, reject } from './decider.js';
 import type { Clear } from './event.js';
-import { type Uuid, membershipStream, parseStream } from './ids.js';
+import { type Uuid, membershipId } from './ids.js';
 
 // The names and shapes of events are the storage format: never change one, add a version.
 
@@ -25,9 +25,7 @@ export const membership: Decider<MembershipState, MembershipCommand, MembershipE
   evolve: (_, event) => ({ read: event.data.seq }),
 
   decide: ({ actor, id, data }, state) => {
-    if (parseStream(membershipStream(data.conversation, actor)).id !== id) {
-      return reject('NOT_FOUND', 'This is not your membership.');
-    }
+    if (membershipId(data.conversation, actor) !== id) return reject('NOT_FOUND', 'This is not your membership.');
     if (!Number.isSafeInteger(data.seq) || data.seq < 0) return reject('INVALID', 'seq is a whole number from 0.');
     if (data.seq <= state.read) return [];
     return [{ type: 'ConversationRead', data: { conversation: data.conversation, user: actor, seq: data.seq } }];

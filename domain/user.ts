@@ -21,6 +21,7 @@ export const user: Decider<UserState, UserCommand, UserEvent> = {
 
   decide: (command, state) => {
     if (command.actor !== command.id) return reject('NOT_FOUND', 'A person registers only themselves.');
+    if (command.data.chars === 0) return reject('INVALID', 'A name needs some text.');
     if (command.data.chars > limits.name) {
       return reject('TOO_LARGE', `A name has at most ${limits.name} characters.`);
     }

@@ -41,7 +41,7 @@ describe('accounts', () => {
   });
 
   it('makes one of many the first, however they race', async () => {
-    const logins = Array.from({ length: 8 }, (_, at) => `racer-${at}`);
+    const logins = Array.from({ length: 8 }, (_, nth) => `racer-${nth}`);
     const made = await Promise.all(logins.map((login) => store.accounts.register(person(login))));
     const chiefs = made.filter((each) => typeof each === 'object' && each.roles.includes('ops'));
     expect(chiefs).toEqual([store.accounts.first()]);
@@ -49,7 +49,7 @@ describe('accounts', () => {
   });
 
   it('registers one of many where only the first may register', async () => {
-    const logins = Array.from({ length: 8 }, (_, at) => `racer-${at}`);
+    const logins = Array.from({ length: 8 }, (_, nth) => `racer-${nth}`);
     const made = await Promise.all(logins.map((login) => store.accounts.register(person(login, { onlyFirst: true }))));
     expect(made.filter((each) => each !== 'closed')).toEqual([store.accounts.first()]);
   });

@@ -59,7 +59,10 @@ export function faultsOf({ login, name, password }: RegistrationForm): Record<st
   }
   const { length } = password;
   if (length < 10) {
-    faults['password'] = { code: 'PASSWORD_TOO_SHORT', text: 'Too short: use at least 10 characters.' };
+    faults['password'] = {
+      code: 'PASSWORD_TOO_SHORT',
+      text: 'Too short: use at least 10 characters, as in a few words in a row.',
+    };
   } else if (length > 200) {
     faults['password'] = { code: 'PASSWORD_TOO_LONG', text: 'At most 200 characters.' };
   } else if (canonical(password).toLowerCase() === login.toLowerCase()) {

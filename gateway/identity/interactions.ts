@@ -109,7 +109,11 @@ export function interactionPages(
     // Not a name that anybody can have: names hold no spaces.
     const blocked = tooMany(address, 'the code', 'codes');
     if (blocked) return blocked;
-    if (!same(code, firstCode)) return { code: 'WRONG_CODE', text: 'This is not the code in the terminal.' };
+    if (!same(code, firstCode))
+      return {
+        code: 'WRONG_CODE',
+        text: 'This is not the code that stands in the terminal in which the server was started.',
+      };
     forgive(address, 'the code');
     return undefined;
   };
@@ -152,7 +156,11 @@ export function interactionPages(
   return async (request, response, { pathname, searchParams }) => {
     const asset = assets[pathname];
     if (asset) {
-      response.writeHead(200, { ...headers, 'content-type': asset.type, 'cache-control': 'public, max-age=600' });
+      response.writeHead(200, {
+        ...headers,
+        'content-type': `${asset.type}; charset=utf-8`,
+        'cache-control': 'public, max-age=600',
+      });
       response.end(asset.body);
       return true;
     }

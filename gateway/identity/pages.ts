@@ -49,11 +49,14 @@ type Field = {
   readonly optional?: boolean;
 };
 
-/** A field with its label, hint and fault. Passwords are typed anew; everything else keeps what was typed. */
+/** The stable code of a fault, for programs. */
+const code = (fault: Fault | undefined): Html => (fault ? html`data-code="${fault.code}"` : html``);
+
+/** A field with its label and its hint or fault. Passwords are typed anew; everything else keeps what was typed. */
 const field = (form: Form, { focus, ...of }: Field & { readonly focus: string }): Html => {
   const { name } = of;
   const fault = form.faults?.[name];
-  const notes = [...(fault ? [`${name}-fault`] : []), ...(of.hint ? [`${name}-hint`] : [])].join(' ');
+  const note = fault ?? (of.hint === undefined ? undefined : { text: of.hint });
   return html`<div class="field">
     <label for="${name}">${of.label}${of.optional ? html` <span class="optional">optional</span>` : ''}</label>
     <input
@@ -64,13 +67,12 @@ const field = (form: Form, { focus, ...of }: Field & { readonly focus: string })
       autocomplete="${of.autocomplete}"
       autocapitalize="${of.autocapitalize ?? 'none'}"
       spellcheck="false"
-      ${notes ? html`aria-describedby="${notes}"` : ''}
+      ${note ? html`aria-describedby="${name}-note"` : ''}
       ${fault ? html`aria-invalid="true"` : ''}
       ${of.optional ? '' : html`required`}
       ${name === focus ? html`autofocus` : ''}
     />
-    ${fault ? html`<p class="fault" id="${name}-fault" data-code="${fault.code}">${fault.text}</p>` : ''}
-    ${of.hint ? html`<p class="hint" id="${name}-hint">${of.hint}</p>` : ''}
+    ${note ? html`<p class="${fault ? 'fault' : 'hint'}" id="${name}-note" ${code(fault)}>${note.text}</p>` : ''}
   </div>`;
 };
 
@@ -82,7 +84,7 @@ const focusOf = (form: Form, fields: readonly Field[]): string =>
 const formPage = (form: Form, page: { action: string; fields: readonly Field[]; button: string }): Html => {
   const focus = focusOf(form, page.fields);
   const fault: Fault | undefined = form.faults?.['form'];
-  return html`${fault ? html`<p class="fault notice" role="alert" data-code="${fault.code}">${fault.text}</p>` : ''}
+  return html`${fault ? html`<p class="notice" role="alert" ${code(fault)}>${fault.text}</p>` : ''}
     <form method="post" action="${page.action}">
       ${page.fields.map((each) => field(form, { ...each, focus }))}
       <button type="submit">${page.button}</button>
@@ -138,7 +140,7 @@ export const registerPage = (form: Form, { first, code }: { first: boolean; code
   layout(
     first ? 'Create the first account' : 'Create your account',
     html`<h1>${first ? 'Create the first account' : 'Create your account'}</h1>
-      ${first ? html`<p class="lead">Welcome to your new Verbatim. The first account takes every role: it chats, reads the event streams and runs this installation.</p>` : ''}
+      ${first ? html`<p class="lead">It takes every role: it chats, reads event streams and runs this installation.</p>` : ''}
       ${formPage(form, {
         action: `${form.action}/register`,
         fields: code ? [...registration, oneTimeCode] : registration,

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createVerifier } from '../tokens.js';
@@ -13,7 +15,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await place.close();
-  expect(place.failures).toEqual([]);
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -144,18 +145,26 @@ describe('the provider', () => {
     const forged = await browser.submit(asked, { xsrf: 'guessed', logout: 'yes' });
     expect(forged.status).toBe(400);
     expect((await browser.open((await client.begin()).url)).url.searchParams.has('code')).toBe(true);
-    const left = await browser.submit(await browser.open('/oidc/session/end'), {
-      xsrf: xsrfOf((await browser.open('/oidc/session/end')).html),
-      logout: 'yes',
-    });
-    expect(left.status).toBe(400);
+    const meant = await browser.open('/oidc/session/end');
+    const left = await browser.submit(meant, { xsrf: xsrfOf(meant.html), logout: 'yes' });
+    expect(left.html).toContain('You are signed out');
+    expect((await browser.open((await client.begin()).url)).html).toContain('Welcome back');
   });
 
   it('refuses a code without its verifier, another redirect, and a page of another origin', async () => {
-    const { browser, callback } = await newcomer();
-    const other = await client.begin();
-    await expect(other.redeem(callback)).rejects.toThrow();
-    const elsewhere = await browser.open((await client.begin({ redirect_uri: 'http://localhost:1/auth/callback' })).url);
+    const { browser } = await newcomer();
+    const { url } = await client.begin();
+    const code = (await browser.open(url)).url.searchParams.get('code') ?? '';
+    const redirect_uri = `${place.origin}/auth/callback`;
+    const stolen = { client_id: 'verbatim-ui', grant_type: 'authorization_code', code, redirect_uri };
+    for (const more of [{}, { code_verifier: 'x'.repeat(43) }]) {
+      const body = new URLSearchParams({ ...stolen, ...more });
+      const refused = await fetch(`${place.origin}/oidc/token`, { method: 'POST', body });
+      expect([refused.status, await refused.json()]).toMatchObject([400, { error: 'invalid_grant' }]);
+    }
+    const elsewhere = await browser.open(
+      (await client.begin({ redirect_uri: 'http://localhost:1/auth/callback' })).url,
+    );
     expect([elsewhere.status, codesIn(elsewhere)]).toEqual([400, ['INVALID_REDIRECT_URI']]);
     const bare = new URL('/oidc/auth', place.origin);
     bare.search = `client_id=verbatim-ui&response_type=code&scope=openid&redirect_uri=${place.origin}/auth/callback`;
@@ -182,11 +191,18 @@ describe('the provider', () => {
     expect(decodeJwt(back.access_token).sub).toBe(payload.sub);
   });
 
-  it('says nothing on the terminal', async () => {
+  it('has failed nowhere in all of this', () => {
+    expect(place.failures).toEqual([]);
+  });
+
+  it('says nothing on the terminal, not even when it is loaded', async () => {
     const said = [vi.spyOn(console, 'info'), vi.spyOn(console, 'warn'), vi.spyOn(console, 'error')];
     await place.reopen();
     await newcomer();
     for (const spy of said) expect(spy).not.toHaveBeenCalled();
+    const load = `await import(${JSON.stringify(new URL('provider.ts', import.meta.url).href)})`;
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', load];
+    expect(await promisify(execFile)(process.execPath, args)).toEqual({ stdout: '', stderr: '' });
   });
 });
 

@@ -46,8 +46,7 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
     return { ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig', kid: newId() };
   });
   const cookieKey = await store.secret('cookie key', async () => Buffer.from(random(32)).toString('base64url'));
-  if (!isRecord(jwk) || typeof cookieKey !== 'string')
-    throw new IdentityError(`the keys in ${file}`);
+  if (!isRecord(jwk) || typeof cookieKey !== 'string') throw new IdentityError(`the keys in ${file}`);
 
   const provider: Provider = new Provider(issuer, {
     ...fixed(origin),
@@ -92,6 +91,13 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
   });
   provider.proxy = true;
   provider.on('server_error', (_, error) => onFailure(error));
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.status !== 404 || ctx.body !== undefined || ctx.accepts('html') === false) return;
+    const note = 'Perhaps the address was cut short, or it is one of an older version.';
+    ctx.body = messagePage({ title: 'There is nothing here', note, code: 'NOT_FOUND' });
+    ctx.status = 404;
+  });
 
   const headers = securityHeaders(publicUrl);
   const pages = interactionPages({
@@ -153,6 +159,8 @@ const addressBehind =
     return (proxy && told) || (socket.remoteAddress ?? '');
   };
 
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+
 /** What is the same for every installation. All lifetimes in seconds. */
 function fixed(origin: string): Configuration {
   const policy = interactionPolicy.base();
@@ -211,7 +219,7 @@ function fixed(origin: string): Configuration {
     },
     renderError: async (ctx, out, error) => {
       ctx.type = 'html';
-      const note = out.error_description ?? 'Try again in a moment.';
+      const note = sentence(out.error_description ?? 'try again in a moment');
       ctx.body =
         error instanceof SessionNotFound
           ? startAgainPage()

@@ -182,12 +182,18 @@ const textPart = (id: Uuid, text: string) => ({
 
 const TITLE = 60;
 
-/** The title of a new conversation: the beginning of its first message, on one line, cut at a word. */
+/** The title of a new conversation: the first line of its first message, without markup, cut at a word. */
 export function titleOf(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
+  const [first = ''] = text.trim().split('\n');
+  const bare = first
+    .replace(/[*_`~#>[\]]+/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
+  const line = bare === '' ? first.trim() : bare;
   if (line.length <= TITLE) return line;
   const cut = line.slice(0, TITLE);
   const word = cut.lastIndexOf(' ');
+  // A cut may fall into a surrogate pair: half of one is no text.
   return `${(word > TITLE / 2 ? cut.slice(0, word) : cut).toWellFormed().replace(/\uFFFD$/, '')}…`;
 }
 

@@ -95,8 +95,9 @@ function viteBuild(root: string, outDir: string): Promise<void> {
     '--logLevel',
     'error',
   ];
+  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' };
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [vite, 'build', root, ...options], { cwd: top }, (error, stdout, stderr) => {
+    execFile(process.execPath, [vite, 'build', root, ...options], { cwd: top, env }, (error, stdout, stderr) => {
       if (error) reject(new UiError(`The page could not be built:\n${stderr || stdout || error.message}`));
       else resolve();
     });

@@ -81,7 +81,7 @@ export function ThreadView(props: { chat: Chat; pin: number }): JSX.Element {
     <div class="relative min-h-0 flex-1">
       <div
         ref={scroller}
-        class="scroller h-full"
+        class="scroller h-full [scrollbar-gutter:stable_both-edges]"
         tabindex="-1"
         onScroll={onScroll}
         onWheel={(event) => unpin(event.deltaY < 0)}

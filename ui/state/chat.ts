@@ -1,86 +1,85 @@
 import { type Accessor, createSignal, onCleanup } from 'solid-js';
 import { GqlError, request, subscribe } from '../gql/client.js';
-import type { OutcomeFieldsFragment } from '../gql/generated/graphql.js';
-import {
-  ConversationEvents,
-  PostMutation,
-  ReadMutation,
-  StartMutation,
-  StopMutation,
-  ThreadQuery,
-} from '../gql/operations.js';
-import { newId, newNodeId } from './ids.js';
-import { type Thread, blankThread, branchOf, expectPost, merge, withdraw } from './thread.js';
-
-/** A post that did not get through, why, and how to send it again. */
-export type Failure = {
-  readonly message: string;
-  readonly reason: string;
-  readonly action: string;
-  readonly retry: () => void;
-};
+import { ConversationEvents, ReadMutation, StopMutation, ThreadQuery } from '../gql/operations.js';
+import { newId } from './ids.js';
+import { openOutbox } from './outbox.js';
+import { type Failure, type Place, openSender } from './sender.js';
+import { type Thread, type Update, blankThread, branchOf, isRunning, merge } from './thread.js';
 
 export type Chat = {
   readonly thread: Accessor<Thread>;
-  readonly state: Accessor<'loading' | 'ready' | 'missing' | 'unreachable'>;
+  readonly state: Accessor<'loading' | 'ready' | 'missing' | 'deleted' | 'unreachable'>;
   readonly failure: Accessor<Failure | undefined>;
+  /** The position of what was accepted last: a view that shows it shows one's own words. */
+  readonly position: Accessor<string | undefined>;
   /** Whether there are older messages to load. */
   readonly older: Accessor<boolean>;
   loadOlder(): Promise<void>;
-  /** Sends a text after `parent` (the leaf, if none is given); `fork` makes a sibling on purpose. */
-  send(text: string, place?: { parent: string | null; fork: boolean }): void;
+  send(text: string, place?: Place): void;
+  /** Sends again what failed. */
+  resend(): void;
+  /** Takes back what failed, and gives its text. */
+  takeBack(): string;
   stop(reply: string): Promise<void>;
   showBranch(message: string): Promise<void>;
+  /** Tells how far one has read, once a reply is whole. */
   markRead(): void;
 };
 
-/** What is sent, with ids that stay the same however often it is sent: so it is done once. */
-type Post = {
-  readonly commandId: string;
-  readonly message: string;
-  readonly reply: string;
-  readonly parent: string | null;
-  readonly text: string;
-  readonly fork: boolean;
-};
+const AGAIN_MS = 1_500;
 
 /** One open conversation: loaded, followed, and written to. `fresh` says that its first message is still to be sent. */
 export function openChat(id: string, fresh: boolean): Chat {
+  const outbox = openOutbox(id, sessionStorage);
+  const begins = fresh || outbox.read()?.start === true;
   const [thread, setThread] = createSignal<Thread>(blankThread);
-  const [state, setState] = createSignal<'loading' | 'ready' | 'missing' | 'unreachable'>(fresh ? 'ready' : 'loading');
-  const [failure, setFailure] = createSignal<Failure>();
+  const [state, setState] = createSignal<ReturnType<Chat['state']>>(begins ? 'ready' : 'loading');
+  const [position, setPosition] = createSignal<string>();
   const [before, setBefore] = createSignal<string | null>(null);
   let leave: (() => void) | undefined;
+  let again: ReturnType<typeof setTimeout> | undefined;
   let marked = 0;
 
-  const follow = (after?: string): void => {
+  const follow = (): void => {
     if (leave) return;
-    const variables = { id, asOf: thread().asOf, after: after ?? null };
+    const variables = { id, asOf: thread().asOf, after: position() ?? null };
     leave = subscribe(
       ConversationEvents,
       variables,
       ({ conversationEvents: update }) => {
+        // After a cut the same object is asked again: it must not tell the past a second time.
         variables.asOf = update.to;
         setThread((known) => merge(known, update));
+        if (update.conversation.deleted) setState('deleted');
       },
       (error) => {
         leave = undefined;
-        if (error?.code === 'NOT_FOUND') setState('missing');
+        if (state() === 'deleted') return;
+        // Accepted and not found: the view is behind, for what is accepted is in the log.
+        if (error?.code === 'NOT_FOUND' && thread().conversation) setState('missing');
+        else {
+          if (error?.code === 'CURSOR_EXPIRED') setPosition(undefined);
+          again = setTimeout(follow, AGAIN_MS);
+        }
       },
     );
   };
-  onCleanup(() => leave?.());
+  onCleanup(() => {
+    clearTimeout(again);
+    leave?.();
+  });
 
   const load = async (leaf?: string): Promise<void> => {
     try {
       const { conversation } = await request(ThreadQuery, { id, leaf: leaf ?? null });
       if (!conversation || conversation.deleted) {
-        setState('missing');
+        setState(conversation ? 'deleted' : 'missing');
         return;
       }
       const { asOf, messages, before: older } = conversation.thread;
       setBefore(older ?? null);
       setThread((known) => {
+        // What is followed already must not lose the versions between: only the first page sets where to begin.
         const to = known.asOf === 0 ? asOf : known.asOf;
         return merge({ ...known, leaf: leaf ?? known.leaf }, { to, conversation, messages });
       });
@@ -90,78 +89,48 @@ export function openChat(id: string, fresh: boolean): Chat {
       if (error instanceof GqlError) setState('missing');
       else {
         setState('unreachable');
-        setTimeout(() => void load(leaf), 2_000);
+        again = setTimeout(() => void load(leaf), AGAIN_MS);
       }
     }
   };
-  if (!fresh) void load();
 
-  const submit = async (post: Post): Promise<OutcomeFieldsFragment> => {
-    const { commandId, message, reply, text, parent, fork } = post;
-    const started = thread().asOf > 0;
-    const { outcome } =
-      fresh && !started && parent === null && !fork
-        ? await request(StartMutation, { input: { commandId, conversation: id, message, reply, text } })
-        : await request(PostMutation, { input: { commandId, conversation: id, message, reply, text, parent, fork } });
-    return outcome;
-  };
+  const sender = openSender({
+    id,
+    outbox,
+    begins,
+    thread,
+    setThread,
+    accepted: (at) => {
+      setPosition(at);
+      follow();
+    },
+    show: load,
+  });
+  if (!begins) void load().then(sender.resume);
+  else sender.resume();
 
-  const failed = (post: Post, reason: string, action: string, retry: () => void): void => {
-    const again = (): void => {
-      setFailure(undefined);
-      retry();
-    };
-    setFailure({ message: post.message, reason, action, retry: again });
-  };
-
-  const attempt = async (post: Post): Promise<void> => {
-    try {
-      const outcome = await submit(post);
-      switch (outcome.__typename) {
-        case 'Accepted':
-          follow(outcome.position);
-          return;
-        case 'Conflict':
-          failed(post, outcome.message, 'Send below what came', () => {
-            setThread((known) => withdraw(known, [post.message, post.reply]));
-            void load(outcome.head).then(() => send(post.text));
-          });
-          return;
-        case 'Rejected':
-          failed(post, outcome.message, 'Try again', () => {
-            setThread((known) => withdraw(known, [post.message, post.reply]));
-            send(post.text, { parent: post.parent, fork: post.fork });
-          });
-          return;
-        case 'Pending':
-          failed(post, 'No answer yet. It may still arrive.', 'Ask again', () => void attempt(post));
-          return;
-      }
-    } catch (error) {
-      const reason = error instanceof GqlError ? error.message : 'The server cannot be reached.';
-      // The same ids again: if it did arrive, it is not done twice.
-      failed(post, reason, 'Send again', () => void attempt(post));
-    }
-  };
-
-  const send = (text: string, place?: { parent: string | null; fork: boolean }): void => {
-    const parent = place ? place.parent : (thread().leaf ?? null);
-    const post: Post = {
-      commandId: newId(),
-      message: newNodeId('message', id),
-      reply: newNodeId('message', id),
-      parent,
-      text,
-      fork: place?.fork ?? false,
-    };
-    setThread((known) => expectPost(known, post));
-    void attempt(post);
-  };
+  /** A page ends in its leaf, so what stands below a message comes as what has happened since. */
+  const loadBelow = (message: string): Promise<void> =>
+    new Promise((resolve) => {
+      const asOf = thread().messages[message]?.version ?? 0;
+      const take = (update: Update): void => setThread((known) => merge(known, { ...update, to: known.asOf }));
+      const end = subscribe(
+        ConversationEvents,
+        { id, asOf, after: null },
+        ({ conversationEvents: update }) => {
+          take(update);
+          resolve();
+          queueMicrotask(() => end());
+        },
+        () => resolve(),
+      );
+    });
 
   return {
     thread,
     state,
-    failure,
+    failure: sender.failure,
+    position,
     older: () => before() !== null,
     loadOlder: async () => {
       const { conversation } = await request(ThreadQuery, { id, before: before() });
@@ -170,17 +139,26 @@ export function openChat(id: string, fresh: boolean): Chat {
       setThread((known) => merge(known, { to: known.asOf, conversation, messages }));
       setBefore(older ?? null);
     },
-    send,
+    send: sender.send,
+    resend: sender.resend,
+    takeBack: sender.takeBack,
     stop: async (reply) => {
       await request(StopMutation, { input: { commandId: newId(), conversation: id, reply } });
     },
     showBranch: async (message) => {
-      setThread((known) => ({ ...known, leaf: message }));
-      await load(message);
+      if (!thread().messages[message]) {
+        const { conversation } = await request(ThreadQuery, { id, leaf: message });
+        if (!conversation) return;
+        const { messages, before: older } = conversation.thread;
+        setThread((known) => merge(known, { to: known.asOf, conversation, messages }));
+        setBefore(older ?? null);
+        await loadBelow(message);
+      }
+      setThread((known) => merge({ ...known, leaf: message }, { to: known.asOf, messages: [] }));
     },
     markRead: () => {
       const last = thread().messages[branchOf(thread()).at(-1) ?? ''];
-      if (!last || last.version === 0 || last.seq <= marked) return;
+      if (!last || last.version === 0 || isRunning(last) || last.seq <= marked) return;
       marked = last.seq;
       request(ReadMutation, { input: { commandId: newId(), conversation: id, seq: last.seq } }).catch(() => {
         marked = 0;

@@ -28,6 +28,7 @@ export function merge(thread: Thread, { to, conversation, messages }: Update): T
     const known = merged[message.id];
     if (!known || known.version < message.version) merged[message.id] = message;
   }
+  for (const { siblings } of messages) tellSiblings(merged, siblings.ids);
   const newer = !thread.conversation || thread.conversation.version <= conversation.version;
   return {
     ...thread,
@@ -36,6 +37,16 @@ export function merge(thread: Thread, { to, conversation, messages }: Update): T
     asOf: Math.max(thread.asOf, to),
     leaf: newestBelow(merged, thread.leaf ?? conversation.head),
   };
+}
+
+/** A new sibling does not change the rows beside it, so they learn of it here: of two lists, the longer is the newer. */
+function tellSiblings(messages: Record<string, Message>, ids: readonly string[]): void {
+  for (const [index, id] of ids.entries()) {
+    const known = messages[id];
+    if (known && known.siblings.ids.length < ids.length) {
+      messages[id] = { ...known, siblings: { ids: [...ids], index } };
+    }
+  }
 }
 
 /** The newest message below this one: where its branch goes on. */
@@ -52,10 +63,17 @@ export function branchOf({ messages, leaf }: Thread): readonly string[] {
   return ids.toReversed();
 }
 
+export type Expected = {
+  readonly message: string;
+  readonly reply: string;
+  readonly parent: string | null;
+  readonly text: string;
+};
+
 /** A message that was just sent, and the reply that it asks for, before the log has them: version 0 yields to any other. */
 export function expectPost(
   thread: Thread,
-  { message, reply, parent, text }: { message: string; reply: string; parent: string | null; text: string },
+  { message, reply, parent, text }: Expected,
 ): Thread {
   const seq = Math.max(0, ...Object.values(thread.messages).map((known) => known.seq)) + 1;
   const at = new Date().toISOString();
@@ -91,6 +109,9 @@ export function withdraw(thread: Thread, ids: readonly string[]): Thread {
   const leaf = first === undefined ? thread.leaf : (thread.messages[first]?.parent ?? undefined);
   return { ...thread, messages: left, leaf };
 }
+
+/** Whether a reply is still to be written or being written. */
+export const isRunning = ({ reply }: Message): boolean => reply?.status === 'REQUESTED' || reply?.status === 'RUNNING';
 
 /** The text of a message. */
 export const textOf = ({ parts }: Message): string => parts.map(({ text }) => text).join('\n\n');

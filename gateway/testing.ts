@@ -1,0 +1,195 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, createClient as createSocketClient } from 'graphql-ws';
+import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
+import { WebSocket } from 'ws';
+import { memoryChannel } from '../commands/channel.js';
+import { createClient } from '../commands/client/client.js';
+import { createOpener } from '../commands/keys/opener.js';
+import { openKeys } from '../commands/keys/sqlite.js';
+import { memoryLog } from '../commands/log/memory.js';
+import { startWorker } from '../commands/worker/worker.js';
+import { bucketOf, derivedId, randomUuid, timedId } from '../domain/ids.js';
+import { core } from '../projections/readmodel/core/core.js';
+import { coreQueries } from '../projections/readmodel/core/queries.js';
+import { openPglite } from '../projections/readmodel/pglite.js';
+import { startRunner } from '../projections/runner.js';
+import { announce } from '../projections/sessions/announce.js';
+import { memorySessions } from '../projections/sessions/memory.js';
+import type { Sessions } from '../projections/sessions/sessions.js';
+import { repeatHeads } from './live/heads.js';
+import { createMetrics } from './metrics.js';
+import { createPipeline } from './pipeline.js';
+import { startGateway } from './server.js';
+import { createVerifier } from './tokens.js';
+
+const PARTITIONS = 4;
+const NAMESPACE = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
+const ISSUER = 'https://issuer.test';
+
+export const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
+const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
+  sleep(ms, undefined, { signal }).catch(() => undefined);
+
+export type Answer = { readonly status: number; readonly data: unknown; readonly errors?: readonly Fault[] };
+type Fault = { readonly message: string; readonly extensions?: { readonly code?: string } };
+
+/** A gateway on a free port with everything real behind it, but for the issuer, whose keys are made here. */
+export type Harness = Awaited<ReturnType<typeof startHarness>>;
+
+export async function startHarness(options: { sessions?: (real: Sessions) => Sessions; introspection?: boolean } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'verbatim-gateway-'));
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown): void => {
+    failures.push(error);
+  };
+  const { publicKey, privateKey } = await generateKeyPair('RS256');
+  const foreign = await generateKeyPair('RS256');
+  const keySet = createLocalJWKSet({ keys: [{ ...(await exportJWK(publicKey)), alg: 'RS256', kid: 'test' }] });
+  const issuer = { issuer: ISSUER, audience: 'verbatim-api', clientId: 'verbatim-ui', keys: keySet };
+
+  const log = memoryLog({ partitions: PARTITIONS, id: randomUuid(random(16)) });
+  const keys = openKeys({ file: join(folder, 'keys.db'), random });
+  const channel = memoryChannel({ partitions: PARTITIONS });
+  const client = createClient({ channel, keys, partitions: PARTITIONS, now: Date.now, random, wait });
+  const worker = startWorker({ log, source: channel, now: Date.now, random, wait, onFailure });
+  const db = await openPglite();
+  const real = memorySessions();
+  const sessions = options.sessions ? options.sessions(real) : real;
+  const runner = startRunner({
+    log,
+    db,
+    projection: core,
+    onCommit: (notices) => announce(sessions, notices),
+    onFailure,
+  });
+  const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
+  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: 300, onFailure });
+  const services = {
+    log: log.id,
+    core: queries,
+    client,
+    sessions,
+    heads,
+    open: createOpener({ keys, now: Date.now }).open,
+  };
+  const metrics = createMetrics();
+  let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
+  // The port is part of the public address, so it must be known first.
+  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const publicUrl = `http://localhost:${port}`;
+  gateway = await startGateway({
+    host: '127.0.0.1',
+    port,
+    opsPort: 0,
+    publicUrl,
+    issuer,
+    pipeline: createPipeline({
+      services,
+      introspection: options.introspection ?? false,
+      newId: () => randomUuid(random(16)),
+      onFault: (_, error) => onFailure(error),
+    }),
+    verify: createVerifier({ issuer, namespace: NAMESPACE, now: Date.now }),
+    page: join(folder, 'page'),
+    waitingFor: () => [],
+    metrics,
+    now: Date.now,
+  });
+  const { opsPort } = gateway;
+  await Promise.all([worker.ready, runner.caughtUp]);
+
+  const token = (subject: string, changes: TokenChanges = {}): Promise<string> =>
+    new SignJWT({ name: subject, roles: ['user'] })
+      .setProtectedHeader({ alg: 'RS256', kid: 'test' })
+      .setIssuer(changes.issuer ?? ISSUER)
+      .setAudience(changes.audience ?? 'verbatim-api')
+      .setSubject(subject)
+      .setExpirationTime(Math.floor(Date.now() / 1_000) + (changes.seconds ?? 300))
+      .sign(changes.foreign ? foreign.privateKey : privateKey);
+
+  const ask = async (subject: string, query: string, variables: object = {}): Promise<Answer> => {
+    const response = await fetch(`${publicUrl}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(subject)}` },
+      body: JSON.stringify({ query, variables }),
+    });
+    return { status: response.status, data: undefined, ...(await response.json()) };
+  };
+
+  const sockets: Client[] = [];
+  const connect = (subject: string, onSocket?: (socket: WebSocket) => void): Client => {
+    class Spied extends WebSocket {
+      constructor(address: string, protocols: string | string[]) {
+        super(address, protocols);
+        onSocket?.(this);
+      }
+    }
+    const made = createSocketClient({
+      url: `ws://localhost:${port}/graphql`,
+      webSocketImpl: Spied,
+      connectionParams: async () => ({ authorization: `Bearer ${await token(subject)}` }),
+      retryAttempts: Infinity,
+      retryWait: () => wait(10),
+      shouldRetry: () => true,
+    });
+    sockets.push(made);
+    return made;
+  };
+
+  return {
+    publicUrl,
+    opsUrl: `http://127.0.0.1:${opsPort}`,
+    log,
+    client,
+    sessions,
+    failures,
+    token,
+    ask,
+    connect,
+    /** A person's user id, and new ids at their home. */
+    userOf: (subject: string): string => derivedId(NAMESPACE, subject),
+    newId: (subject?: string): string =>
+      timedId(Date.now(), random(16), subject === undefined ? 0 : bucketOf(derivedId(NAMESPACE, subject))),
+    stop: async () => {
+      for (const socket of sockets) await socket.dispose();
+      heads.stop();
+      await gateway.close();
+      await worker.stop();
+      await runner.stop();
+      real.close();
+      await db.close();
+      await log.close();
+      await keys.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+type TokenChanges = {
+  readonly issuer?: string;
+  readonly audience?: string;
+  readonly seconds?: number;
+  readonly foreign?: boolean;
+};
+
+/** Starts a conversation as somebody, and returns the bare ids of what came to be. */
+export async function startConversation(harness: Harness, subject: string, text = 'Hello') {
+  const [conversation, message, reply, commandId] = Array.from({ length: 4 }, () => harness.newId(subject));
+  const input = {
+    commandId,
+    conversation: `conversation_${conversation}`,
+    message: `message_${message}`,
+    reply: `message_${reply}`,
+    text,
+  };
+  const { data } = await harness.ask(
+    subject,
+    `mutation ($input: ConversationStartInput!) { conversationStart(input: $input) { __typename ... on Accepted { position } ... on Rejected { code message } } }`,
+    { input },
+  );
+  return { input, data };
+}
