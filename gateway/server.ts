@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
-import { Hono } from 'hono';
+import { Hono, type MiddlewareHandler } from 'hono';
 import { compress } from 'hono/compress';
 import { inlineScripts, securityHeaders } from './headers.js';
 import { hostRule } from './hosts.js';
@@ -106,7 +106,12 @@ function publicApp(options: GatewayOptions): Hono {
     await next();
     if (c.res.ok) c.header('cache-control', 'public, max-age=31536000, immutable');
   });
-  app.on('GET', ['/assets/*', '/favicon.svg'], serveStatic({ root: page }));
+  // Looked for when it is asked for: at start the folder may not be there yet.
+  let files: MiddlewareHandler | undefined;
+  app.on('GET', ['/assets/*', '/favicon.svg'], (c, next) => {
+    files ??= serveStatic({ root: page });
+    return files(c, next);
+  });
   // A page from before a deploy asks for chunks that are gone: it must learn so, and not get a page instead.
   app.get('/assets/*', (c) => c.text('This file is not part of this version. Reload the page.', 404));
   app.get('*', (c) => {

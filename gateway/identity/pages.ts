@@ -49,8 +49,8 @@ type Field = {
   readonly optional?: boolean;
 };
 
-/** The stable code of a fault, for programs. */
-const code = (fault: Fault | undefined): Html => (fault ? html`data-code="${fault.code}"` : html``);
+/** A fault is read out, and carries its code for programs. */
+const alert = (fault: Fault | undefined): Html => (fault ? html`role="alert" data-code="${fault.code}"` : html``);
 
 /** A field with its label and its hint or fault. Passwords are typed anew; everything else keeps what was typed. */
 const field = (form: Form, { focus, ...of }: Field & { readonly focus: string }): Html => {
@@ -72,7 +72,7 @@ const field = (form: Form, { focus, ...of }: Field & { readonly focus: string })
       ${of.optional ? '' : html`required`}
       ${name === focus ? html`autofocus` : ''}
     />
-    ${note ? html`<p class="${fault ? 'fault' : 'hint'}" id="${name}-note" ${code(fault)}>${note.text}</p>` : ''}
+    ${note ? html`<p class="${fault ? 'fault' : 'hint'}" id="${name}-note" ${alert(fault)}>${note.text}</p>` : ''}
   </div>`;
 };
 
@@ -84,7 +84,7 @@ const focusOf = (form: Form, fields: readonly Field[]): string =>
 const formPage = (form: Form, page: { action: string; fields: readonly Field[]; button: string }): Html => {
   const focus = focusOf(form, page.fields);
   const fault: Fault | undefined = form.faults?.['form'];
-  return html`${fault ? html`<p class="notice" role="alert" ${code(fault)}>${fault.text}</p>` : ''}
+  return html`${fault ? html`<p class="notice" ${alert(fault)}>${fault.text}</p>` : ''}
     <form method="post" action="${page.action}">
       ${page.fields.map((each) => field(form, { ...each, focus }))}
       <button type="submit">${page.button}</button>

@@ -1,0 +1,171 @@
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { type Harness, startHarness } from './testing.js';
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await startHarness();
+}, 60_000);
+afterAll(() => harness.stop());
+
+const post = async (headers: Record<string, string>, body: string): Promise<{ status: number; code: string }> => {
+  const response = await fetch(`${harness.publicUrl}/graphql`, { method: 'POST', headers, body });
+  const { errors } = await response.json();
+  return { status: response.status, code: errors?.[0]?.extensions?.code };
+};
+
+/** Runs one operation over a socket; resolves with its first result or errors. */
+async function overSocket(query: string, variables = {}): Promise<unknown> {
+  const client = harness.connect('ana');
+  return new Promise((resolve) => {
+    client.subscribe({ query, variables }, { next: resolve, error: resolve, complete: () => undefined });
+  });
+}
+
+describe('tokens', () => {
+  const json = { 'content-type': 'application/json' };
+  const body = JSON.stringify({ query: '{ viewer { user { name } } }' });
+
+  it('answers the viewer, registered at first sight', async () => {
+    const { data } = await harness.ask('newcomer', '{ viewer { user { id name } roles } }');
+    expect(data).toEqual({
+      viewer: { user: { id: `user_${harness.userOf('newcomer')}`, name: 'newcomer' }, roles: ['USER'] },
+    });
+  });
+
+  it.each([
+    ['no token', undefined, 'TOKEN_MISSING'],
+    ['another issuer', { issuer: 'https://elsewhere.test' }, 'TOKEN_INVALID'],
+    ['another audience', { audience: 'account' }, 'TOKEN_INVALID'],
+    ['a foreign key', { foreign: true }, 'TOKEN_INVALID'],
+    ['an ended token', { seconds: -10 }, 'TOKEN_EXPIRED'],
+  ])('refuses %s', async (_, changes, code) => {
+    const authorization = changes ? { authorization: `Bearer ${await harness.token('ana', changes)}` } : {};
+    expect(await post({ ...json, ...authorization }, body)).toEqual({ status: 401, code });
+  });
+
+  it('refuses "alg: none"', async () => {
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const claims = { iss: 'https://issuer.test', aud: 'verbatim-api', sub: 'ana', exp: 9_999_999_999 };
+    const authorization = `Bearer ${part({ alg: 'none' })}.${part(claims)}.`;
+    expect(await post({ ...json, authorization }, body)).toEqual({ status: 401, code: 'TOKEN_INVALID' });
+  });
+
+  it('closes a socket with 4403, which clients retry, for a bad token and when a token ends', async () => {
+    for (const seconds of [-10, 1]) {
+      const socket = new WebSocket(`ws://localhost:${new URL(harness.publicUrl).port}/graphql`, 'graphql-transport-ws');
+      await once(socket, 'open');
+      const closed = once(socket, 'close');
+      const authorization = `Bearer ${await harness.token('ana', { seconds })}`;
+      socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization } }));
+      const [code] = await closed;
+      expect(code).toBe(4403);
+    }
+  });
+});
+
+describe('the one pipeline', () => {
+  const deep = `{ viewer { conversations { nodes ${'{ thread { messages { author '.repeat(1)}{ id } } } } } } }`;
+  const tooDeep =
+    '{ viewer { conversations { nodes { thread { messages { siblings { ids { a { b { c { d } } } } } } } } } } }';
+  const aliases = `{ ${Array.from({ length: 16 }, (_, n) => `a${n}: viewer { roles }`).join(' ')} }`;
+  const tokens = `{ viewer { ${'roles '.repeat(1_000)} } }`;
+
+  it.each([
+    ['too deep a document', tooDeep],
+    ['too many aliases', aliases],
+    ['too many tokens', tokens],
+    ['introspection', '{ __schema { types { name } } }'],
+    ['a syntax error', '{ viewer {'],
+    ['an unknown field', '{ viewer { shoeSize } }'],
+  ])('refuses %s over POST and over a socket', async (_, query) => {
+    const { status, errors } = await harness.ask('ana', query);
+    expect(status).toBe(400);
+    expect(errors?.length).toBeGreaterThan(0);
+    const [first] = [await overSocket(query)].flat();
+    expect(first).toHaveProperty('message');
+  });
+
+  it('serves an ordinary document on both', async () => {
+    expect((await harness.ask('ana', deep)).status).toBe(200);
+    expect(await overSocket(deep)).toHaveProperty('data');
+  });
+
+  it('keeps a socket open after a syntax error', async () => {
+    const client = harness.connect('ana');
+    const run = (query: string): Promise<unknown> =>
+      new Promise((resolve) => {
+        client.subscribe({ query }, { next: resolve, error: resolve, complete: () => undefined });
+      });
+    let closed = 0;
+    client.on('closed', () => {
+      closed += 1;
+    });
+    const keep = client.subscribe(
+      { query: 'subscription { inbox { complete } }' },
+      { next: () => undefined, error: () => undefined, complete: () => undefined },
+    );
+    expect(await run('{ viewer {')).toBeInstanceOf(Array);
+    expect(await run('{ viewer { roles } }')).toHaveProperty('data');
+    expect(closed).toBe(0);
+    keep();
+  });
+});
+
+describe('transport', () => {
+  it('takes JSON only, with a length, and not too much of it', async () => {
+    expect(await post({ 'content-type': 'text/plain' }, '{}')).toEqual({ status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' });
+    const authorization = `Bearer ${await harness.token('ana')}`;
+    const json = { 'content-type': 'application/json', authorization };
+    expect(await post(json, JSON.stringify({ query: ' '.repeat(600 * 1024) }))).toEqual({
+      status: 413,
+      code: 'BODY_TOO_LARGE',
+    });
+    expect(await post(json, '[not json')).toEqual({ status: 400, code: 'BAD_REQUEST' });
+  });
+
+  it('answers to its public name only', async () => {
+    const { port } = new URL(harness.publicUrl);
+    const statusFor = async (host: string): Promise<number | undefined> => {
+      const request = httpRequest({ port, host: '127.0.0.1', path: '/', headers: { host } }).end();
+      const [response] = await once(request, 'response');
+      response.resume();
+      return response.statusCode;
+    };
+    expect(await statusFor('evil.example')).toBe(421);
+    expect(await statusFor(`127.0.0.1:${port}`)).toBe(307);
+    expect(await statusFor(`localhost:${port}`)).toBe(503);
+  });
+
+  it('opens no socket for a page of another origin', async () => {
+    const url = `ws://localhost:${new URL(harness.publicUrl).port}/graphql`;
+    const socket = new WebSocket(url, 'graphql-transport-ws', { origin: 'https://evil.example' });
+    const [, response] = await once(socket, 'unexpected-response');
+    expect(response.statusCode).toBe(403);
+    socket.on('error', () => undefined).terminate();
+  });
+
+  it('sets the security headers on every answer', async () => {
+    for (const path of ['/', '/healthz', '/config.json', '/assets/gone.js']) {
+      const { headers } = await fetch(`${harness.publicUrl}${path}`);
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+      expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('referrer-policy')).toBe('no-referrer');
+    }
+  });
+
+  it('answers a missing asset with 404 and never with a page', async () => {
+    const response = await fetch(`${harness.publicUrl}/assets/old-chunk.js`);
+    expect(response.status).toBe(404);
+    expect(response.headers.get('content-type')).toContain('text/plain');
+  });
+
+  it('keeps metrics on the operators’ port', async () => {
+    expect(await (await fetch(`${harness.opsUrl}/metrics`)).text()).toContain('verbatim_sockets');
+    expect((await fetch(`${harness.opsUrl}/healthz`)).status).toBe(200);
+    expect((await fetch(`${harness.publicUrl}/metrics`)).status).toBe(503);
+  });
+});
