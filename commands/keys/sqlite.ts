@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import Database from 'libsql';
 import { type Key, KeyDestroyed, type Keys } from './keys.js';
 
@@ -7,10 +7,11 @@ import { type Key, KeyDestroyed, type Keys } from './keys.js';
  * without a key, and its bytes leave the file and its write-ahead log. `random` gives so many random bytes.
  */
 export function openKeys({ file, random }: { file: string; random: (bytes: number) => Uint8Array }): Keys {
+  // Made here, for the files beside it take their mode from it.
+  closeSync(openSync(file, 'a', 0o600));
   const db = new Database(file);
   db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
     CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, key BLOB) WITHOUT ROWID;`);
-  chmodSync(file, 0o600);
   const insert = db.prepare('INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING');
   const select = db.prepare('SELECT id, key FROM keys WHERE id IN (SELECT value FROM json_each(?))');
   const erase = db.prepare('INSERT INTO keys VALUES (?, NULL) ON CONFLICT (id) DO UPDATE SET key = NULL');

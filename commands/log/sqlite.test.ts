@@ -35,7 +35,7 @@ describe('the log in a SQLite file', () => {
   it('is readable by its owner alone', async () => {
     const file = newFile();
     const log = open(file);
-    expect(statSync(file).mode & 0o777).toBe(0o600);
+    for (const name of [file, `${file}-wal`, `${file}-shm`]) expect(statSync(name).mode & 0o777).toBe(0o600);
     await log.close();
   });
 

@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import Database from 'libsql';
 import type { Uuid } from '../../domain/ids.js';
 import { takeLock } from './lock.js';
@@ -46,6 +46,8 @@ export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Lo
   if (!unlock) {
     throw new LogError('LOG_LOCKED', `Another process has the log ${file} open. Stop it first, or use another folder.`);
   }
+  // Made here, for the files beside it take their mode from it.
+  closeSync(openSync(file, 'a', 0o600));
   const db = new Database(file);
   const close = (): void => {
     db.close();
@@ -53,7 +55,6 @@ export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Lo
   };
   try {
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${tables}`);
-    chmodSync(file, 0o600);
     return logOver(storeIn(db, partitions, newId, close));
   } catch (error) {
     close();

@@ -80,7 +80,8 @@ export type Browser = {
   open(url: URL | string, post?: Fields): Promise<Page>;
   /** Sends the form of a page, filled in. */
   submit(page: Page, fields: Fields): Promise<Page>;
-  cookies(): readonly string[];
+  /** Sends it twice at once, as a double click does, and follows neither answer. The two statuses. */
+  submitTwice(page: Page, fields: Fields): Promise<readonly number[]>;
   forget(name: RegExp): void;
 };
 
@@ -98,17 +99,19 @@ export function openBrowser({ origin }: Pick<Place, 'origin'>): Browser {
     else jar.set(`${path} ${name}`, { path, value, name });
   };
 
-  const open: Browser['open'] = async (to, post) => {
-    const url = new URL(to, origin);
+  const send = (url: URL, post?: Fields): Promise<Response> => {
     const cookie = [...jar.values()]
       .filter(({ path }) => url.pathname.startsWith(path))
       .map(({ name, value }) => `${name}=${value}`)
       .join('; ');
-    const response = await fetch(url, {
+    return fetch(url, {
       redirect: 'manual',
       headers: { cookie, accept: 'text/html' },
       ...(post ? { method: 'POST', body: new URLSearchParams(post) } : {}),
     });
+  };
+
+  const take = async (url: URL, response: Response): Promise<Page> => {
     for (const line of response.headers.getSetCookie()) keep(line, url);
     const html = await response.text();
     const next = response.headers.get('location');
@@ -118,14 +121,25 @@ export function openBrowser({ origin }: Pick<Place, 'origin'>): Browser {
     return { status: response.status, url: target, html: '', headers: response.headers };
   };
 
+  const open: Browser['open'] = async (to, post) => {
+    const url = new URL(to, origin);
+    return take(url, await send(url, post));
+  };
+
+  const actionOf = (page: Page): URL => {
+    const action = /<form[^>]* action="([^"]+)"/.exec(page.html)?.[1];
+    if (!action) throw new Error(`${page.url.href} has no form:\n${page.html}`);
+    return new URL(action, page.url);
+  };
+
   return {
     open,
-    submit: (page, fields) => {
-      const action = /<form[^>]* action="([^"]+)"/.exec(page.html)?.[1];
-      if (!action) throw new Error(`${page.url.href} has no form:\n${page.html}`);
-      return open(new URL(action, page.url), fields);
+    submit: (page, fields) => open(actionOf(page), fields),
+    submitTwice: async (page, fields) => {
+      const answers = await Promise.all([1, 2].map(() => send(actionOf(page), fields)));
+      for (const { body } of answers) await body?.cancel();
+      return answers.map(({ status }) => status);
     },
-    cookies: () => [...jar.values()].map(({ name }) => name),
     forget: (name) => {
       for (const [key, cookie] of jar) if (name.test(cookie.name)) jar.delete(key);
     },
