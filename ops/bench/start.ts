@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startServer } from '../chaos/server.js';
 import { freePort } from '../run/port.js';
 import { ensureUi } from '../run/ui.js';
-import type { Figure } from './figure.js';
+import { type Figure, median } from './figure.js';
 
 const REPEATS = 3;
 const POLL_MS = 10;
@@ -87,5 +87,3 @@ async function answer(url: string): Promise<number> {
   }
   throw new Error(`${url} did not answer within ${PATIENCE_MS / 1_000} s`);
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;

@@ -73,7 +73,8 @@ async function whose(host: string, port: number): Promise<string> {
   try {
     const answer = await fetch(`http://${asked}:${port}/healthz`, { signal: AbortSignal.timeout(PATIENCE) });
     const body = await answer.text();
-    if (/"product":\s*"verbatim"/.test(body)) return `Port ${port} belongs to another Verbatim, at http://localhost:${port}.`;
+    if (/"product":\s*"verbatim"/.test(body))
+      return `Port ${port} belongs to another Verbatim, at http://localhost:${port}.`;
     const server = answer.headers.get('server');
     return `Port ${port} is taken by another web server${server ? ` (${server})` : ''}.`;
   } catch {

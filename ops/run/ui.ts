@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { takeLock } from '../../commands/log/lock.js';
 
 export class UiError extends Error {
@@ -95,10 +96,10 @@ function viteBuild(root: string, outDir: string): Promise<void> {
     '--logLevel',
     'error',
   ];
-  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' };
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [vite, 'build', root, ...options], { cwd: top, env }, (error, stdout, stderr) => {
-      if (error) reject(new UiError(`The page could not be built:\n${stderr || stdout || error.message}`));
+    execFile(process.execPath, [vite, 'build', root, ...options], { cwd: top }, (error, stdout, stderr) => {
+      const told = stripVTControlCharacters(stderr || stdout || (error?.message ?? ''));
+      if (error) reject(new UiError(`The page could not be built:\n${told}`));
       else resolve();
     });
   });

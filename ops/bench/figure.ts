@@ -1,0 +1,24 @@
+/** One figure of a bench, beside its goal where it has one. */
+export type Figure = {
+  readonly metric: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly goal?: number;
+  /** Which side of the goal is good. */
+  readonly better?: 'higher' | 'lower';
+};
+
+/** A bench measures against a reference run beside it, on the same machine in the same minute: ratios, not records. */
+export type Bench = { readonly about: string; readonly run: () => Promise<readonly Figure[]> };
+
+/** Whether a figure reaches its goal; undefined where there is none. */
+export const reaches = ({ value, goal, better }: Figure): boolean | undefined =>
+  goal === undefined ? undefined : better === 'lower' ? value <= goal : value >= goal;
+
+/** The value below which a share of all values lies. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+}
+
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
