@@ -6,6 +6,14 @@ import { type Context, PATIENCE, ownConversation } from '../context.js';
 import { builder } from './builder.js';
 import { Conversation } from './conversation.js';
 import { nodeId, positionToken, requireNodeId } from './ids.js';
+import {
+  ConversationDeleteInput,
+  ConversationReadInput,
+  ConversationRenameInput,
+  ConversationStartInput,
+  MessagePostInput,
+  ReplyStopInput,
+} from './inputs.js';
 import { conversationNode } from './nodes.js';
 
 /** What came of a command, and the conversation that it was about. */
@@ -77,81 +85,6 @@ const CommandOutcome = builder.unionType('CommandOutcome', {
     if (sent.status === 'pending') return 'Pending';
     return sent.code === 'CONFLICT' ? 'Conflict' : 'Rejected';
   },
-});
-
-const words = {
-  message: 'The id of the message, made by the client.',
-  reply: 'The id of the reply to it, made by the client.',
-  text: 'What it says: 1 to 100,000 characters.',
-  conversation: 'The conversation.',
-  command: 'The id of this command (UUID version 7): sent twice, it is done once.',
-};
-
-const ConversationStartInput = builder.inputType('ConversationStartInput', {
-  description:
-    "The ids of conversation, message and reply are the client's: UUIDs of version 7. The conversation's last three hex " +
-    "digits are those of the viewer's user id; the message's and the reply's are those of the conversation.",
-  fields: (t) => ({
-    commandId: t.field({ type: 'UUID', description: words.command }),
-    conversation: t.id({ description: 'The id of the conversation, made by the client.' }),
-    message: t.id({ description: words.message }),
-    reply: t.id({ description: words.reply }),
-    text: t.string({ description: words.text }),
-  }),
-});
-
-const MessagePostInput = builder.inputType('MessagePostInput', {
-  description: 'A message in a conversation, and the request for a reply to it.',
-  fields: (t) => ({
-    commandId: t.field({ type: 'UUID', description: words.command }),
-    conversation: t.id({ description: words.conversation }),
-    parent: t.id({
-      required: false,
-      description: 'The leaf that the writer saw; null only for a sibling of the first message.',
-    }),
-    message: t.id({ description: words.message }),
-    reply: t.id({ description: words.reply }),
-    text: t.string({ description: words.text }),
-    fork: t.boolean({
-      defaultValue: false,
-      description: 'Make a sibling on purpose, where the branch has gone on (edit and send again).',
-    }),
-  }),
-});
-
-const ConversationRenameInput = builder.inputType('ConversationRenameInput', {
-  description: 'A new title for a conversation.',
-  fields: (t) => ({
-    commandId: t.field({ type: 'UUID', description: words.command }),
-    conversation: t.id({ description: words.conversation }),
-    title: t.string({ description: 'The title: 1 to 200 characters.' }),
-  }),
-});
-
-const ConversationDeleteInput = builder.inputType('ConversationDeleteInput', {
-  description: 'Which conversation to delete.',
-  fields: (t) => ({
-    commandId: t.field({ type: 'UUID', description: words.command }),
-    conversation: t.id({ description: words.conversation }),
-  }),
-});
-
-const ConversationReadInput = builder.inputType('ConversationReadInput', {
-  description: 'How far the viewer has read.',
-  fields: (t) => ({
-    commandId: t.field({ type: 'UUID', description: words.command }),
-    conversation: t.id({ description: words.conversation }),
-    seq: t.int({ description: 'The number of the newest message seen.' }),
-  }),
-});
-
-const ReplyStopInput = builder.inputType('ReplyStopInput', {
-  description: 'Which reply to stop.',
-  fields: (t) => ({
-    commandId: t.field({ type: 'UUID', description: words.command }),
-    conversation: t.id({ description: words.conversation }),
-    reply: t.id({ description: 'The reply.' }),
-  }),
 });
 
 /** Sends a person's own command. Ids of version 5 are the reactors': nobody else may use them. */
