@@ -3,10 +3,12 @@ import { type CommandChannel, type CommandSource, type Incoming, Refused } from 
 /**
  * The channel within one process: commands wait in memory, and the outcome in the log is the acknowledgement. At most
  * `capacity` wait per partition; beyond that they are refused at once, for a queue without a bound only hides the load.
+ * Once its owner has stopped taking, a partition refuses too, until somebody takes again.
  */
 export function memoryChannel({ partitions, capacity = 10_000 }: ChannelOptions): CommandChannel & CommandSource {
   const queues: Incoming[][] = Array.from({ length: partitions }, () => []);
   const wakers: (() => void)[] = [];
+  const stopped = new Set<number>();
 
   const queue = (partition: number): Incoming[] => {
     const found = queues[partition];
@@ -18,6 +20,10 @@ export function memoryChannel({ partitions, capacity = 10_000 }: ChannelOptions)
     submit: (partition, command) =>
       new Promise((answer, refuse) => {
         const waiting = queue(partition);
+        if (stopped.has(partition)) {
+          refuse(new Refused('UNAVAILABLE', 'The server is stopping. Send it again when it is back.'));
+          return;
+        }
         if (waiting.length >= capacity) {
           refuse(new Refused('UNAVAILABLE', 'Too many commands are waiting. Send it again in a moment.'));
           return;
@@ -27,6 +33,7 @@ export function memoryChannel({ partitions, capacity = 10_000 }: ChannelOptions)
       }),
     take: async (partition, max, signal) => {
       const waiting = queue(partition);
+      stopped.delete(partition);
       while (waiting.length === 0 && !signal.aborted) {
         await new Promise<void>((resolve) => {
           const wake = (): void => {
@@ -37,6 +44,7 @@ export function memoryChannel({ partitions, capacity = 10_000 }: ChannelOptions)
           signal.addEventListener('abort', wake);
         });
       }
+      if (waiting.length === 0) stopped.add(partition);
       return waiting.splice(0, max);
     },
   };

@@ -1,9 +1,9 @@
 import type { DomainCommand } from '../../domain/catalogue.js';
-import type { Sealed } from '../../domain/content.js';
+import { type Sealed, charsOf } from '../../domain/content.js';
 import type { RejectionCode } from '../../domain/decider.js';
-import { type Stream, type Uuid, homeOf } from '../../domain/ids.js';
+import { type Stream, type Uuid, homeOf, isUuid } from '../../domain/ids.js';
 import { type Answer, type Command, type CommandChannel, Refused } from '../command.js';
-import type { Keys } from '../keys/keys.js';
+import { KeyDestroyed, type Keys } from '../keys/keys.js';
 import { payloadHash, seal } from '../keys/sealing.js';
 
 /** Text that is still in the open, and where it belongs (see `contentOf`). The client seals it. */
@@ -54,6 +54,7 @@ export type ClientOptions = {
 const PATIENCE = 10_000;
 const LARGEST = 256 * 1024;
 
+/** A client over a channel. `wait` resolves after so many ms, or with the signal; `random` gives so many random bytes. */
 export function createClient({ channel, keys, partitions, now, random, wait }: ClientOptions): CommandClient {
   const toCommand = async (draft: Draft): Promise<Command> => {
     const { id, actor, stream, type, data, expected, correlation = id, patience = PATIENCE } = draft;
@@ -77,11 +78,15 @@ export function createClient({ channel, keys, partitions, now, random, wait }: C
 
   return {
     send: async (draft) => {
-      const fault = faultOf(draft.data);
-      if (fault) return { status: 'rejected', code: 'INVALID', message: fault };
-      const command = await toCommand(draft);
-      if (JSON.stringify(command).length > LARGEST) {
-        return { status: 'rejected', code: 'TOO_LARGE', message: 'One command writes at most 256 KB. Send less.' };
+      const fault = isUuid(draft.id) ? faultOf(draft.data) : `The command id ${draft.id} is not a lower-case UUID.`;
+      if (fault) return refusal('INVALID', fault);
+      const command = await toCommand(draft).catch((error: unknown) => {
+        if (error instanceof KeyDestroyed) return undefined;
+        throw error;
+      });
+      if (!command) return refusal('NOT_FOUND', 'Whose content this is was erased: nothing more is kept of them.');
+      if (Buffer.byteLength(JSON.stringify(command)) > LARGEST) {
+        return refusal('TOO_LARGE', 'One command writes at most 256 KB. Send less.');
       }
       const answered = new AbortController();
       const pending = wait(draft.patience ?? PATIENCE, answered.signal).then((): Sent => ({
@@ -91,7 +96,7 @@ export function createClient({ channel, keys, partitions, now, random, wait }: C
       try {
         return await Promise.race([channel.submit(homeOf(draft.stream, partitions), command), pending]);
       } catch (error) {
-        if (error instanceof Refused) return { status: 'rejected', code: error.code, message: error.message };
+        if (error instanceof Refused) return refusal(error.code, error.message);
         throw error;
       } finally {
         answered.abort();
@@ -100,7 +105,15 @@ export function createClient({ channel, keys, partitions, now, random, wait }: C
   };
 }
 
-const isPlain = (value: object): value is Plain => 'plain' in value && 'content' in value;
+const refusal = (code: RejectionCode, message: string): Sent => ({ status: 'rejected', code, message });
+
+const isPlain = (value: unknown): value is Plain =>
+  typeof value === 'object' &&
+  value !== null &&
+  'plain' in value &&
+  'content' in value &&
+  typeof value.plain === 'string' &&
+  typeof value.content === 'string';
 
 /** The same data, with every plain text in its box. */
 function sealFields(data: object, box: (plain: Plain) => Sealed): object {
@@ -112,15 +125,26 @@ function sealFields(data: object, box: (plain: Plain) => Sealed): object {
   return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, walk(value)]));
 }
 
-/** What is wrong with the texts in some data, if anything: half a surrogate pair would not survive the way through UTF-8. */
+/**
+ * What is wrong with the texts in some data, if anything. Deciders see sealed texts and the `chars` declared beside them,
+ * so this is the one place that can tell whether those are true.
+ */
 function faultOf(data: object): string | undefined {
+  const declared = 'chars' in data ? data.chars : undefined;
   for (const value of Object.values(data)) {
     if (typeof value !== 'object' || value === null) continue;
-    const fault = isPlain(value) ? textFault(value.plain) : faultOf(value);
+    const fault = isPlain(value) ? textFault(value.plain, declared) : faultOf(value);
     if (fault) return fault;
   }
   return undefined;
 }
 
-const textFault = (text: string): string | undefined =>
-  text.isWellFormed() ? undefined : 'The text holds half a surrogate pair: it is not well-formed Unicode.';
+function textFault(text: string, declared: unknown): string | undefined {
+  // Half a surrogate pair would not survive the way through UTF-8: another text would come back than was sent.
+  if (!text.isWellFormed()) return 'The text holds half a surrogate pair: it is not well-formed Unicode.';
+  const chars = charsOf(text);
+  if (declared === chars) return undefined;
+  return chars === 0
+    ? 'The text is blank: write something.'
+    : `The text has ${chars} characters; another number is declared.`;
+}

@@ -1,9 +1,10 @@
-import type { Part } from '../../domain/content.js';
-import { contentOf, personKey } from '../../domain/content.js';
+import { type Part, charsOf, contentOf, personKey } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
 import { type Uuid, derivedId, streamOf } from '../../domain/ids.js';
 import type { CommandClient, Draft, Open, Sent } from '../client/client.js';
+import { createLine } from './line.js';
 import type { Obligations, ReadBranch, ReplyObligation, Responder } from './reactor.js';
+import { type Speech, listen } from './speech.js';
 
 export type AssistantOptions = {
   readonly obligations: Obligations;
@@ -15,8 +16,12 @@ export type AssistantOptions = {
   readonly executor: Uuid;
   /** Ms since 1970. */
   readonly now: () => number;
+  /** Resolves after so many ms, or with the signal. */
   readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Told of replies that failed. None of it stops the assistant. */
   readonly onFailure: (error: unknown) => void;
+  /** How many replies run at once; the others wait in line. Default 100. */
+  readonly atOnce?: number;
 };
 
 /** Where the text of a running reply goes on its way to the screens. */
@@ -25,15 +30,26 @@ export type ReplyStream = {
   endReply(reply: Uuid): void;
 };
 
-const WINDOW_MS = 40;
+export type Assistant = {
+  /** Leaves what runs to the next process, which takes the next attempt. Resolves when nothing is under way. */
+  stop(): Promise<void>;
+};
+
+const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 
-/** What came of an attempt: the text so far, and how it ended. */
-type Spoken = {
-  text: string;
-  tokens: number;
-  firstTokenMs: number;
-  readonly begun: number;
+/** How long whoever runs a reply has to end it after a stop, before somebody else does. */
+const SWEEP_MS = 5_000;
+
+/** A reply that this process answers for. */
+type Running = {
+  readonly attempt: number;
+  /** It shall end with the text so far. */
+  readonly stop: AbortController;
+  /** It is no longer ours: a later attempt has it, or it has ended. */
+  readonly gone: AbortController;
+  /** Its end is in the log. */
+  ended: boolean;
 };
 
 /**
@@ -41,122 +57,142 @@ type Spoken = {
  * between, the log holds one end: commands are named after the reply and the attempt, so that a restart, a lost
  * checkpoint or a second process repeats nothing.
  */
-export async function startAssistant(options: AssistantOptions): Promise<{ stop(): void }> {
-  const { obligations, branch, client, live, responder, executor, now, wait, onFailure } = options;
-  const running = new Map<Uuid, { readonly stop: AbortController }>();
+export async function startAssistant(options: AssistantOptions): Promise<Assistant> {
+  const { obligations, branch, client, live, responder, executor, now, wait, onFailure, atOnce = 100 } = options;
+  const running = new Map<Uuid, Running>();
+  const kept = new Set<Promise<void>>();
   const stopped = new AbortController();
+  const place = createLine(atOnce);
 
   /** Sends until there is an answer: the same id again changes nothing. */
-  const insist = async (draft: Draft): Promise<Sent> => {
-    for (let backOff = 100; ; backOff = Math.min(backOff * 2, LONGEST_BACKOFF_MS)) {
+  const insist = async (draft: Draft, gone: AbortSignal): Promise<Sent> => {
+    for (let backOff = FIRST_BACKOFF_MS; ; backOff = Math.min(backOff * 2, LONGEST_BACKOFF_MS)) {
       const sent = await client.send(draft);
       const unknown = sent.status === 'pending' || (sent.status === 'rejected' && retriable.has(sent.code));
-      if (!unknown || stopped.signal.aborted) return sent;
-      await wait(backOff, stopped.signal);
+      if (!unknown || gone.aborted) return sent;
+      await wait(backOff, gone);
     }
   };
 
-  const keep = async (owed: ReplyObligation, stop: AbortSignal): Promise<void> => {
-    const { reply, conversation } = owed;
-    const attempt = owed.attempt + 1;
+  const claim = async ({ reply, conversation }: ReplyObligation, attempt: number, gone: AbortSignal) => {
+    const claimed = await insist(
+      {
+        id: derivedId(reply, `claim:${attempt}`),
+        actor: ASSISTANT,
+        stream: streamOf('conversation', conversation),
+        type: 'ClaimReply',
+        data: { reply, attempt, executor, endpoint: responder.endpoint, model: responder.model },
+      },
+      gone,
+    );
+    if (claimed.status === 'rejected' && !overtaken.has(claimed.code)) {
+      onFailure(new Error(`the claim of reply ${reply} was refused: ${claimed.message}`));
+    }
+    return claimed.status === 'accepted';
+  };
+
+  /** Ends an attempt. True if its end is in the log; false if another attempt has overtaken it. */
+  const end = async (owed: ReplyObligation, attempt: number, speech: Speech, stop: boolean, gone: AbortSignal) => {
+    const { reply, conversation, by } = owed;
+    const { firstTokenMs, latencyMs, tokens, finish } = speech;
     const common = { actor: ASSISTANT, stream: streamOf('conversation', conversation) };
-    const claimed = await insist({
-      ...common,
-      id: derivedId(reply, `claim:${attempt}`),
-      type: 'ClaimReply',
-      data: { reply, attempt, executor, endpoint: responder.endpoint, model: responder.model },
-    });
-    if (claimed.status !== 'accepted') return; // Somebody else has it, or it has ended.
-
-    const spoken: Spoken = { text: '', tokens: 0, firstTokenMs: 0, begun: now() };
-    const failure = stop.aborted ? undefined : await speak(owed, attempt, spoken, stop);
-    if (stopped.signal.aborted) return; // The process ends: the next one takes the next attempt.
-
-    const parts: Open<readonly Part[]> =
-      spoken.text === ''
-        ? []
-        : [
-            {
-              type: 'text',
-              text: { plain: spoken.text, content: contentOf.part(reply, 0) },
-              chars: spoken.text.length,
-            },
-          ];
-    const end = { reply, attempt, parts, latencyMs: now() - spoken.begun };
-    const sealed = { ...common, id: derivedId(reply, `end:${attempt}`), key: personKey(owed.by) };
-    if (failure !== undefined) {
-      onFailure(failure);
-      await insist({ ...sealed, type: 'FailReply', data: { ...end, code: 'RESPONDER_FAILED' } });
-    } else if (stop.aborted) {
-      await insist({ ...sealed, type: 'EndStoppedReply', data: end });
-    } else {
-      const { firstTokenMs, tokens } = spoken;
-      await insist({ ...sealed, type: 'CompleteReply', data: { ...end, firstTokenMs, tokens, finish: 'stop' } });
+    const sealed = { ...common, id: derivedId(reply, `end:${attempt}`), key: personKey(by) };
+    const said = { reply, attempt, parts: partsOf(reply, speech.text), latencyMs };
+    const failed = { ...sealed, type: 'FailReply', data: { ...said, code: 'RESPONDER_FAILED' } } as const;
+    const cut = { ...sealed, type: 'EndStoppedReply', data: said } as const;
+    const whole = { ...sealed, type: 'CompleteReply', data: { ...said, firstTokenMs, tokens, finish } } as const;
+    let sent = await insist(speech.failure !== undefined ? failed : stop ? cut : whole, gone);
+    if (sent.status === 'rejected' && !overtaken.has(sent.code) && !gone.aborted) {
+      // What was said cannot be kept, as when its key was destroyed. It ends all the same, without it.
+      onFailure(new Error(`the end of reply ${reply} was refused: ${sent.message}`));
+      const data = { reply, attempt, parts: [], latencyMs, code: 'TEXT_REFUSED' };
+      sent = await insist({ ...common, id: derivedId(reply, `bare end:${attempt}`), type: 'FailReply', data }, gone);
     }
-    live.endReply(reply);
+    return sent.status === 'accepted';
   };
 
-  /** Streams the answer to live, in windows. Returns what went wrong, if anything. */
-  const speak = async (owed: ReplyObligation, attempt: number, spoken: Spoken, stop: AbortSignal): Promise<unknown> => {
-    let shown = 0;
-    let shownAt = -Infinity;
-    const show = (): void => {
-      const end = wholeEnd(spoken.text);
-      if (end === shown) return;
-      const text = spoken.text.slice(shown, end);
-      live.writeReply({ reply: owed.reply, attempt, part: 0, offset: shown, text });
-      shown = end;
-      shownAt = now();
-    };
+  const keep = async (owed: ReplyObligation, mine: Running): Promise<void> => {
+    const { reply, conversation, parent, position } = owed;
+    const { attempt } = mine;
+    const stop = mine.stop.signal;
+    const gone = AbortSignal.any([mine.gone.signal, stopped.signal]);
+    const enough = AbortSignal.any([stop, gone]);
+
+    const leave = await place(enough);
     try {
-      const turns = await branch(owed.conversation, owed.parent, owed.position);
-      for await (const piece of responder.respond(turns, AbortSignal.any([stop, stopped.signal]))) {
-        if (spoken.tokens++ === 0) spoken.firstTokenMs = now() - spoken.begun;
-        spoken.text += piece;
-        if (now() - shownAt >= WINDOW_MS) show();
-      }
-      show();
-      return undefined;
-    } catch (error) {
-      return stop.aborted || stopped.signal.aborted ? undefined : error;
+      if (gone.aborted || !(await claim(owed, attempt, gone)) || gone.aborted) return;
+      const speech = await listen({
+        pieces: (async function* () {
+          if (!enough.aborted) yield* responder.respond(await branch(conversation, parent, position), enough);
+        })(),
+        show: (offset, text) => live.writeReply({ reply, attempt, part: 0, offset, text }),
+        stop,
+        gone,
+        now,
+        wait,
+      });
+      if (gone.aborted) return;
+      if (speech.failure !== undefined) onFailure(speech.failure);
+      if (await end(owed, attempt, speech, stop.aborted, gone)) mine.ended = true;
+    } finally {
+      leave();
+      if (mine.ended) live.endReply(reply);
     }
   };
 
-  const begin = (owed: ReplyObligation): void => {
-    const stop = new AbortController();
+  const begin = (owed: ReplyObligation, after = 0): void => {
+    const { reply } = owed;
+    const [stop, gone] = [new AbortController(), new AbortController()];
+    const mine = { attempt: owed.attempt + 1, stop, gone, ended: false };
     if (owed.stopping) stop.abort();
-    running.set(owed.reply, { stop });
-    keep(owed, stop.signal)
+    running.set(reply, mine);
+    const doing = (after > 0 ? wait(after, AbortSignal.any([gone.signal, stopped.signal])) : Promise.resolve())
+      .then(() => keep(owed, mine))
       .catch(onFailure)
-      .finally(() => running.delete(owed.reply));
+      .finally(() => {
+        if (running.get(reply) === mine) running.delete(reply);
+        kept.delete(doing);
+      });
+    kept.add(doing);
   };
 
   let settled = false;
   const unwatch = await obligations.watch((change) => {
     if (stopped.signal.aborted) return;
     if ('ended' in change) {
-      running.get(change.ended)?.stop.abort();
+      const mine = running.get(change.ended);
+      if (mine) mine.ended = true;
+      mine?.gone.abort();
       return;
     }
     const mine = running.get(change.reply);
-    if (mine && change.stopping) mine.stop.abort();
-    // What stood begun when this process started was begun by one that is gone; later it is begun elsewhere.
-    if (!mine && (!settled || change.attempt === 0)) begin(change);
+    if (mine) {
+      if (change.attempt > mine.attempt) mine.gone.abort();
+      else if (change.stopping) mine.stop.abort();
+    } else if (!settled || change.attempt === 0) {
+      // What stood begun when this process started was begun by one that is gone.
+      begin(change);
+    } else if (change.stopping) {
+      // Begun elsewhere. If nobody is there to stop it, this process does.
+      begin(change, SWEEP_MS);
+    }
   });
   settled = true;
 
   return {
-    stop: () => {
+    stop: async () => {
       stopped.abort();
       unwatch();
+      await Promise.all(kept);
     },
   };
 }
 
+/** Nothing was decided: the same again, later. */
 const retriable: ReadonlySet<string> = new Set(['UNAVAILABLE', 'EXPIRED']);
 
-/** Where the text can be cut without cutting a surrogate pair. */
-const wholeEnd = (text: string): number => {
-  const last = text.charCodeAt(text.length - 1);
-  return last >= 0xd800 && last < 0xdc00 ? text.length - 1 : text.length;
-};
+/** Somebody else has it. */
+const overtaken: ReadonlySet<string> = new Set(['STALE', 'COMMAND_ID_REUSED']);
+
+const partsOf = (reply: Uuid, text: string): Open<readonly Part[]> =>
+  text === '' ? [] : [{ type: 'text', text: { plain: text, content: contentOf.part(reply, 0) }, chars: charsOf(text) }];

@@ -12,18 +12,20 @@ export function builtInResponder(wait: (ms: number, signal?: AbortSignal) => Pro
     endpoint: 'built-in',
     model: 'echo',
     async *respond(turns, signal) {
-      const words = answerTo(turns.at(-1)?.text ?? '', turns.length).match(/\s*\S+/g) ?? [];
-      for (const word of words) {
+      for (const piece of piecesOf(answerTo(turns.at(-1)?.text ?? '', turns.length))) {
         await wait(PIECE_MS, signal);
         if (signal.aborted) return;
-        yield word;
+        yield piece;
       }
     },
   };
 }
 
+/** A word at a time, a very long one in several pieces, never half a character. */
+const piecesOf = (text: string): readonly string[] => text.match(/\s*\S{1,24}/gu) ?? [];
+
 function answerTo(text: string, turns: number): string {
-  const words = text.trim().split(/\s+/).length;
+  const words = text.match(/\S+/g)?.length ?? 0;
   const earlier = turns - 1;
   return [
     'No language model is connected to this installation, so this is its **built-in responder**: it reads what you ' +

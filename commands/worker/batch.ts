@@ -1,7 +1,7 @@
 import { schemaOf } from '../../domain/catalogue.js';
 import { type Rejection, type Typed, isRejection, reject } from '../../domain/decider.js';
 import { type Envelope, hashOf } from '../../domain/event.js';
-import { type Stream, bucketOf, parseStream, timedId } from '../../domain/ids.js';
+import { type Stream, bucketOf, homeOf, parseStream, timedId } from '../../domain/ids.js';
 import type { Command, Outcome, RecordedOutcome } from '../command.js';
 import type { Fence } from '../log/fence.js';
 import { CODE, type Entry } from '../log/log.js';
@@ -17,53 +17,68 @@ export type Overlay = {
 
 export const blankOverlay = (): Overlay => ({ streams: new Map(), events: [], outcomes: [], bytes: 0 });
 
-const LARGEST = 256 * 1024;
+/** What one command may write, in bytes. */
+export const LARGEST = 256 * 1024;
+
+/** What the fence's header and the frame add to a record, in bytes, at most. */
+const HEADER = 256;
+
+/** Where a batch is decided: on what is known, at one time, in one home. */
+export type Desk = {
+  readonly memory: Memory;
+  readonly overlay: Overlay;
+  /** The time of the whole batch, ISO 8601. */
+  readonly at: string;
+  readonly partition: number;
+  readonly partitions: number;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly onDeadLetter: OnDeadLetter | undefined;
+};
+
+export type OnDeadLetter = (command: Command, error: unknown) => void;
 
 /**
- * Decides one command on the overlay: its events and its outcome are added, the memory is untouched. `at` is the time of
- * the batch. A command that throws is answered FAILED: no command stops a partition.
+ * Decides one command on the overlay: its events and its outcome are added, the memory is untouched. A command that
+ * throws is answered FAILED: no command stops a partition.
  */
-export function decideOn(
-  memory: Memory,
-  overlay: Overlay,
-  command: Command,
-  at: string,
-  random: (bytes: number) => Uint8Array,
-): void {
+export function decideOn(desk: Desk, command: Command): void {
+  const { overlay, at } = desk;
   const { id, actor, stream, hash } = command;
-  const before = overlay.streams.get(stream) ?? held(memory, stream);
-  const made = decideOne(command, before, at, random);
+  const note = (outcome: Outcome): void => {
+    const recorded = { actor, command: id, hash, at, outcome };
+    overlay.outcomes.push(recorded);
+    overlay.bytes += sizeOf(recorded);
+  };
+  const made = decideOne(desk, command);
   if ('rejected' in made) {
     const { rejected: code, message, head } = made;
-    const outcome: Outcome = { status: 'rejected', code, message, ...(head === undefined ? {} : { head }) };
-    overlay.outcomes.push({ actor, command: id, hash, at, outcome });
+    note({ status: 'rejected', code, message, ...(head === undefined ? {} : { head }) });
     return;
   }
   overlay.streams.set(stream, made.after);
   overlay.events.push(...made.events);
   overlay.bytes += made.bytes;
-  const outcome: Outcome = {
-    status: 'accepted',
-    stream,
-    version: made.after.version,
-    events: made.events.length,
-  };
-  overlay.outcomes.push({ actor, command: id, hash, at, outcome });
+  note({ status: 'accepted', stream, version: made.after.version, events: made.events.length });
 }
+
+const sizeOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));
 
 type Decided = { readonly after: Held; readonly events: readonly Envelope[]; readonly bytes: number };
 
-function decideOne(
-  command: Command,
-  before: Held,
-  at: string,
-  random: (bytes: number) => Uint8Array,
-): Decided | Rejection {
-  if (command.expected !== undefined && command.expected !== before.version) {
-    return reject('VERSION_MISMATCH', `The stream is at version ${before.version}, not ${command.expected}.`);
-  }
+function decideOne(desk: Desk, command: Command): Decided | Rejection {
+  const { memory, overlay, at, partition, partitions, random } = desk;
   try {
     const { id } = parseStream(command.stream);
+    if (homeOf(command.stream, partitions) !== partition) {
+      return reject(
+        'WRONG_BUCKET',
+        'This stream has its home in another partition, where the command should have gone.',
+      );
+    }
+    const before = overlay.streams.get(command.stream) ?? held(memory, command.stream);
+    if (command.expected !== undefined && command.expected !== before.version) {
+      return reject('VERSION_MISMATCH', `The stream is at version ${before.version}, not ${command.expected}.`);
+    }
     const decision = before.aggregate.decide({ type: command.type, data: command.data, actor: command.actor, id });
     if (isRejection(decision)) return decision;
     const stamped: Envelope[] = [];
@@ -77,10 +92,11 @@ function decideOne(
       };
       stamped.push(envelope);
     }
-    const bytes = stamped.reduce((sum, envelope) => sum + JSON.stringify(envelope).length, 0);
+    const bytes = stamped.reduce((sum, envelope) => sum + sizeOf(envelope) + HEADER, 0);
     if (bytes > LARGEST) return reject('TOO_LARGE', 'One command writes at most 256 KB. Send less.');
     return { after, events: stamped, bytes };
-  } catch {
+  } catch (error) {
+    desk.onDeadLetter?.(command, error);
     return reject('FAILED', 'This command could not be decided. It changed nothing; sending it again will not help.');
   }
 }

@@ -2,7 +2,7 @@ import { type Aggregate, blankAggregate, decode } from '../../domain/catalogue.j
 import { hashOf } from '../../domain/event.js';
 import type { Stream } from '../../domain/ids.js';
 import { type Answer, LONGEST_DEADLINE, type Outcome, type RecordedOutcome } from '../command.js';
-import type { Chunk, Cursor, Placed } from '../log/log.js';
+import { CODE, type Chunk, type Cursor, type Placed } from '../log/log.js';
 import { startOfLog } from '../log/store.js';
 
 /** One stream as decisions need it: the folded aggregate, its version, and the hash of its last event. */
@@ -42,6 +42,9 @@ export function fold(memory: Memory, { records, next }: Chunk): void {
 }
 
 function foldRecord(memory: Memory, { offset, entry }: Placed): void {
+  if (entry.header.code > CODE) {
+    throw new Error(`record ${offset} was written by newer code (${entry.header.code}): run that here, or newer`);
+  }
   if (entry.kind === 'takeover') memory.at = later(memory.at, entry.at);
   if (entry.kind === 'event') {
     const { stream, version, at, previous } = entry.event;

@@ -1,6 +1,7 @@
 import type { CommandSource } from '../command.js';
 import { type OwnerOptions, createOwner } from './owner.js';
 
+/** `onProgress` is told of all partitions together. */
 export type WorkerOptions = Omit<OwnerOptions, 'partition'> & {
   readonly source: CommandSource;
   /** Told of what stops a partition: the process cannot go on with it. */
@@ -17,10 +18,19 @@ export type Worker = {
 const BATCH = 500;
 
 /** Owns all partitions of a log and decides the commands that come for them, each partition in a loop of its own. */
-export function startWorker({ source, onFailure, ...options }: WorkerOptions): Worker {
+export function startWorker({ source, onFailure, onProgress, ...options }: WorkerOptions): Worker {
   const stopping = new AbortController();
+  const folded = new Map<number, { readonly done: number; readonly of: number }>();
+  const report = (partition: number, done: number, of: number): void => {
+    folded.set(partition, { done, of });
+    const all = [...folded.values()];
+    onProgress?.(
+      all.reduce((sum, each) => sum + each.done, 0),
+      all.reduce((sum, each) => sum + each.of, 0),
+    );
+  };
   const owners = Array.from({ length: options.log.partitions }, (_, partition) =>
-    createOwner({ ...options, partition }),
+    createOwner({ ...options, partition, onProgress: (done, of) => report(partition, done, of) }),
   );
   const ready = Promise.all(owners.map((owner) => owner.takeOver())).then(() => undefined);
 
