@@ -29,7 +29,7 @@ it('has an enum for every closed set of words', () => {
 
 it.each([
   ['Hello', 'Hello'],
-  ['  # Plan **this** `now`\nand more', 'Plan this now'],
+  ['  # Plan **this**, `now`\nand more', 'Plan this, now'],
   ['```\n```', '```'],
   ['word '.repeat(30), `${'word '.repeat(11)}word…`],
   ['x'.repeat(80), `${'x'.repeat(60)}…`],
