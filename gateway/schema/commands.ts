@@ -119,7 +119,7 @@ const TITLE = 60;
 export function titleOf(text: string): string {
   const [first = ''] = text.trim().split('\n');
   const bare = first
-    .replace(/[*_`~#>[\]]+/g, ' ')
+    .replace(/^[#>\s]+|[*`~]+/g, '')
     .replace(/\s+/g, ' ')
     .trim();
   const line = bare === '' ? first.trim() : bare;
