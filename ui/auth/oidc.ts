@@ -9,6 +9,8 @@ export type Tokens = {
   readonly expires: number;
   readonly refresh: string | undefined;
   readonly id: string | undefined;
+  /** Whose they are, where the provider says so again. */
+  readonly subject: string | undefined;
 };
 
 type Pending = { readonly state: string; readonly verifier: string; readonly returnTo: string };
@@ -16,6 +18,13 @@ type Pending = { readonly state: string; readonly verifier: string; readonly ret
 /** The redirect ended without a sign-in: nobody is signed in at the provider, or they turned back. */
 export class NotSignedIn extends Error {
   override name = 'NotSignedIn';
+  constructor(
+    message: string,
+    /** Where they wanted to go. */
+    readonly returnTo = '/',
+  ) {
+    super(message);
+  }
 }
 
 const PENDING = 'verbatim.signing-in';
@@ -82,7 +91,7 @@ export async function completeSignIn(): Promise<{ tokens: Tokens; returnTo: stri
   try {
     parameters = oauth.validateAuthResponse(server, client, new URL(location.href), state);
   } catch (error) {
-    if (error instanceof oauth.AuthorizationResponseError) throw new NotSignedIn(error.error);
+    if (error instanceof oauth.AuthorizationResponseError) throw new NotSignedIn(error.error, returnTo);
     throw error;
   }
   const response = await oauth.authorizationCodeGrantRequest(
@@ -97,11 +106,16 @@ export async function completeSignIn(): Promise<{ tokens: Tokens; returnTo: stri
   return { tokens: tokensOf(await oauth.processAuthorizationCodeResponse(server, client, response)), returnTo };
 }
 
-/** New tokens for a refresh token. Throws if it is no longer good. */
+/** New tokens for a refresh token. Throws `NotSignedIn` if it is no longer good. */
 export async function refreshTokens(refresh: string): Promise<Tokens> {
   const { server, client } = await provider();
   const response = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), refresh, plainHttp);
-  return tokensOf(await oauth.processRefreshTokenResponse(server, client, response));
+  try {
+    return tokensOf(await oauth.processRefreshTokenResponse(server, client, response));
+  } catch (error) {
+    if (error instanceof oauth.ResponseBodyError) throw new NotSignedIn(error.error);
+    throw error;
+  }
 }
 
 /** Leaves for the provider's sign-out, which ends the session for all tabs. */
@@ -119,4 +133,5 @@ const tokensOf = (response: oauth.TokenEndpointResponse): Tokens => ({
   expires: Date.now() + (response.expires_in ?? 60) * 1_000,
   refresh: response.refresh_token,
   id: response.id_token,
+  subject: oauth.getValidatedIdTokenClaims(response)?.sub,
 });

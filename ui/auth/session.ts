@@ -9,9 +9,11 @@ const KEPT = 'verbatim.session';
 const SIGNED_OUT = 'verbatim.signed-out';
 
 /** What survives a reload of this tab: nothing that opens the API by itself. */
-type Kept = { readonly refresh: string; readonly id: string | undefined };
+type Kept = { readonly refresh: string; readonly id: string | undefined; readonly subject: string | undefined };
 
-type Word = { readonly type: 'token'; readonly access: string; readonly expires: number } | { readonly type: 'out' };
+type Word =
+  | { readonly type: 'token'; readonly access: string; readonly expires: number; readonly subject: string | undefined }
+  | { readonly type: 'out' };
 
 const [status, setStatus] = createSignal<Status>('starting');
 export { status };
@@ -25,26 +27,29 @@ const kept = (): Kept | undefined => {
 };
 
 function take(tokens: Tokens): void {
-  access = { token: tokens.access, expires: tokens.expires };
   const before = kept();
   const refresh = tokens.refresh ?? before?.refresh;
+  const subject = tokens.subject ?? before?.subject;
   if (refresh !== undefined) {
-    sessionStorage.setItem(KEPT, JSON.stringify({ refresh, id: tokens.id ?? before?.id } satisfies Kept));
+    sessionStorage.setItem(KEPT, JSON.stringify({ refresh, id: tokens.id ?? before?.id, subject } satisfies Kept));
   }
-  tabs.postMessage({ type: 'token', access: tokens.access, expires: tokens.expires } satisfies Word);
+  access = { token: tokens.access, expires: tokens.expires };
+  tabs.postMessage({ type: 'token', access: tokens.access, expires: tokens.expires, subject } satisfies Word);
   setStatus('in');
 }
 
+/** Everything of this person goes, drafts too. */
 function forget(): void {
   access = undefined;
-  sessionStorage.removeItem(KEPT);
+  sessionStorage.clear();
+  sessionStorage.setItem(SIGNED_OUT, '1');
   setStatus('out');
 }
 
 tabs.addEventListener('message', ({ data }: MessageEvent<Word>) => {
-  if (data.type === 'out') forget();
-  // Another tab has refreshed for all.
-  else if (status() === 'in') access = { token: data.access, expires: data.expires };
+  if (data.type === 'out') return forget();
+  // Another tab has refreshed for all of the same person.
+  if (status() === 'in' && data.subject === kept()?.subject) access = { token: data.access, expires: data.expires };
 });
 
 const fresh = (): string | undefined => (access && access.expires - EARLY > Date.now() ? access.token : undefined);
@@ -54,9 +59,9 @@ const refresh = (stale: string | undefined): Promise<string> =>
   navigator.locks.request('verbatim.refresh', async () => {
     const found = fresh();
     if (found !== undefined && found !== stale) return found;
-    const { refresh: token } = kept() ?? {};
-    if (token === undefined) throw new NotSignedIn('no session in this tab');
-    take(await refreshTokens(token));
+    const session = kept();
+    if (!session) throw new NotSignedIn('no session in this tab');
+    take(await refreshTokens(session.refresh));
     return access?.token ?? '';
   });
 
@@ -70,8 +75,8 @@ export async function token(stale?: string): Promise<string> {
   try {
     return await refresh(stale);
   } catch (error) {
-    if (error instanceof TypeError) throw error; // The network is away: the session may well be good.
-    if (status() !== 'out') return leaveToSignIn('none', here());
+    // Where the network is away, the session may well be good.
+    if (error instanceof NotSignedIn && status() !== 'out') return leaveToSignIn('none', here());
     throw error;
   }
 }
@@ -89,7 +94,7 @@ export async function start(): Promise<string> {
       if (!(error instanceof NotSignedIn)) throw error;
       sessionStorage.setItem(SIGNED_OUT, '1');
       setStatus('out');
-      return '/';
+      return error.returnTo;
     }
   }
   if (kept()) {
@@ -97,7 +102,7 @@ export async function start(): Promise<string> {
       await refresh(undefined);
       return here();
     } catch (error) {
-      if (error instanceof TypeError) throw error;
+      if (!(error instanceof NotSignedIn)) throw error;
       sessionStorage.removeItem(KEPT);
     }
   }
@@ -116,6 +121,5 @@ export async function signOut(): Promise<void> {
   const { id } = kept() ?? {};
   tabs.postMessage({ type: 'out' } satisfies Word);
   forget();
-  sessionStorage.setItem(SIGNED_OUT, '1');
   await leaveToSignOut(id);
 }

@@ -1,13 +1,14 @@
 import { useNavigate, useParams } from '@solidjs/router';
-import { type JSX, Match, Show, Switch, createEffect, createSignal } from 'solid-js';
+import { type JSX, Match, Show, Switch, createEffect, createMemo, createSignal } from 'solid-js';
 import { Notice } from '../parts/Notice.js';
 import { useShell } from '../sidebar/shell-context.js';
 import { type Chat as OpenChat, openChat } from '../state/chat.js';
 import { newNodeId } from '../state/ids.js';
-import { branchOf } from '../state/thread.js';
+import { type Message, branchOf, isRunning } from '../state/thread.js';
 import { Composer } from './Composer.js';
 import { Greeting } from './Greeting.js';
 import { ThreadView } from './ThreadView.js';
+import { keepDraft, openDraft } from './draft.js';
 
 /** The conversation that a new chat turned into, so that its page goes on with what is on the screen. */
 let begun: { id: string; text: string } | undefined;
@@ -22,20 +23,21 @@ export function Chat(): JSX.Element {
   );
 }
 
+const NEW = 'new';
+
 function NewChat(): JSX.Element {
   const navigate = useNavigate();
   const { viewer, setTitle } = useShell();
-  setTitle('New chat');
+  const draft = openDraft(NEW, sessionStorage);
+  setTitle('');
   const send = (text: string): void => {
-    const { user } = viewer();
-    begun = { id: newNodeId('conversation', user.id), text };
+    begun = { id: newNodeId('conversation', viewer().user.id), text };
     navigate(`/c/${begun.id.replace('conversation_', '')}`);
   };
   return (
-    <div class="flex h-full flex-col justify-center pb-[8vh]">
-      <Greeting name={viewer().user.name} onPick={send} />
-      <Composer draft="new" onSend={send} />
-    </div>
+    <Greeting name={viewer().user.name} onPick={send}>
+      <Composer draft={draft} onSend={send} />
+    </Greeting>
   );
 }
 
@@ -43,29 +45,46 @@ function Conversation(props: { id: string }): JSX.Element {
   const first = begun?.id === props.id ? begun.text : undefined;
   begun = undefined;
   const chat: OpenChat = openChat(props.id, first !== undefined);
-  const { setTitle } = useShell();
-  const [pinned, setPinned] = createSignal(0);
-  createEffect(() => setTitle(chat.thread().conversation?.title ?? 'New chat'));
+  const navigate = useNavigate();
+  const { setTitle, tell } = useShell();
+  const draft = openDraft(props.id, sessionStorage);
+  const [sent, setSent] = createSignal(first === undefined ? 0 : 1);
+  const [stopping, setStopping] = createSignal<string>();
+  createEffect(() => setTitle(chat.thread().conversation?.title ?? ''));
   if (first !== undefined) chat.send(first);
 
-  const running = (): string | undefined => {
-    const { messages } = chat.thread();
-    const last = messages[branchOf(chat.thread()).at(-1) ?? ''];
-    return last?.reply && (last.reply.status === 'REQUESTED' || last.reply.status === 'RUNNING') ? last.id : undefined;
-  };
+  const running = createMemo((): Message | undefined => {
+    const last = chat.thread().messages[branchOf(chat.thread()).at(-1) ?? ''];
+    return last && isRunning(last) && !chat.failure() ? last : undefined;
+  });
   const send = (text: string): void => {
     chat.send(text);
-    setPinned((count) => count + 1);
+    setSent((count) => count + 1);
   };
   const stop = (): void => {
     const reply = running();
-    if (reply !== undefined) void chat.stop(reply);
+    if (!reply || reply.version === 0 || stopping() === reply.id) return;
+    setStopping(reply.id);
+    chat.stop(reply.id).catch(() => {
+      setStopping(undefined);
+      tell('The reply could not be stopped: the server cannot be reached.');
+    });
   };
+  const takeBack = (): void => {
+    const text = chat.takeBack();
+    if (chat.thread().leaf !== undefined) return draft.setText(text);
+    keepDraft(NEW, text, sessionStorage);
+    navigate('/', { replace: true });
+  };
+  const gone = (): boolean => chat.state() === 'missing' || chat.state() === 'deleted';
 
   return (
     <Switch>
-      <Match when={chat.state() === 'missing'}>
-        <Notice title="This chat is gone" text="It was deleted, or it is not yours.">
+      <Match when={gone()}>
+        <Notice
+          title="This chat is gone"
+          text={chat.state() === 'deleted' ? 'It was deleted.' : 'It was deleted, or it is not yours.'}
+        >
           <a class="button button-primary" href="/">
             New chat
           </a>
@@ -73,8 +92,17 @@ function Conversation(props: { id: string }): JSX.Element {
       </Match>
       <Match when={true}>
         <div class="flex h-full min-h-0 flex-col">
-          <ThreadView chat={chat} pin={pinned()} />
-          <Composer draft={props.id} running={running() !== undefined} onSend={send} onStop={stop} />
+          <ThreadView chat={chat} sent={sent()} onTakeBack={takeBack} />
+          <div class="pb-3">
+            <Composer
+              draft={draft}
+              running={running() !== undefined}
+              stopping={stopping() === running()?.id || running()?.reply?.stopping === true}
+              held={chat.failure() && 'First send the message above, or take it back'}
+              onSend={send}
+              onStop={stop}
+            />
+          </div>
         </div>
       </Match>
     </Switch>

@@ -1,71 +1,83 @@
 import ArrowUp from 'lucide-solid/icons/arrow-up';
 import Square from 'lucide-solid/icons/square';
-import { type JSX, Show, createEffect, createSignal, onCleanup, onMount } from 'solid-js';
+import { type JSX, Show, createEffect, onCleanup, onMount } from 'solid-js';
+import type { Draft } from './draft.js';
 
-const TALLEST = 220;
+const TALLEST = 216;
 const LONGEST = 100_000;
 
-/** Where one writes. What is not sent yet survives a reload, per conversation. */
+const inField = (event: KeyboardEvent): boolean =>
+  event.target instanceof HTMLElement && event.target.closest('input, textarea, [contenteditable]') !== null;
+
+/** Enter sends, but not where it ends a word in an input method, nor where a keyboard of glass has no Shift+Enter. */
+export const sends = (event: KeyboardEvent): boolean =>
+  event.key === 'Enter' && !event.shiftKey && !event.isComposing && !matchMedia('(hover: none)').matches;
+
+/** Where one writes. `held` says why nothing can be sent now. */
 export function Composer(props: {
-  draft: string;
+  draft: Draft;
   running?: boolean;
+  stopping?: boolean;
+  held?: string | undefined;
   onSend: (text: string) => void;
   onStop?: () => void;
 }): JSX.Element {
-  const key = (): string => `verbatim.draft.${props.draft}`;
-  const [text, setText] = createSignal(localStorage.getItem(key()) ?? '');
+  const text = (): string => props.draft.text();
   let field: HTMLTextAreaElement | undefined;
 
-  const usable = (): boolean => text().trim() !== '' && text().length <= LONGEST;
+  const usable = (): boolean => text().trim() !== '' && text().length <= LONGEST && props.held === undefined;
   const send = (): void => {
     if (!usable() || props.running) return;
     const sent = text();
-    setText('');
-    localStorage.removeItem(key());
+    props.draft.setText('');
     props.onSend(sent);
     field?.focus();
   };
 
-  createEffect(() => {
-    if (text() === '') localStorage.removeItem(key());
-    else localStorage.setItem(key(), text());
-  });
-  createEffect(() => {
-    text();
-    if (!field) return;
-    field.style.height = 'auto';
-    field.style.height = `${Math.min(field.scrollHeight, TALLEST)}px`;
-  });
+  if (!CSS.supports('field-sizing', 'content')) {
+    createEffect(() => {
+      text();
+      if (!field) return;
+      field.style.height = 'auto';
+      field.style.height = `${Math.min(field.scrollHeight, TALLEST)}px`;
+    });
+  }
   // On touch the keyboard would cover what one came to read.
   onMount(() => matchMedia('(hover: hover)').matches && field?.focus());
 
   const onKeys = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape' && props.running && !document.querySelector('dialog[open]')) props.onStop?.();
+    if (event.defaultPrevented || document.querySelector('dialog[open]')) return;
     if (event.key === 'Escape' && event.shiftKey) field?.focus();
+    else if (event.key === 'Escape' && props.running) props.onStop?.();
+    else if (event.key === '/' && !event.ctrlKey && !event.metaKey && !inField(event)) {
+      event.preventDefault();
+      field?.focus();
+    }
   };
   document.addEventListener('keydown', onKeys);
   onCleanup(() => document.removeEventListener('keydown', onKeys));
 
   return (
     <form
-      class="mx-auto w-full max-w-[46rem] px-4 pb-4"
+      class="mx-auto w-full max-w-[48rem] px-4"
       onSubmit={(event) => {
         event.preventDefault();
         send();
       }}
     >
-      <div class="flex items-end gap-2 rounded-[28px] border border-line bg-bg py-2 pr-2 pl-5 shadow-[0_2px_12px_oklch(0_0_0/6%)] focus-within:border-faint dark:bg-raised">
+      <div class="composer" onClick={(event) => event.target === event.currentTarget && field?.focus()}>
         <textarea
-          ref={field}
+          ref={(element) => {
+            field = element;
+          }}
           rows="1"
           aria-label="Message"
           placeholder="Write a message"
-          class="scroller max-h-[220px] min-h-10 flex-1 resize-none bg-transparent py-2 leading-6 outline-none placeholder:text-faint"
+          class="scroller field-sizing-content max-h-[216px] min-h-10 flex-1 resize-none bg-transparent py-2 leading-6 outline-none placeholder:text-faint"
           value={text()}
-          onInput={(event) => setText(event.currentTarget.value)}
+          onInput={(event) => props.draft.setText(event.currentTarget.value)}
           onKeyDown={(event) => {
-            // Enter ends a word in an input method; it must not send then.
-            if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+            if (!sends(event)) return;
             event.preventDefault();
             send();
           }}
@@ -75,10 +87,10 @@ export function Composer(props: {
           fallback={
             <button
               type="submit"
+              class="round-button"
               aria-label="Send"
-              title="Send"
+              title={props.held ?? 'Send (Enter)'}
               disabled={!usable()}
-              class="grid size-10 shrink-0 place-items-center rounded-full bg-fg text-bg transition-opacity hover:opacity-85 disabled:cursor-default disabled:opacity-25"
             >
               <ArrowUp size={20} aria-hidden="true" />
             </button>
@@ -86,18 +98,19 @@ export function Composer(props: {
         >
           <button
             type="button"
+            class="round-button"
             aria-label="Stop"
-            title="Stop (Esc)"
-            class="grid size-10 shrink-0 place-items-center rounded-full bg-fg text-bg transition-opacity hover:opacity-85"
+            title={props.stopping ? 'Stopping …' : 'Stop (Esc)'}
+            disabled={props.stopping ?? false}
             onClick={() => props.onStop?.()}
           >
-            <Square size={14} fill="currentColor" aria-hidden="true" />
+            <Square size={13} fill="currentColor" aria-hidden="true" />
           </button>
         </Show>
       </div>
       <Show when={text().length > LONGEST}>
         <p class="mt-2 px-5 text-sm text-danger" role="alert">
-          {`A message has at most ${LONGEST.toLocaleString()} characters; this has ${text().length.toLocaleString()}.`}
+          {`A message has at most ${LONGEST.toLocaleString('en')} characters; this has ${text().length.toLocaleString('en')}.`}
         </p>
       </Show>
     </form>

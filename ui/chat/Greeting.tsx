@@ -7,23 +7,26 @@ const suggestions: readonly (readonly [string, string])[] = [
   ['Plan', 'a weekend in the mountains for two'],
 ];
 
-/** What an empty chat shows: a greeting, and four ways to begin. */
-export function Greeting(props: { name: string; onPick: (text: string) => void }): JSX.Element {
+/** An empty chat: a greeting, where to write, and four ways to begin. */
+export function Greeting(props: { name: string; onPick: (text: string) => void; children: JSX.Element }): JSX.Element {
   return (
-    <div class="mx-auto w-full max-w-[46rem] px-4">
-      <h1 class="mb-6 text-center text-[28px] font-semibold tracking-tight">What is on your mind, {props.name}?</h1>
-      <div class="mb-6 grid gap-2 sm:grid-cols-2">
-        <For each={suggestions}>
-          {([verb, rest]) => (
-            <button
-              type="button"
-              class="rounded-xl border border-line px-4 py-3 text-left text-[15px] transition-colors hover:bg-raised"
-              onClick={() => props.onPick(`${verb} ${rest}`)}
-            >
-              <span class="font-medium">{verb}</span> <span class="text-muted">{rest}</span>
-            </button>
-          )}
-        </For>
+    <div class="scroller flex h-full flex-col">
+      <div class="m-auto w-full pt-4 pb-[10vh]">
+        <h1 class="mb-7 px-4 text-center text-[28px] leading-9 font-semibold tracking-tight text-balance wrap-anywhere">
+          What is on your mind, {props.name}?
+        </h1>
+        {props.children}
+        <ul class="mx-auto mt-5 grid w-full max-w-[48rem] gap-2 px-4 sm:grid-cols-2" aria-label="Suggestions">
+          <For each={suggestions}>
+            {([verb, rest]) => (
+              <li>
+                <button type="button" class="suggestion" onClick={() => props.onPick(`${verb} ${rest}`)}>
+                  <span class="font-medium">{verb}</span> <span class="text-muted">{rest}</span>
+                </button>
+              </li>
+            )}
+          </For>
+        </ul>
       </div>
     </div>
   );

@@ -1,123 +1,131 @@
 import ArrowDown from 'lucide-solid/icons/arrow-down';
 import { For, type JSX, Show, createEffect, createMemo, createSignal, on, onCleanup, onMount } from 'solid-js';
 import type { Chat } from '../state/chat.js';
-import { branchOf } from '../state/thread.js';
+import { branchOf, isRunning } from '../state/thread.js';
 import { MessageRow } from './MessageRow.js';
+import { createFollow } from './follow.js';
 
-/** Nearer to the end than this, in px, the page follows what comes. */
-const PINNED = 60;
-const NEAR_TOP = 400;
+const NEAR_TOP = 600;
+const SEEN_MS = 600;
+const MARGIN = 8;
 
-/** The shown branch. It opens at the end, and follows it until somebody scrolls up. `pin` grows with each own message. */
-export function ThreadView(props: { chat: Chat; pin: number }): JSX.Element {
+/**
+ * The shown branch. It opens at the end, and follows it until somebody scrolls up. `sent` grows with each own message,
+ * which then goes to the top, with room for its reply below.
+ */
+export function ThreadView(props: { chat: Chat; sent: number; onTakeBack: () => void }): JSX.Element {
   const ids = createMemo(() => branchOf(props.chat.thread()));
-  const [atEnd, setAtEnd] = createSignal(true);
+  const follow = createFollow();
+  const [floor, setFloor] = createSignal({ of: '', height: 0 });
   let scroller: HTMLDivElement | undefined;
   let content: HTMLDivElement | undefined;
-  let follows = true;
   let loading = false;
 
-  const toEnd = (): void => {
-    if (scroller) scroller.scrollTop = scroller.scrollHeight;
-  };
-  const gap = (): number => (scroller ? scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight : 0);
+  const last = createMemo(() => props.chat.thread().messages[ids().at(-1) ?? '']);
+  const room = (): number => (ids().includes(floor().of) ? floor().height : 0);
 
-  const onScroll = (): void => {
-    if (gap() <= PINNED) follows = true;
-    setAtEnd(gap() <= 200);
-    if (scroller && scroller.scrollTop < NEAR_TOP && props.chat.older() && !loading) void older();
-  };
-  const unpin = (up: boolean): void => {
-    if (up) follows = false;
-  };
-
-  /** Older messages come in above without moving what one reads. */
   const older = async (): Promise<void> => {
+    if (loading || !props.chat.older()) return;
     loading = true;
-    const from = scroller ? scroller.scrollHeight - scroller.scrollTop : 0;
-    await props.chat.loadOlder().catch(() => undefined);
-    requestAnimationFrame(() => {
-      if (scroller) scroller.scrollTop = scroller.scrollHeight - from;
-      loading = false;
-    });
+    const grown = await follow.holding(() => props.chat.loadOlder().catch(() => undefined));
+    setFloor(({ of, height }) => ({ of, height: height === 0 ? 0 : height + grown }));
+    loading = false;
+  };
+  const onScroll = (): void => {
+    follow.scrolled();
+    if (scroller && scroller.scrollTop < NEAR_TOP) void older();
   };
 
   onMount(() => {
-    if (!content) return;
-    const grown = new ResizeObserver(() => {
-      if (follows) toEnd();
-    });
-    grown.observe(content);
-    onCleanup(() => grown.disconnect());
+    if (scroller && content) follow.attach(scroller, content);
   });
   createEffect(
     on(
-      () => props.pin,
-      () => {
-        follows = true;
-        toEnd();
+      () => props.sent,
+      (count) => {
+        const id = ids().at(-2);
+        const row = content?.querySelector<HTMLElement>(`[data-id="${id}"]`);
+        if (count === 0 || !scroller || !row || id === undefined) return;
+        setFloor({ of: id, height: row.offsetTop - MARGIN + scroller.clientHeight });
+        follow.toEnd(matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth');
       },
     ),
   );
 
   const seen = (): void => {
-    if (document.visibilityState === 'visible') props.chat.markRead();
+    if (document.visibilityState === 'visible' && !follow.away()) props.chat.markRead();
   };
   createEffect(() => {
     props.chat.thread();
-    const timer = setTimeout(seen, 600);
+    follow.away();
+    const timer = setTimeout(seen, SEEN_MS);
     onCleanup(() => clearTimeout(timer));
   });
   document.addEventListener('visibilitychange', seen);
   onCleanup(() => document.removeEventListener('visibilitychange', seen));
 
-  const spoken = createMemo(() => {
-    const status = props.chat.thread().messages[ids().at(-1) ?? '']?.reply?.status;
-    if (status === 'REQUESTED' || status === 'RUNNING') return 'The reply is being written.';
-    return status === 'STOPPED' ? 'The reply was stopped.' : status ? 'The reply is ready.' : '';
-  });
+  /** Said to who cannot see it: only what changes while one is here, not what was long over. */
+  const spoken = createMemo<{ running: string | undefined; words: string }>(
+    (before) => {
+      const reply = last();
+      if (!reply?.reply) return { running: undefined, words: '' };
+      if (isRunning(reply)) return { running: reply.id, words: 'Replying' };
+      if (before.running !== reply.id) return before;
+      const stopped = reply.reply.status === 'STOPPED';
+      return { running: reply.id, words: stopped ? 'Reply stopped' : 'Reply ready' };
+    },
+    { running: undefined, words: '' },
+  );
 
   return (
     <div class="relative min-h-0 flex-1">
       <div
-        ref={scroller}
-        class="scroller h-full [scrollbar-gutter:stable_both-edges]"
+        ref={(element) => {
+          scroller = element;
+        }}
+        class="scroller relative h-full [scrollbar-gutter:stable_both-edges]"
         tabindex="-1"
         onScroll={onScroll}
-        onWheel={(event) => unpin(event.deltaY < 0)}
-        onTouchMove={() => unpin(gap() > PINNED)}
-        onKeyDown={(event) => unpin(['PageUp', 'ArrowUp', 'Home'].includes(event.key))}
+        onWheel={(event) => event.deltaY < 0 && follow.release()}
+        onTouchMove={() => follow.away() && follow.release()}
+        onKeyDown={(event) => ['PageUp', 'ArrowUp', 'Home'].includes(event.key) && follow.release()}
       >
         <div
-          ref={content}
-          class="mx-auto w-full max-w-[46rem] px-4 pt-6 pb-10"
+          ref={(element) => {
+            content = element;
+          }}
+          class="mx-auto w-full max-w-[48rem] px-4 pt-4 pb-8"
+          style={{ 'min-height': `${room()}px` }}
           role="log"
           aria-live="off"
           aria-label="Messages"
         >
-          <Show when={props.chat.state() === 'unreachable'}>
+          <Show when={props.chat.state() === 'loading'}>
+            <div class="skeleton" aria-hidden="true" />
+          </Show>
+          <Show when={props.chat.state() === 'unreachable' && ids().length === 0}>
             <p class="py-8 text-center text-muted">The server cannot be reached. Trying again …</p>
           </Show>
-          <For each={ids()}>{(id) => <MessageRow id={id} chat={props.chat} />}</For>
+          <For each={ids()}>
+            {(id) => <MessageRow id={id} chat={props.chat} onTakeBack={() => props.onTakeBack()} />}
+          </For>
         </div>
       </div>
-      <div class="pointer-events-none absolute inset-x-0 bottom-0 h-6 bg-linear-to-t from-bg to-transparent" />
-      <Show when={!atEnd()}>
+      <div class="pointer-events-none absolute inset-x-0 top-0 h-3 bg-linear-to-b from-bg to-transparent" />
+      <div class="pointer-events-none absolute inset-x-0 bottom-0 h-5 bg-linear-to-t from-bg to-transparent" />
+      <Show when={follow.away()}>
         <button
           type="button"
           aria-label="Scroll to the end"
           title="Scroll to the end"
-          class="absolute bottom-3 left-1/2 grid size-9 -translate-x-1/2 place-items-center rounded-full border border-line bg-bg text-muted shadow-[0_2px_12px_oklch(0_0_0/10%)] hover:text-fg"
-          onClick={() => {
-            follows = true;
-            toEnd();
-          }}
+          class="to-end"
+          onClick={() => follow.toEnd()}
         >
           <ArrowDown size={18} aria-hidden="true" />
         </button>
       </Show>
       <p class="sr-only" role="status" aria-live="polite">
-        {spoken()}
+        {spoken().words}
       </p>
     </div>
   );

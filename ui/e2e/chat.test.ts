@@ -119,13 +119,13 @@ describeWith('VERBATIM_CHROMIUM', 'the chat in Chromium, against `npm start`', (
     await post(page, unique(200, 'stop'));
     await expect.poll(() => words(page, 'stop').then(({ length }) => length)).toBeGreaterThan(5);
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
-    await page.getByText('Stopped.').waitFor();
+    await page.getByText('Stopped.', { exact: true }).waitFor();
     await ended(page);
     const kept = await words(page, 'stop');
     expect(kept.length).toBeGreaterThan(5);
     expect(kept.length).toBeLessThan(200);
     await page.reload();
-    await page.getByText('Stopped.').waitFor();
+    await page.getByText('Stopped.', { exact: true }).waitFor();
     expect(await words(page, 'stop')).toEqual(kept);
     expect(faults).toEqual([]);
   });
@@ -168,7 +168,7 @@ describeWith('VERBATIM_CHROMIUM', 'the chat in Chromium, against `npm start`', (
     await page.getByLabel('Name', { exact: true }).fill(`person-${people}`);
     await page.getByLabel('Password').fill('not the password');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('alert').waitFor();
+    await page.getByText('Name and password do not match.').waitFor();
     await page.getByLabel('Password').fill(`the password of person-${people}`);
     await page.getByRole('button', { name: 'Sign in' }).click();
     // One is back where one wanted to go.

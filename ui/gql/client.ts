@@ -1,4 +1,6 @@
 import { type Client, createClient } from 'graphql-ws';
+import type { GraphQLFormattedError } from 'graphql';
+import { createSignal } from 'solid-js';
 import { token } from '../auth/session.js';
 import type { TypedDocumentString } from './generated/graphql.js';
 
@@ -13,7 +15,7 @@ export class GqlError extends Error {
   }
 }
 
-type Answer<T> = { data?: T; errors?: readonly { message: string; extensions?: { code?: string } }[] };
+type Answer<T> = { data?: T; errors?: readonly GraphQLFormattedError[] };
 
 const post = (body: string, access: string): Promise<Response> =>
   fetch('/graphql', {
@@ -30,20 +32,38 @@ export async function request<T, V>(document: TypedDocumentString<T, V>, variabl
   if (response.status === 401) response = await post(body, await token(access));
   const { data, errors }: Answer<T> = await response.json();
   const [error] = errors ?? [];
-  if (error) throw new GqlError(error.extensions?.code ?? 'UNKNOWN', error.message);
+  if (error) throw errorOf(error);
   if (data === undefined) throw new GqlError('UNKNOWN', `The server answered ${response.status}.`);
   return data;
 }
 
 /** The gateway's word for "this token has ended": get a new one and come back. */
 const FORBIDDEN = 4403;
+const SILENT = 4408;
+const SILENCE_MS = 6_000;
+const FATAL_PAUSE_MS = 5_000;
 
-let socket: Client | undefined;
+const [online, setOnline] = createSignal(navigator.onLine);
+addEventListener('online', () => setOnline(true));
+addEventListener('offline', () => setOnline(false));
+const [open, setOpen] = createSignal(true);
+
+/** Whether news can reach this page. It begins with the hope that they can. */
+export const connected = (): boolean => online() && open();
+
+let client: Client | undefined;
 let refused: string | undefined;
 
 function live(): Client {
+  client ??= openClient();
+  return client;
+}
+
+function openClient(): Client {
   let used: string | undefined;
-  socket ??= createClient({
+  let socket: WebSocket | undefined;
+  let silence: ReturnType<typeof setTimeout> | undefined;
+  return createClient({
     url: `${location.origin.replace(/^http/, 'ws')}/graphql`,
     lazyCloseTimeout: 3_000,
     keepAlive: 12_000,
@@ -51,7 +71,10 @@ function live(): Client {
     shouldRetry: () => true,
     retryWait: async (retries) => {
       const most = Math.min(250 * 2 ** retries, 8_000);
-      await new Promise((resolve) => setTimeout(resolve, most / 2 + (Math.random() * most) / 2));
+      await new Promise((resolve) => {
+        setTimeout(resolve, most / 2 + (Math.random() * most) / 2);
+        addEventListener('online', resolve, { once: true });
+      });
     },
     connectionParams: async () => {
       used = await token(refused);
@@ -59,12 +82,22 @@ function live(): Client {
       return { authorization: `Bearer ${used}` };
     },
     on: {
+      connected: (opened) => {
+        if (opened instanceof WebSocket) socket = opened;
+        setOpen(true);
+      },
+      // A network that went away closes nothing: a ping without an answer does.
+      ping: (received) => {
+        if (!received) silence = setTimeout(() => socket?.close(SILENT, 'no answer to a ping'), SILENCE_MS);
+      },
+      pong: () => clearTimeout(silence),
       closed: (event) => {
+        clearTimeout(silence);
+        setOpen(false);
         if (event instanceof CloseEvent && event.code === FORBIDDEN) refused = used;
       },
     },
   });
-  return socket;
 }
 
 /**
@@ -77,19 +110,34 @@ export function subscribe<T, V extends Record<string, unknown>>(
   onNext: (data: T) => void,
   onEnd: (error?: GqlError) => void = () => undefined,
 ): () => void {
-  return live().subscribe<T>(
-    { query: document.toString(), variables },
-    {
-      next: ({ data, errors }) => {
-        const [error] = errors ?? [];
-        if (data) onNext(data);
-        else if (error) onEnd(new GqlError(String(error.extensions?.['code'] ?? 'UNKNOWN'), error.message));
+  let leave: (() => void) | undefined;
+  let again: ReturnType<typeof setTimeout> | undefined;
+  const ask = (): void => {
+    leave = live().subscribe<T>(
+      { query: document.toString(), variables },
+      {
+        next: ({ data, errors }) => {
+          const [error] = errors ?? [];
+          if (data) onNext(data);
+          else if (error) onEnd(errorOf(error));
+        },
+        error: (error) => {
+          // Anything but an answer: the socket was closed for good, as for too many of them. That too may pass.
+          if (Array.isArray(error)) onEnd(errorOf(error[0]));
+          else again = setTimeout(ask, FATAL_PAUSE_MS);
+        },
+        complete: () => onEnd(),
       },
-      error: (error) => {
-        const [first] = Array.isArray(error) ? error : [];
-        onEnd(new GqlError(String(first?.extensions?.code ?? 'UNKNOWN'), String(first?.message ?? error)));
-      },
-      complete: () => onEnd(),
-    },
-  );
+    );
+  };
+  ask();
+  return () => {
+    clearTimeout(again);
+    leave?.();
+  };
+}
+
+function errorOf(error: GraphQLFormattedError | undefined): GqlError {
+  const code = error?.extensions?.['code'];
+  return new GqlError(typeof code === 'string' ? code : 'UNKNOWN', error?.message ?? 'The server gave no reason.');
 }

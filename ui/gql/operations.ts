@@ -46,7 +46,6 @@ export const ViewerQuery = graphql(/* GraphQL */ `
         id
         name
       }
-      roles
     }
   }
 `);
@@ -84,7 +83,7 @@ export const ThreadQuery = graphql(/* GraphQL */ `
 
 export const OutcomeFields = graphql(/* GraphQL */ `
   fragment OutcomeFields on CommandOutcome {
-    __typename
+    kind: __typename
     ... on Accepted {
       position
     }
@@ -162,8 +161,8 @@ export const ConversationEvents = graphql(/* GraphQL */ `
 `);
 
 export const ReplyDeltas = graphql(/* GraphQL */ `
-  subscription ReplyDeltas($id: ID!) {
-    replyDeltas(id: $id) {
+  subscription ReplyDeltas($id: ID!, $after: Position) {
+    replyDeltas(id: $id, after: $after) {
       attempt
       offset
       text

@@ -2,17 +2,17 @@ import { type JSX, Show, createEffect, createSignal, onCleanup } from 'solid-js'
 import { CopyButton } from '../parts/CopyButton.js';
 
 const LARGEST = 50_000;
-const SETTLED_MS = 250;
+const SETTLED_MS = 120;
 
-/** A block of code: its language, a copy button, and colours once it has stopped growing and nothing else is to do. */
-export function Code(props: { text: string; language: string }): JSX.Element {
+/** A block of code: its language, a copy button, and colours once it is whole and nothing else is to do. */
+export function Code(props: { text: string; language: string; closed: boolean }): JSX.Element {
   const [coloured, setColoured] = createSignal<{ of: string; html: string }>();
   const name = (): string => props.language.split(/\s/)[0] ?? '';
 
   createEffect(() => {
-    const { text } = props;
+    const { text, closed } = props;
     const language = name();
-    if (language === '' || text.length > LARGEST) return;
+    if (!closed || language === '' || text.length > LARGEST) return;
     const timer = setTimeout(() => {
       import('./highlight.js')
         .then(({ highlight }) => highlight(text, language))

@@ -13,59 +13,68 @@ export function Markdown(props: { text: string; live: boolean }): JSX.Element {
   );
 }
 
-const isType =
-  <T extends Token>(type: T['type']) =>
-  (token: Token): T | undefined =>
-    token.type === type ? (token as T) : undefined;
+type Kinds = {
+  heading: Tokens.Heading;
+  paragraph: Tokens.Paragraph;
+  text: Tokens.Text;
+  code: Tokens.Code;
+  blockquote: Tokens.Blockquote;
+  list: Tokens.List;
+  table: Tokens.Table;
+};
 
-const heading = isType<Tokens.Heading>('heading');
-const paragraph = isType<Tokens.Paragraph>('paragraph');
-const text = isType<Tokens.Text>('text');
-const code = isType<Tokens.Code>('code');
-const quote = isType<Tokens.Blockquote>('blockquote');
-const list = isType<Tokens.List>('list');
-const table = isType<Tokens.Table>('table');
+const is = <K extends keyof Kinds>(kind: K, token: Token): token is Kinds[K] & Token => token.type === kind;
+
+const as = <K extends keyof Kinds>(kind: K, token: Token): Kinds[K] | undefined =>
+  is(kind, token) ? token : undefined;
+
+/** What stands in the source and not on the page. A checkbox is drawn by its list. */
+const silent: ReadonlySet<string> = new Set(['space', 'def', 'checkbox']);
+
+const isClosed = ({ raw }: Tokens.Code): boolean => /\n {0,3}(`{3,}|~{3,})\s*$/.test(raw);
 
 function Block(props: { token: Token }): JSX.Element {
   return (
-    <Switch fallback={<p>{props.token.raw}</p>}>
-      <Match when={heading(props.token)}>{(found) => <Heading token={found()} />}</Match>
-      <Match when={paragraph(props.token)}>
+    <Switch fallback={<p>{props.token.raw.trimEnd()}</p>}>
+      <Match when={as('heading', props.token)}>{(found) => <Heading token={found()} />}</Match>
+      <Match when={as('paragraph', props.token)}>
         {(found) => (
           <p>
             <Inline tokens={found().tokens} />
           </p>
         )}
       </Match>
-      <Match when={text(props.token)}>{(found) => <Inline tokens={found().tokens ?? [found()]} />}</Match>
-      <Match when={code(props.token)}>{(found) => <Code text={found().text} language={found().lang ?? ''} />}</Match>
-      <Match when={quote(props.token)}>
+      <Match when={as('text', props.token)}>{(found) => <Inline tokens={found().tokens ?? [found()]} />}</Match>
+      <Match when={as('code', props.token)}>
+        {(found) => <Code text={found().text} language={found().lang ?? ''} closed={isClosed(found())} />}
+      </Match>
+      <Match when={as('blockquote', props.token)}>
         {(found) => (
           <blockquote>
             <Index each={found().tokens}>{(token) => <Block token={token()} />}</Index>
           </blockquote>
         )}
       </Match>
-      <Match when={list(props.token)}>{(found) => <List token={found()} />}</Match>
-      <Match when={table(props.token)}>{(found) => <Table token={found()} />}</Match>
+      <Match when={as('list', props.token)}>{(found) => <List token={found()} />}</Match>
+      <Match when={as('table', props.token)}>{(found) => <Table token={found()} />}</Match>
       <Match when={props.token.type === 'hr'}>
         <hr />
       </Match>
-      <Match when={props.token.type === 'space' || props.token.type === 'def'}>{null}</Match>
+      <Match when={silent.has(props.token.type)}>{null}</Match>
     </Switch>
   );
 }
 
 /** The page owns h1: a `#` in a message is a second-level heading. */
 function Heading(props: { token: Tokens.Heading }): JSX.Element {
-  const inline = (): JSX.Element => <Inline tokens={props.token.tokens} />;
+  const words = (): JSX.Element => <Inline tokens={props.token.tokens} />;
   return (
-    <Switch fallback={<h4>{inline()}</h4>}>
+    <Switch fallback={<h4>{words()}</h4>}>
       <Match when={props.token.depth === 1}>
-        <h2>{inline()}</h2>
+        <h2>{words()}</h2>
       </Match>
       <Match when={props.token.depth === 2}>
-        <h3>{inline()}</h3>
+        <h3>{words()}</h3>
       </Match>
     </Switch>
   );
@@ -75,8 +84,8 @@ function List(props: { token: Tokens.List }): JSX.Element {
   const items = (): JSX.Element => (
     <Index each={props.token.items}>
       {(item) => (
-        <li>
-          {item().task ? <input type="checkbox" disabled checked={item().checked ?? false} /> : null}
+        <li classList={{ task: item().task }}>
+          {item().task ? <input type="checkbox" disabled checked={item().checked ?? false} aria-label="Done" /> : null}
           <Index each={item().tokens}>{(token) => <Block token={token()} />}</Index>
         </li>
       )}
@@ -93,7 +102,7 @@ function Table(props: { token: Tokens.Table }): JSX.Element {
           <tr>
             <For each={props.token.header}>
               {(cell) => (
-                <th>
+                <th data-align={cell.align}>
                   <Inline tokens={cell.tokens} />
                 </th>
               )}
@@ -106,7 +115,7 @@ function Table(props: { token: Tokens.Table }): JSX.Element {
               <tr>
                 <Index each={row()}>
                   {(cell) => (
-                    <td>
+                    <td data-align={cell().align}>
                       <Inline tokens={cell().tokens} />
                     </td>
                   )}
@@ -122,13 +131,33 @@ function Table(props: { token: Tokens.Table }): JSX.Element {
 
 /** Only addresses that cannot run anything. */
 export const safeHref = (href: string): string | undefined =>
-  /^(https?:|mailto:)/i.test(href) || /^[/#?](?!\/)/.test(href) ? href : undefined;
+  /^(https?:|mailto:)/i.test(href) || /^[/#?](?![/\\])/.test(href) ? href : undefined;
 
-const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" };
+/** Characters that people write by name, though they could write them. Others stay as they are written. */
+const named: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+  copy: '©',
+  mdash: '—',
+  ndash: '–',
+  hellip: '…',
+  times: '×',
+  rarr: '→',
+  larr: '←',
+  deg: '°',
+};
 
-/** The lexer escapes some inline text for HTML, which this is not. */
-const plain = (escaped: string): string =>
-  escaped.replace(/&(amp|lt|gt|quot|#39);/g, (_, name: string) => entities[name] ?? '');
+const character = (whole: string, name: string): string => {
+  if (!name.startsWith('#')) return (Object.hasOwn(named, name) ? named[name] : undefined) ?? whole;
+  const code = /^#x/i.test(name) ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1));
+  return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+};
+
+const plain = (text: string): string => text.replace(/&(#?\w{1,8});/g, character);
 
 function Inline(props: { tokens: readonly Token[] }): JSX.Element {
   return <Index each={props.tokens}>{(token) => <>{inline(token())}</>}</Index>;
@@ -144,7 +173,7 @@ function inline(token: Token): JSX.Element {
     case 'del':
       return <del>{inner()}</del>;
     case 'codespan':
-      return <code>{'text' in token ? plain(String(token.text)) : token.raw}</code>;
+      return <code>{'text' in token ? String(token.text) : token.raw}</code>;
     case 'br':
       return <br />;
     case 'link':
@@ -158,7 +187,10 @@ function inline(token: Token): JSX.Element {
         </a>
       );
     }
+    case 'checkbox':
+      return null;
     case 'escape':
+      return <>{'text' in token ? String(token.text) : token.raw}</>;
     case 'text':
       if ('tokens' in token && token.tokens) return inner();
       return <>{'text' in token ? plain(String(token.text)) : token.raw}</>;

@@ -1,5 +1,6 @@
 import { Lexer, type Token } from 'marked';
 import remend from 'remend';
+import { share } from './share.js';
 
 /**
  * A text as top-level blocks, as it grows. Finished blocks keep their token object, so that what is on the screen stays
@@ -16,7 +17,10 @@ export type Blocks = {
 
 export const noBlocks: Blocks = { text: '', settled: 0, tokens: [], finished: 0 };
 
-const lex = (source: string): Token[] => new Lexer({ gfm: true }).lex(source).filter(({ type }) => type !== 'space');
+/** What shows: the empty lines between blocks do not. */
+const drawn = ({ type }: Token): boolean => type !== 'space';
+
+const lex = (source: string): Token[] => new Lexer({ gfm: true }).lex(source).filter(drawn);
 
 /** References (`[x]: url`) may come last and change what stands before them: then the whole is read at once. */
 const hasDefinition = (text: string): boolean => /^ {0,3}\[[^\]]+\]:/m.test(text);
@@ -34,21 +38,22 @@ export function readBlocks(before: Blocks, text: string, live: boolean): Blocks 
     return { text, settled: 0, tokens: share(before.tokens, tokens), finished: 0 };
   }
   const from = grown ? before : noBlocks;
-  const tail = text.slice(from.settled);
-  const raw = new Lexer({ gfm: true }).lex(tail);
-  // Every block but the last is finished and never changes.
-  const last = raw.findLastIndex(({ type }) => type !== 'space');
-  const settled = from.settled + raw.slice(0, Math.max(last, 0)).reduce((sum, token) => sum + token.raw.length, 0);
-  const done = raw.slice(0, Math.max(last, 0)).filter(({ type }) => type !== 'space');
-  const open = lex(heal(text.slice(settled)));
+  const tail = new Lexer({ gfm: true }).lex(text.slice(from.settled));
+  const last = liveFrom(tail);
+  const done = tail.slice(0, last);
+  const settled = from.settled + done.reduce((sum, token) => sum + token.raw.length, 0);
+  const open = text.slice(settled);
+  const healed = heal(open);
+  const living = healed === open ? tail.slice(last).filter(drawn) : lex(healed);
   const kept = from.tokens.slice(0, from.finished);
-  const tokens = [...kept, ...share(from.tokens.slice(from.finished), [...done, ...open])];
-  return { text, settled, tokens, finished: kept.length + done.length };
+  const finished = done.filter(drawn);
+  const tokens = [...kept, ...share(from.tokens.slice(from.finished), [...finished, ...living])];
+  return { text, settled, tokens, finished: kept.length + finished.length };
 }
 
-/** Keeps the old token object where nothing changed, so that nothing is drawn again. */
-const share = (before: readonly Token[], after: readonly Token[]): readonly Token[] =>
-  after.map((token, at) => {
-    const old = before[at];
-    return old && old.type === token.type && old.raw === token.raw ? old : token;
-  });
+/** Every block but the last is finished and never changes; but a number below a list may become its next item. */
+function liveFrom(tail: readonly Token[]): number {
+  const last = Math.max(tail.findLastIndex(drawn), 0);
+  const before = tail.slice(0, last).findLastIndex(drawn);
+  return tail[before]?.type === 'list' && /^ {0,3}\d{1,9}$/.test(tail[last]?.raw ?? '') ? before : last;
+}

@@ -1,4 +1,4 @@
-import type { JSX } from 'solid-js';
+import { type JSX, onCleanup, onMount } from 'solid-js';
 
 /** A page with one thing to say and one way on. */
 export function Notice(props: { title: string; text: string; children: JSX.Element }): JSX.Element {
@@ -23,17 +23,30 @@ export function NotFound(): JSX.Element {
   );
 }
 
+const LOOK_MS = 3_000;
+
+/** What browsers say of a server that does not answer; none of them has a type for it. */
+const isAway = (error: unknown): boolean =>
+  error instanceof TypeError && /fetch|network|load failed/i.test(error.message);
+
+/** What is left when nothing else can be shown. It goes away by itself where only the server was away. */
 export function Crash(props: { error: unknown }): JSX.Element {
-  const offline = (): boolean => props.error instanceof TypeError && !('cause' in props.error && props.error.cause);
+  const away = (): boolean => isAway(props.error);
+  onMount(() => {
+    if (!away()) return;
+    const timer = setInterval(() => {
+      fetch('/healthz')
+        .then(({ ok }) => ok && location.reload())
+        .catch(() => undefined);
+    }, LOOK_MS);
+    onCleanup(() => clearInterval(timer));
+  });
+  const reason = (): string => (props.error instanceof Error ? props.error.message : String(props.error));
   return (
     <main class="h-full">
       <Notice
-        title={offline() ? 'The server cannot be reached' : 'This page broke'}
-        text={
-          offline()
-            ? 'Nothing is lost: what was saved is in the log. Try again in a moment.'
-            : `Nothing is lost: what was saved is in the log. (${props.error instanceof Error ? props.error.message : String(props.error)})`
-        }
+        title={away() ? 'The server cannot be reached' : 'This page broke'}
+        text={`Nothing is lost: what was saved is in the log. ${away() ? 'Trying again …' : `(${reason()})`}`}
       >
         <button type="button" class="button button-primary" onClick={() => location.reload()}>
           Reload

@@ -2,10 +2,12 @@ import { type RouteSectionProps, useLocation, useNavigate } from '@solidjs/route
 import PanelLeft from 'lucide-solid/icons/panel-left';
 import SquarePen from 'lucide-solid/icons/square-pen';
 import { type JSX, Show, createEffect, createResource, createSignal, onCleanup } from 'solid-js';
-import { request } from '../gql/client.js';
+import { connected, request } from '../gql/client.js';
 import { ViewerQuery } from '../gql/operations.js';
 import { Crash } from '../parts/Notice.js';
+import { createToast } from '../parts/Toast.js';
 import { openInbox } from '../state/inbox.js';
+import { Drawer } from './Drawer.js';
 import { Sidebar } from './Sidebar.js';
 import { Context } from './shell-context.js';
 
@@ -18,22 +20,18 @@ export function Shell(props: RouteSectionProps): JSX.Element {
   const inbox = openInbox();
   const navigate = useNavigate();
   const location = useLocation();
+  const { tell, Toast } = createToast(connected);
   const narrow = matchMedia(NARROW);
   const [isNarrow, setNarrow] = createSignal(narrow.matches);
   const [drawer, setDrawer] = createSignal(false);
   const [collapsed, setCollapsed] = createSignal(localStorage.getItem(COLLAPSED) === 'collapsed');
   const [title, setTitle] = createSignal('');
-  let dialog: HTMLDialogElement | undefined;
 
   const unread = (): boolean => inbox.conversations().some((conversation) => conversation.unread > 0);
   createEffect(() => {
     document.title = `${unread() ? '• ' : ''}${title() === '' ? '' : `${title()} · `}Verbatim`;
   });
   createEffect(() => localStorage.setItem(COLLAPSED, collapsed() ? 'collapsed' : 'open'));
-  createEffect(() => {
-    if (drawer() && isNarrow()) dialog?.showModal();
-    else dialog?.close();
-  });
   createEffect(() => {
     if (location.pathname) setDrawer(false);
   });
@@ -44,6 +42,7 @@ export function Shell(props: RouteSectionProps): JSX.Element {
   };
   const resized = (): void => {
     setNarrow(narrow.matches);
+    setDrawer(false);
   };
   narrow.addEventListener('change', resized);
   const onKeys = (event: KeyboardEvent): void => {
@@ -67,45 +66,51 @@ export function Shell(props: RouteSectionProps): JSX.Element {
           const viewer = () => loaded().viewer;
           const sidebar = (): JSX.Element => <Sidebar inbox={inbox} name={viewer().user.name} onToggle={toggle} />;
           return (
-            <Context.Provider value={{ viewer, setTitle }}>
+            <Context.Provider value={{ viewer, setTitle, tell }}>
               <div class="flex h-full">
-                <a href="#page" class="absolute -top-20 left-4 z-10 rounded-lg bg-fg px-4 py-2 text-bg focus:top-4">
+                <a href="#page" class="skip-link">
                   Skip to the chat
                 </a>
                 <Show
                   when={isNarrow()}
                   fallback={
-                    <Show when={!collapsed()}>
-                      <div class="h-full w-[264px] shrink-0 border-r border-line bg-side">{sidebar()}</div>
-                    </Show>
+                    <aside
+                      aria-label="Sidebar"
+                      class="side"
+                      classList={{ 'side-closed': collapsed() }}
+                      inert={collapsed()}
+                    >
+                      <div class="h-full w-[264px]">{sidebar()}</div>
+                    </aside>
                   }
                 >
-                  <dialog
-                    ref={dialog}
-                    aria-label="Conversations"
-                    class="fixed inset-y-0 left-0 m-0 h-full max-h-none w-[min(300px,86vw)] bg-side text-fg"
-                    onClose={() => setDrawer(false)}
-                    onClick={(event) => event.target === dialog && setDrawer(false)}
-                  >
+                  <Drawer open={drawer()} onClose={() => setDrawer(false)}>
                     {sidebar()}
-                  </dialog>
+                  </Drawer>
                 </Show>
-                <main id="page" class="flex min-w-0 flex-1 flex-col">
-                  <header class="flex h-14 shrink-0 items-center gap-1 px-3">
+                <main id="page" tabindex="-1" class="flex min-w-0 flex-1 flex-col outline-none">
+                  <header class="flex h-13 shrink-0 items-center gap-1 px-3">
                     <Show when={isNarrow() || collapsed()}>
-                      <button type="button" class="icon-button" aria-label="Show conversations" onClick={toggle}>
+                      <button
+                        type="button"
+                        class="icon-button"
+                        aria-label="Show conversations"
+                        title="Show conversations (Ctrl+Shift+S)"
+                        onClick={toggle}
+                      >
                         <PanelLeft size={18} aria-hidden="true" />
                       </button>
-                      <a href="/" class="icon-button" aria-label="New chat" title="New chat">
+                      <a href="/" class="icon-button" aria-label="New chat" title="New chat (Ctrl+Shift+O)">
                         <SquarePen size={18} aria-hidden="true" />
                       </a>
                     </Show>
-                    <p class="truncate px-1 text-[15px] font-medium text-muted" title={title()}>
-                      {title() === 'New chat' ? '' : title()}
+                    <p class="min-w-0 truncate px-1.5 text-[15px] font-medium text-muted" title={title()}>
+                      {title()}
                     </p>
                   </header>
                   <div class="min-h-0 flex-1">{props.children}</div>
                 </main>
+                <Toast />
               </div>
             </Context.Provider>
           );

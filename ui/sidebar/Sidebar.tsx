@@ -7,7 +7,7 @@ import Sun from 'lucide-solid/icons/sun';
 import { For, type JSX, Show, createMemo, createSignal } from 'solid-js';
 import { Dynamic } from 'solid-js/web';
 import { signOut } from '../auth/session.js';
-import type { Sidebar as Inbox } from '../state/inbox.js';
+import type { Inbox } from '../state/inbox.js';
 import { Item } from './Item.js';
 import { groupByTime } from './groups.js';
 import { nextTheme, theme } from './theme.js';
@@ -27,7 +27,7 @@ export function Sidebar(props: { inbox: Inbox; name: string; onToggle: () => voi
 
   return (
     <div class="flex h-full flex-col">
-      <div class="flex h-14 shrink-0 items-center justify-between pr-3 pl-4">
+      <div class="flex h-13 shrink-0 items-center justify-between pr-2.5 pl-4">
         <a href="/" class="flex items-center gap-2.5 font-semibold tracking-tight">
           <img src="/favicon.svg" alt="" width="24" height="24" />
           Verbatim
@@ -50,9 +50,9 @@ export function Sidebar(props: { inbox: Inbox; name: string; onToggle: () => voi
         <SquarePen size={18} aria-hidden="true" />
         New chat
       </a>
-      <nav aria-label="Conversations" class="scroller mt-2 min-h-0 flex-1 px-2 pb-4">
+      <nav aria-label="Conversations" class="scroller mt-2 min-h-0 flex-1 pb-4 pl-2">
         <Show when={props.inbox.loaded() && props.inbox.conversations().length === 0}>
-          <p class="px-2.5 py-3 text-sm text-muted">Your conversations will stand here.</p>
+          <p class="px-2.5 py-3 text-sm text-muted">Your chats will be listed here.</p>
         </Show>
         <For each={groups().map(({ name }) => name)}>
           {(name) => (
@@ -83,7 +83,13 @@ export function Sidebar(props: { inbox: Inbox; name: string; onToggle: () => voi
           </button>
         </Show>
       </nav>
-      <div class="flex items-center gap-1 border-t border-line p-2 pl-4">
+      <div class="flex items-center gap-1 border-t border-line py-2.5 pr-2.5 pl-3">
+        <span
+          class="mr-1.5 grid size-8 shrink-0 place-items-center rounded-full bg-accent text-sm font-semibold text-bg"
+          aria-hidden="true"
+        >
+          {Array.from(props.name)[0]?.toUpperCase()}
+        </span>
         <span class="min-w-0 flex-1 truncate text-sm font-medium" title={props.name}>
           {props.name}
         </span>

@@ -5,6 +5,8 @@ import type { ViewerQuery } from '../gql/generated/graphql.js';
 export type ShellContext = {
   readonly viewer: Accessor<ViewerQuery['viewer']>;
   readonly setTitle: (title: string) => void;
+  /** Says something in passing, as that something did not work. */
+  readonly tell: (text: string) => void;
 };
 
 export const Context = createContext<ShellContext>();

@@ -1,17 +1,27 @@
 import { type Accessor, createSignal, onCleanup } from 'solid-js';
-import { GqlError, request, subscribe } from '../gql/client.js';
-import { ConversationEvents, ReadMutation, StopMutation, ThreadQuery } from '../gql/operations.js';
+import { connected, request, subscribe } from '../gql/client.js';
+import type { OutcomeFieldsFragment, ThreadQuery as ThreadAnswer } from '../gql/generated/graphql.js';
+import {
+  ConversationEvents,
+  PostMutation,
+  ReadMutation,
+  StartMutation,
+  StopMutation,
+  ThreadQuery,
+} from '../gql/operations.js';
 import { newId } from './ids.js';
-import { openOutbox } from './outbox.js';
+import { type Post, openOutbox } from './outbox.js';
 import { type Failure, type Place, openSender } from './sender.js';
-import { type Thread, type Update, blankThread, branchOf, isRunning, merge } from './thread.js';
+import { type Thread, blankThread, branchOf, isRunning, merge } from './thread.js';
+
+type Accepted = { readonly reply: string; readonly position: string };
 
 export type Chat = {
   readonly thread: Accessor<Thread>;
   readonly state: Accessor<'loading' | 'ready' | 'missing' | 'deleted' | 'unreachable'>;
   readonly failure: Accessor<Failure | undefined>;
-  /** The position of what was accepted last: a view that shows it shows one's own words. */
-  readonly position: Accessor<string | undefined>;
+  /** What was accepted last: the reply that it asked for, and the position from which on a view shows it. */
+  readonly accepted: Accessor<Accepted | undefined>;
   /** Whether there are older messages to load. */
   readonly older: Accessor<boolean>;
   loadOlder(): Promise<void>;
@@ -26,6 +36,12 @@ export type Chat = {
   markRead(): void;
 };
 
+type Page = {
+  readonly conversation: NonNullable<ThreadAnswer['conversation']>;
+  readonly to: number;
+  readonly leaf?: string | undefined;
+};
+
 const AGAIN_MS = 1_500;
 
 /** One open conversation: loaded, followed, and written to. `fresh` says that its first message is still to be sent. */
@@ -34,15 +50,25 @@ export function openChat(id: string, fresh: boolean): Chat {
   const begins = fresh || outbox.read()?.start === true;
   const [thread, setThread] = createSignal<Thread>(blankThread);
   const [state, setState] = createSignal<ReturnType<Chat['state']>>(begins ? 'ready' : 'loading');
-  const [position, setPosition] = createSignal<string>();
-  const [before, setBefore] = createSignal<string | null>(null);
+  const [accepted, setAccepted] = createSignal<Accepted>();
+  /** By the oldest message of a page: the cursor of the page above it. */
+  const cursors = new Map<string, string>();
   let leave: (() => void) | undefined;
   let again: ReturnType<typeof setTimeout> | undefined;
+  let closed = false;
   let marked = 0;
 
+  const takePage = ({ conversation, to, leaf }: Page): void => {
+    const { messages, before } = conversation.thread;
+    const [oldest] = messages;
+    if (oldest && before != null) cursors.set(oldest.id, before);
+    setThread((known) => merge({ ...known, leaf: leaf ?? known.leaf }, { to, conversation, messages }));
+  };
+  const cursor = (): string | undefined => cursors.get(branchOf(thread())[0] ?? '');
+
   const follow = (): void => {
-    if (leave) return;
-    const variables = { id, asOf: thread().asOf, after: position() ?? null };
+    if (leave || closed) return;
+    const variables = { id, asOf: thread().asOf, after: accepted()?.position ?? null };
     leave = subscribe(
       ConversationEvents,
       variables,
@@ -58,13 +84,14 @@ export function openChat(id: string, fresh: boolean): Chat {
         // Accepted and not found: the view is behind, for what is accepted is in the log.
         if (error?.code === 'NOT_FOUND' && thread().conversation) setState('missing');
         else {
-          if (error?.code === 'CURSOR_EXPIRED') setPosition(undefined);
+          if (error?.code === 'CURSOR_EXPIRED') setAccepted(undefined);
           again = setTimeout(follow, AGAIN_MS);
         }
       },
     );
   };
   onCleanup(() => {
+    closed = true;
     clearTimeout(again);
     leave?.();
   });
@@ -76,21 +103,15 @@ export function openChat(id: string, fresh: boolean): Chat {
         setState(conversation ? 'deleted' : 'missing');
         return;
       }
-      const { asOf, messages, before: older } = conversation.thread;
-      setBefore(older ?? null);
-      setThread((known) => {
-        // What is followed already must not lose the versions between: only the first page sets where to begin.
-        const to = known.asOf === 0 ? asOf : known.asOf;
-        return merge({ ...known, leaf: leaf ?? known.leaf }, { to, conversation, messages });
-      });
+      // Only the first page says where to begin: what is followed already must not lose the versions between.
+      const { asOf } = thread();
+      takePage({ conversation, to: asOf === 0 ? conversation.thread.asOf : asOf, leaf });
       setState('ready');
       follow();
-    } catch (error) {
-      if (error instanceof GqlError) setState('missing');
-      else {
-        setState('unreachable');
-        again = setTimeout(() => void load(leaf), AGAIN_MS);
-      }
+    } catch {
+      if (closed) return;
+      setState('unreachable');
+      again = setTimeout(() => void load(leaf), AGAIN_MS);
     }
   };
 
@@ -100,8 +121,11 @@ export function openChat(id: string, fresh: boolean): Chat {
     begins,
     thread,
     setThread,
-    accepted: (at) => {
-      setPosition(at);
+    submit: (post) => submit(id, post),
+    connected,
+    wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    accepted: (reply, position) => {
+      setAccepted({ reply, position });
       follow();
     },
     show: load,
@@ -113,12 +137,12 @@ export function openChat(id: string, fresh: boolean): Chat {
   const loadBelow = (message: string): Promise<void> =>
     new Promise((resolve) => {
       const asOf = thread().messages[message]?.version ?? 0;
-      const take = (update: Update): void => setThread((known) => merge(known, { ...update, to: known.asOf }));
+      if (asOf >= (thread().conversation?.version ?? 0)) return resolve();
       const end = subscribe(
         ConversationEvents,
         { id, asOf, after: null },
         ({ conversationEvents: update }) => {
-          take(update);
+          setThread((known) => merge(known, { ...update, to: known.asOf }));
           resolve();
           queueMicrotask(() => end());
         },
@@ -130,14 +154,13 @@ export function openChat(id: string, fresh: boolean): Chat {
     thread,
     state,
     failure: sender.failure,
-    position,
-    older: () => before() !== null,
+    accepted,
+    older: () => cursor() !== undefined,
     loadOlder: async () => {
-      const { conversation } = await request(ThreadQuery, { id, before: before() });
-      if (!conversation) return;
-      const { messages, before: older } = conversation.thread;
-      setThread((known) => merge(known, { to: known.asOf, conversation, messages }));
-      setBefore(older ?? null);
+      const before = cursor();
+      if (before === undefined) return;
+      const { conversation } = await request(ThreadQuery, { id, before });
+      if (conversation) takePage({ conversation, to: thread().asOf });
     },
     send: sender.send,
     resend: sender.resend,
@@ -149,9 +172,7 @@ export function openChat(id: string, fresh: boolean): Chat {
       if (!thread().messages[message]) {
         const { conversation } = await request(ThreadQuery, { id, leaf: message });
         if (!conversation) return;
-        const { messages, before: older } = conversation.thread;
-        setThread((known) => merge(known, { to: known.asOf, conversation, messages }));
-        setBefore(older ?? null);
+        takePage({ conversation, to: thread().asOf });
         await loadBelow(message);
       }
       setThread((known) => merge({ ...known, leaf: message }, { to: known.asOf, messages: [] }));
@@ -165,4 +186,12 @@ export function openChat(id: string, fresh: boolean): Chat {
       });
     },
   };
+}
+
+async function submit(conversation: string, { start, ...post }: Post): Promise<OutcomeFieldsFragment> {
+  const { commandId, message, reply, text } = post;
+  const answer = start
+    ? await request(StartMutation, { input: { commandId, conversation, message, reply, text } })
+    : await request(PostMutation, { input: { ...post, conversation } });
+  return answer.outcome;
 }

@@ -1,10 +1,10 @@
 import { type Accessor, createSignal, onCleanup } from 'solid-js';
 import { request, subscribe } from '../gql/client.js';
-import { ConversationsQuery, DeleteMutation, Inbox, RenameMutation } from '../gql/operations.js';
+import { ConversationsQuery, DeleteMutation, Inbox as InboxSubscription, RenameMutation } from '../gql/operations.js';
 import { newId } from './ids.js';
 import type { Conversation } from './thread.js';
 
-export type Sidebar = {
+export type Inbox = {
   readonly conversations: Accessor<readonly Conversation[]>;
   readonly loaded: Accessor<boolean>;
   readonly more: Accessor<boolean>;
@@ -25,13 +25,13 @@ export function mergeInbox(list: readonly Conversation[], changes: readonly Conv
 }
 
 /** The person's conversations, kept up to date. */
-export function openInbox(): Sidebar {
+export function openInbox(): Inbox {
   const [conversations, setConversations] = createSignal<readonly Conversation[]>([]);
   const [loaded, setLoaded] = createSignal(false);
   const [after, setAfter] = createSignal<string | null>(null);
   let pages = 0;
 
-  const leave = subscribe(Inbox, {}, ({ inbox }) => {
+  const leave = subscribe(InboxSubscription, {}, ({ inbox }) => {
     // A whole page replaces what was there, unless more of the list is on the screen than the page holds.
     setConversations((list) => mergeInbox(inbox.complete && pages === 0 ? [] : list, inbox.conversations));
     if (inbox.complete && !loaded()) void loadMore();

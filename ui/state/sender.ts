@@ -1,7 +1,6 @@
 import { type Accessor, type Setter, createEffect, createSignal, on, onCleanup } from 'solid-js';
-import { GqlError, connected, request } from '../gql/client.js';
+import { GqlError } from '../gql/client.js';
 import type { OutcomeFieldsFragment } from '../gql/generated/graphql.js';
-import { PostMutation, StartMutation } from '../gql/operations.js';
 import { newId, newNodeId } from './ids.js';
 import type { Outbox, Post } from './outbox.js';
 import { type Thread, expectPost, withdraw } from './thread.js';
@@ -9,9 +8,13 @@ import { type Thread, expectPost, withdraw } from './thread.js';
 /** Where a message goes: after `parent`; `fork` makes a sibling of what is there, on purpose. */
 export type Place = { readonly parent: string | null; readonly fork: boolean };
 
-/** A post that did not get through, and why. `unreached`: nobody answered, so it may have arrived. */
+/**
+ * A post that did not get through, why, and what to send instead. `unreached`: nobody answered, so it may have arrived
+ * and must not be taken back.
+ */
 export type Failure = {
   readonly post: Post;
+  readonly again: Post;
   readonly kind: 'unreached' | 'conflict' | 'rejected';
   readonly reason: string;
 };
@@ -31,54 +34,54 @@ export type SenderOptions = {
   readonly begins: boolean;
   readonly thread: Accessor<Thread>;
   readonly setThread: Setter<Thread>;
-  readonly accepted: (position: string) => void;
+  /** Sends a post to the server. Throws where nobody answers. */
+  readonly submit: (post: Post) => Promise<OutcomeFieldsFragment>;
+  readonly connected: Accessor<boolean>;
+  readonly accepted: (reply: string, position: string) => void;
   /** Shows the branch that ends in this message. */
   readonly show: (leaf: string) => Promise<void>;
+  readonly wait: (ms: number) => Promise<void>;
 };
 
 const PATIENCE = 3;
 const PAUSE_MS = 2_000;
 
 /** Refusals that are not remembered: the same command may be sent again. */
-const forgotten: readonly string[] = ['EXPIRED', 'UNAVAILABLE'];
+const forgotten: ReadonlySet<string> = new Set(['EXPIRED', 'UNAVAILABLE']);
 
 /** Sends posts, one at a time: each is on the screen at once, and sent again with the same ids it is done once. */
-export function openSender({ id, outbox, begins, thread, setThread, accepted, show }: SenderOptions): Sender {
+export function openSender(options: SenderOptions): Sender {
+  const { id, outbox, begins, thread, setThread, submit, connected, accepted, show, wait } = options;
   const [failure, setFailure] = createSignal<Failure>();
   let gone = false;
   onCleanup(() => {
     gone = true;
   });
 
-  const submit = async ({ start, ...post }: Post): Promise<OutcomeFieldsFragment> => {
-    const { commandId, message, reply, text } = post;
-    const answer = start
-      ? await request(StartMutation, { input: { commandId, conversation: id, message, reply, text } })
-      : await request(PostMutation, { input: { ...post, conversation: id } });
-    return answer.outcome;
+  const fail = (post: Post, kind: Failure['kind'], reason: string, again = post): void => {
+    setFailure({ post, again, kind, reason });
   };
-
-  const fail = (post: Post, kind: Failure['kind'], reason: string): void => {
-    setFailure({ post, kind, reason });
-  };
+  /** A refusal is remembered under its command: what is tried anew is another one. */
+  const anew = (post: Post): Post => ({ ...post, commandId: newId() });
 
   const attempt = async (post: Post, tries = 1): Promise<void> => {
     setFailure(undefined);
     outbox.keep(post);
     try {
       const outcome = await submit(post);
-      switch (outcome.__typename) {
+      switch (outcome.kind) {
         case 'Accepted':
           outbox.clear();
-          return accepted(outcome.position);
+          return accepted(post.reply, outcome.position);
         case 'Pending':
           if (tries >= PATIENCE) return fail(post, 'unreached', 'No answer yet. It may still arrive.');
-          await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+          await wait(PAUSE_MS);
           return gone ? undefined : attempt(post, tries + 1);
         case 'Conflict':
           return await showConflict(post, outcome);
         case 'Rejected':
-          return fail(post, forgotten.includes(outcome.code) ? 'unreached' : 'rejected', outcome.message);
+          if (forgotten.has(outcome.code)) return fail(post, 'unreached', outcome.message);
+          return fail(post, 'rejected', outcome.message, anew(post));
       }
     } catch (error) {
       if (error instanceof GqlError) fail(post, 'rejected', error.message);
@@ -93,7 +96,7 @@ export function openSender({ id, outbox, begins, thread, setThread, accepted, sh
     const moved = { ...post, parent: thread().leaf ?? head };
     setThread((known) => expectPost(known, moved));
     outbox.keep(moved);
-    fail(moved, 'conflict', message);
+    fail(moved, 'conflict', message, anew(moved));
   };
 
   const begin = (post: Post): void => {
@@ -103,10 +106,7 @@ export function openSender({ id, outbox, begins, thread, setThread, accepted, sh
 
   const resend = (): void => {
     const failed = failure();
-    if (!failed) return;
-    // A refusal is remembered under its command: what is tried anew is a new one.
-    const { post, kind } = failed;
-    void attempt(kind === 'unreached' ? post : { ...post, commandId: newId() });
+    if (failed) void attempt(failed.again);
   };
 
   // Back on the network: what waits for it goes out.
@@ -141,7 +141,10 @@ export function openSender({ id, outbox, begins, thread, setThread, accepted, sh
     },
     resume: () => {
       const post = outbox.read();
-      if (post) begin(post);
+      if (!post) return;
+      // It had arrived, and only the answer was lost.
+      if (thread().messages[post.message]) outbox.clear();
+      else begin(post);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type Accessor, createEffect, createSignal, onCleanup } from 'solid-js';
+import { type Accessor, createEffect, createSignal, onCleanup, untrack } from 'solid-js';
 import { subscribe } from '../gql/client.js';
 import { ReplyDeltas } from '../gql/operations.js';
 import { type Stream, mergeDelta } from './thread.js';
@@ -10,9 +10,14 @@ const SLOW_FRAME_MS = 12;
 
 /**
  * The text of a running reply as it comes, shown at most every 33 ms (50 ms where drawing is slow, 100 ms in a hidden
- * tab). Followed while `running` holds; the text stays until it is replaced.
+ * tab). Followed while `running` holds; the text stays until it is replaced. `position` is of what was accepted last, so
+ * that a reply that was only just asked for is found.
  */
-export function followReply(id: string, running: Accessor<boolean>): Accessor<string> {
+export function followReply(
+  id: string,
+  running: Accessor<boolean>,
+  position: Accessor<string | undefined>,
+): Accessor<string> {
   const [shown, setShown] = createSignal('');
   let stream: Stream = { attempt: 0, text: '' };
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -34,7 +39,7 @@ export function followReply(id: string, running: Accessor<boolean>): Accessor<st
     const follow = (): void => {
       leave = subscribe(
         ReplyDeltas,
-        { id },
+        { id, after: untrack(position) ?? null },
         ({ replyDeltas: delta }) => {
           stream = mergeDelta(stream, delta);
           timer ??= setTimeout(flush, document.hidden ? HIDDEN_FLUSH_MS : slow ? SLOW_FLUSH_MS : FLUSH_MS);

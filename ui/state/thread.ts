@@ -17,7 +17,7 @@ export const blankThread: Thread = { conversation: undefined, messages: {}, asOf
 
 export type Update = {
   readonly to: number;
-  readonly conversation: Conversation;
+  readonly conversation?: Conversation;
   readonly messages: readonly Message[];
 };
 
@@ -29,13 +29,13 @@ export function merge(thread: Thread, { to, conversation, messages }: Update): T
     if (!known || known.version < message.version) merged[message.id] = message;
   }
   for (const { siblings } of messages) tellSiblings(merged, siblings.ids);
-  const newer = !thread.conversation || thread.conversation.version <= conversation.version;
+  const newer = conversation && (thread.conversation?.version ?? 0) <= conversation.version;
+  const leaf = thread.leaf ?? conversation?.head;
   return {
-    ...thread,
     conversation: newer ? conversation : thread.conversation,
     messages: merged,
     asOf: Math.max(thread.asOf, to),
-    leaf: newestBelow(merged, thread.leaf ?? conversation.head),
+    leaf: leaf === undefined ? undefined : newestBelow(merged, leaf),
   };
 }
 
@@ -71,10 +71,7 @@ export type Expected = {
 };
 
 /** A message that was just sent, and the reply that it asks for, before the log has them: version 0 yields to any other. */
-export function expectPost(
-  thread: Thread,
-  { message, reply, parent, text }: Expected,
-): Thread {
+export function expectPost(thread: Thread, { message, reply, parent, text }: Expected): Thread {
   const seq = Math.max(0, ...Object.values(thread.messages).map((known) => known.seq)) + 1;
   const at = new Date().toISOString();
   const alone = (id: string) => ({ ids: [id], index: 0 });
@@ -105,9 +102,9 @@ export function expectPost(
 export function withdraw(thread: Thread, ids: readonly string[]): Thread {
   const gone = ids.filter((id) => thread.messages[id]?.version === 0);
   const left = Object.fromEntries(Object.entries(thread.messages).filter(([id]) => !gone.includes(id)));
-  const [first] = gone;
-  const leaf = first === undefined ? thread.leaf : (thread.messages[first]?.parent ?? undefined);
-  return { ...thread, messages: left, leaf };
+  if (gone.length === 0) return thread;
+  const end = thread.messages[gone[0] ?? '']?.parent ?? thread.conversation?.head;
+  return { ...thread, messages: left, leaf: end === undefined ? undefined : newestBelow(left, end) };
 }
 
 /** Whether a reply is still to be written or being written. */

@@ -17,10 +17,10 @@ import * as types from './graphql';
 type Documents = {
     "\n  fragment MessageFields on Message {\n    id\n    version\n    parent\n    seq\n    at\n    parts {\n      ... on TextPart {\n        text\n      }\n    }\n    reply {\n      status\n      attempt\n      stopping\n      model\n      code\n    }\n    siblings {\n      ids\n      index\n    }\n  }\n": typeof types.MessageFieldsFragmentDoc,
     "\n  fragment ConversationFields on Conversation {\n    id\n    version\n    title\n    activeAt\n    head\n    lastSeq\n    unread\n    deleted\n  }\n": typeof types.ConversationFieldsFragmentDoc,
-    "\n  query Viewer {\n    viewer {\n      user {\n        id\n        name\n      }\n      roles\n    }\n  }\n": typeof types.ViewerDocument,
+    "\n  query Viewer {\n    viewer {\n      user {\n        id\n        name\n      }\n    }\n  }\n": typeof types.ViewerDocument,
     "\n  query Conversations($after: String) {\n    viewer {\n      conversations(after: $after) {\n        nodes {\n          ...ConversationFields\n        }\n        pageInfo {\n          hasNextPage\n          endCursor\n        }\n      }\n    }\n  }\n": typeof types.ConversationsDocument,
     "\n  query Thread($id: ID!, $leaf: ID, $before: String) {\n    conversation(id: $id) {\n      ...ConversationFields\n      thread(leaf: $leaf, before: $before) {\n        asOf\n        before\n        messages {\n          ...MessageFields\n        }\n      }\n    }\n  }\n": typeof types.ThreadDocument,
-    "\n  fragment OutcomeFields on CommandOutcome {\n    __typename\n    ... on Accepted {\n      position\n    }\n    ... on CommandError {\n      code\n      message\n    }\n    ... on Conflict {\n      head\n    }\n  }\n": typeof types.OutcomeFieldsFragmentDoc,
+    "\n  fragment OutcomeFields on CommandOutcome {\n    kind: __typename\n    ... on Accepted {\n      position\n    }\n    ... on CommandError {\n      code\n      message\n    }\n    ... on Conflict {\n      head\n    }\n  }\n": typeof types.OutcomeFieldsFragmentDoc,
     "\n  mutation Start($input: ConversationStartInput!) {\n    outcome: conversationStart(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": typeof types.StartDocument,
     "\n  mutation Post($input: MessagePostInput!) {\n    outcome: messagePost(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": typeof types.PostDocument,
     "\n  mutation Rename($input: ConversationRenameInput!) {\n    outcome: conversationRename(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": typeof types.RenameDocument,
@@ -28,16 +28,16 @@ type Documents = {
     "\n  mutation Read($input: ConversationReadInput!) {\n    outcome: conversationRead(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": typeof types.ReadDocument,
     "\n  mutation Stop($input: ReplyStopInput!) {\n    outcome: replyStop(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": typeof types.StopDocument,
     "\n  subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {\n    conversationEvents(id: $id, asOf: $asOf, after: $after) {\n      from\n      to\n      conversation {\n        ...ConversationFields\n      }\n      messages {\n        ...MessageFields\n      }\n    }\n  }\n": typeof types.ConversationEventsDocument,
-    "\n  subscription ReplyDeltas($id: ID!) {\n    replyDeltas(id: $id) {\n      attempt\n      offset\n      text\n    }\n  }\n": typeof types.ReplyDeltasDocument,
+    "\n  subscription ReplyDeltas($id: ID!, $after: Position) {\n    replyDeltas(id: $id, after: $after) {\n      attempt\n      offset\n      text\n    }\n  }\n": typeof types.ReplyDeltasDocument,
     "\n  subscription Inbox {\n    inbox {\n      complete\n      conversations {\n        ...ConversationFields\n      }\n    }\n  }\n": typeof types.InboxDocument,
 };
 const documents: Documents = {
     "\n  fragment MessageFields on Message {\n    id\n    version\n    parent\n    seq\n    at\n    parts {\n      ... on TextPart {\n        text\n      }\n    }\n    reply {\n      status\n      attempt\n      stopping\n      model\n      code\n    }\n    siblings {\n      ids\n      index\n    }\n  }\n": types.MessageFieldsFragmentDoc,
     "\n  fragment ConversationFields on Conversation {\n    id\n    version\n    title\n    activeAt\n    head\n    lastSeq\n    unread\n    deleted\n  }\n": types.ConversationFieldsFragmentDoc,
-    "\n  query Viewer {\n    viewer {\n      user {\n        id\n        name\n      }\n      roles\n    }\n  }\n": types.ViewerDocument,
+    "\n  query Viewer {\n    viewer {\n      user {\n        id\n        name\n      }\n    }\n  }\n": types.ViewerDocument,
     "\n  query Conversations($after: String) {\n    viewer {\n      conversations(after: $after) {\n        nodes {\n          ...ConversationFields\n        }\n        pageInfo {\n          hasNextPage\n          endCursor\n        }\n      }\n    }\n  }\n": types.ConversationsDocument,
     "\n  query Thread($id: ID!, $leaf: ID, $before: String) {\n    conversation(id: $id) {\n      ...ConversationFields\n      thread(leaf: $leaf, before: $before) {\n        asOf\n        before\n        messages {\n          ...MessageFields\n        }\n      }\n    }\n  }\n": types.ThreadDocument,
-    "\n  fragment OutcomeFields on CommandOutcome {\n    __typename\n    ... on Accepted {\n      position\n    }\n    ... on CommandError {\n      code\n      message\n    }\n    ... on Conflict {\n      head\n    }\n  }\n": types.OutcomeFieldsFragmentDoc,
+    "\n  fragment OutcomeFields on CommandOutcome {\n    kind: __typename\n    ... on Accepted {\n      position\n    }\n    ... on CommandError {\n      code\n      message\n    }\n    ... on Conflict {\n      head\n    }\n  }\n": types.OutcomeFieldsFragmentDoc,
     "\n  mutation Start($input: ConversationStartInput!) {\n    outcome: conversationStart(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": types.StartDocument,
     "\n  mutation Post($input: MessagePostInput!) {\n    outcome: messagePost(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": types.PostDocument,
     "\n  mutation Rename($input: ConversationRenameInput!) {\n    outcome: conversationRename(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": types.RenameDocument,
@@ -45,7 +45,7 @@ const documents: Documents = {
     "\n  mutation Read($input: ConversationReadInput!) {\n    outcome: conversationRead(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": types.ReadDocument,
     "\n  mutation Stop($input: ReplyStopInput!) {\n    outcome: replyStop(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": types.StopDocument,
     "\n  subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {\n    conversationEvents(id: $id, asOf: $asOf, after: $after) {\n      from\n      to\n      conversation {\n        ...ConversationFields\n      }\n      messages {\n        ...MessageFields\n      }\n    }\n  }\n": types.ConversationEventsDocument,
-    "\n  subscription ReplyDeltas($id: ID!) {\n    replyDeltas(id: $id) {\n      attempt\n      offset\n      text\n    }\n  }\n": types.ReplyDeltasDocument,
+    "\n  subscription ReplyDeltas($id: ID!, $after: Position) {\n    replyDeltas(id: $id, after: $after) {\n      attempt\n      offset\n      text\n    }\n  }\n": types.ReplyDeltasDocument,
     "\n  subscription Inbox {\n    inbox {\n      complete\n      conversations {\n        ...ConversationFields\n      }\n    }\n  }\n": types.InboxDocument,
 };
 
@@ -60,7 +60,7 @@ export function graphql(source: "\n  fragment ConversationFields on Conversation
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query Viewer {\n    viewer {\n      user {\n        id\n        name\n      }\n      roles\n    }\n  }\n"): typeof import('./graphql').ViewerDocument;
+export function graphql(source: "\n  query Viewer {\n    viewer {\n      user {\n        id\n        name\n      }\n    }\n  }\n"): typeof import('./graphql').ViewerDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -72,7 +72,7 @@ export function graphql(source: "\n  query Thread($id: ID!, $leaf: ID, $before: 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  fragment OutcomeFields on CommandOutcome {\n    __typename\n    ... on Accepted {\n      position\n    }\n    ... on CommandError {\n      code\n      message\n    }\n    ... on Conflict {\n      head\n    }\n  }\n"): typeof import('./graphql').OutcomeFieldsFragmentDoc;
+export function graphql(source: "\n  fragment OutcomeFields on CommandOutcome {\n    kind: __typename\n    ... on Accepted {\n      position\n    }\n    ... on CommandError {\n      code\n      message\n    }\n    ... on Conflict {\n      head\n    }\n  }\n"): typeof import('./graphql').OutcomeFieldsFragmentDoc;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -104,7 +104,7 @@ export function graphql(source: "\n  subscription ConversationEvents($id: ID!, $
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  subscription ReplyDeltas($id: ID!) {\n    replyDeltas(id: $id) {\n      attempt\n      offset\n      text\n    }\n  }\n"): typeof import('./graphql').ReplyDeltasDocument;
+export function graphql(source: "\n  subscription ReplyDeltas($id: ID!, $after: Position) {\n    replyDeltas(id: $id, after: $after) {\n      attempt\n      offset\n      text\n    }\n  }\n"): typeof import('./graphql').ReplyDeltasDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

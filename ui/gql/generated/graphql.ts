@@ -103,15 +103,6 @@ export type ReplyStopInput = {
   reply: string | number;
 };
 
-/** What a person may do, as their identity provider says. */
-export type Role =
-  /** Reads event streams. */
-  | 'ANALYST'
-  /** Runs the installation. */
-  | 'OPS'
-  /** Chats. */
-  | 'USER';
-
 export type MessageFieldsFragment = { id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } };
 
 export type ConversationFieldsFragment = { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean };
@@ -119,7 +110,7 @@ export type ConversationFieldsFragment = { id: string, version: number, title: s
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ViewerQuery = { viewer: { roles: Array<Role>, user: { id: string, name: string } } };
+export type ViewerQuery = { viewer: { user: { id: string, name: string } } };
 
 export type ConversationsQueryVariables = Exact<{
   after?: string | null | undefined;
@@ -137,13 +128,13 @@ export type ThreadQueryVariables = Exact<{
 
 export type ThreadQuery = { conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean, thread: { asOf: number, before: string | null, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } } | null };
 
-type OutcomeFields_Accepted_Fragment = { __typename: 'Accepted', position: string };
+type OutcomeFields_Accepted_Fragment = { position: string, kind: 'Accepted' };
 
-type OutcomeFields_Conflict_Fragment = { __typename: 'Conflict', code: ErrorCode, message: string, head: string };
+type OutcomeFields_Conflict_Fragment = { code: ErrorCode, message: string, head: string, kind: 'Conflict' };
 
-type OutcomeFields_Pending_Fragment = { __typename: 'Pending' };
+type OutcomeFields_Pending_Fragment = { kind: 'Pending' };
 
-type OutcomeFields_Rejected_Fragment = { __typename: 'Rejected', code: ErrorCode, message: string };
+type OutcomeFields_Rejected_Fragment = { code: ErrorCode, message: string, kind: 'Rejected' };
 
 export type OutcomeFieldsFragment =
   | OutcomeFields_Accepted_Fragment
@@ -158,10 +149,10 @@ export type StartMutationVariables = Exact<{
 
 
 export type StartMutation = { outcome:
-    | { __typename: 'Accepted', position: string }
-    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
-    | { __typename: 'Pending' }
-    | { __typename: 'Rejected', code: ErrorCode, message: string }
+    | { position: string, kind: 'Accepted' }
+    | { code: ErrorCode, message: string, head: string, kind: 'Conflict' }
+    | { kind: 'Pending' }
+    | { code: ErrorCode, message: string, kind: 'Rejected' }
    };
 
 export type PostMutationVariables = Exact<{
@@ -170,10 +161,10 @@ export type PostMutationVariables = Exact<{
 
 
 export type PostMutation = { outcome:
-    | { __typename: 'Accepted', position: string }
-    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
-    | { __typename: 'Pending' }
-    | { __typename: 'Rejected', code: ErrorCode, message: string }
+    | { position: string, kind: 'Accepted' }
+    | { code: ErrorCode, message: string, head: string, kind: 'Conflict' }
+    | { kind: 'Pending' }
+    | { code: ErrorCode, message: string, kind: 'Rejected' }
    };
 
 export type RenameMutationVariables = Exact<{
@@ -182,10 +173,10 @@ export type RenameMutationVariables = Exact<{
 
 
 export type RenameMutation = { outcome:
-    | { __typename: 'Accepted', position: string }
-    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
-    | { __typename: 'Pending' }
-    | { __typename: 'Rejected', code: ErrorCode, message: string }
+    | { position: string, kind: 'Accepted' }
+    | { code: ErrorCode, message: string, head: string, kind: 'Conflict' }
+    | { kind: 'Pending' }
+    | { code: ErrorCode, message: string, kind: 'Rejected' }
    };
 
 export type DeleteMutationVariables = Exact<{
@@ -194,10 +185,10 @@ export type DeleteMutationVariables = Exact<{
 
 
 export type DeleteMutation = { outcome:
-    | { __typename: 'Accepted', position: string }
-    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
-    | { __typename: 'Pending' }
-    | { __typename: 'Rejected', code: ErrorCode, message: string }
+    | { position: string, kind: 'Accepted' }
+    | { code: ErrorCode, message: string, head: string, kind: 'Conflict' }
+    | { kind: 'Pending' }
+    | { code: ErrorCode, message: string, kind: 'Rejected' }
    };
 
 export type ReadMutationVariables = Exact<{
@@ -206,10 +197,10 @@ export type ReadMutationVariables = Exact<{
 
 
 export type ReadMutation = { outcome:
-    | { __typename: 'Accepted', position: string }
-    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
-    | { __typename: 'Pending' }
-    | { __typename: 'Rejected', code: ErrorCode, message: string }
+    | { position: string, kind: 'Accepted' }
+    | { code: ErrorCode, message: string, head: string, kind: 'Conflict' }
+    | { kind: 'Pending' }
+    | { code: ErrorCode, message: string, kind: 'Rejected' }
    };
 
 export type StopMutationVariables = Exact<{
@@ -218,10 +209,10 @@ export type StopMutationVariables = Exact<{
 
 
 export type StopMutation = { outcome:
-    | { __typename: 'Accepted', position: string }
-    | { __typename: 'Conflict', code: ErrorCode, message: string, head: string }
-    | { __typename: 'Pending' }
-    | { __typename: 'Rejected', code: ErrorCode, message: string }
+    | { position: string, kind: 'Accepted' }
+    | { code: ErrorCode, message: string, head: string, kind: 'Conflict' }
+    | { kind: 'Pending' }
+    | { code: ErrorCode, message: string, kind: 'Rejected' }
    };
 
 export type ConversationEventsSubscriptionVariables = Exact<{
@@ -235,6 +226,7 @@ export type ConversationEventsSubscription = { conversationEvents: { from: numbe
 
 export type ReplyDeltasSubscriptionVariables = Exact<{
   id: string | number;
+  after?: string | null | undefined;
 }>;
 
 
@@ -302,7 +294,7 @@ export const ConversationFieldsFragmentDoc = new TypedDocumentString(`
     `, {"fragmentName":"ConversationFields"}) as unknown as TypedDocumentString<ConversationFieldsFragment, unknown>;
 export const OutcomeFieldsFragmentDoc = new TypedDocumentString(`
     fragment OutcomeFields on CommandOutcome {
-  __typename
+  kind: __typename
   ... on Accepted {
     position
   }
@@ -322,7 +314,6 @@ export const ViewerDocument = new TypedDocumentString(`
       id
       name
     }
-    roles
   }
 }
     `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
@@ -403,7 +394,7 @@ export const StartDocument = new TypedDocumentString(`
   }
 }
     fragment OutcomeFields on CommandOutcome {
-  __typename
+  kind: __typename
   ... on Accepted {
     position
   }
@@ -422,7 +413,7 @@ export const PostDocument = new TypedDocumentString(`
   }
 }
     fragment OutcomeFields on CommandOutcome {
-  __typename
+  kind: __typename
   ... on Accepted {
     position
   }
@@ -441,7 +432,7 @@ export const RenameDocument = new TypedDocumentString(`
   }
 }
     fragment OutcomeFields on CommandOutcome {
-  __typename
+  kind: __typename
   ... on Accepted {
     position
   }
@@ -460,7 +451,7 @@ export const DeleteDocument = new TypedDocumentString(`
   }
 }
     fragment OutcomeFields on CommandOutcome {
-  __typename
+  kind: __typename
   ... on Accepted {
     position
   }
@@ -479,7 +470,7 @@ export const ReadDocument = new TypedDocumentString(`
   }
 }
     fragment OutcomeFields on CommandOutcome {
-  __typename
+  kind: __typename
   ... on Accepted {
     position
   }
@@ -498,7 +489,7 @@ export const StopDocument = new TypedDocumentString(`
   }
 }
     fragment OutcomeFields on CommandOutcome {
-  __typename
+  kind: __typename
   ... on Accepted {
     position
   }
@@ -557,8 +548,8 @@ fragment ConversationFields on Conversation {
   deleted
 }`) as unknown as TypedDocumentString<ConversationEventsSubscription, ConversationEventsSubscriptionVariables>;
 export const ReplyDeltasDocument = new TypedDocumentString(`
-    subscription ReplyDeltas($id: ID!) {
-  replyDeltas(id: $id) {
+    subscription ReplyDeltas($id: ID!, $after: Position) {
+  replyDeltas(id: $id, after: $after) {
     attempt
     offset
     text
