@@ -17,7 +17,13 @@ const rules: Record<string, Rule> = {
   domain: { ours: [/^domain\//], packages: ['node:crypto', 'uuid', 'safe-stable-stringify'] },
   commands: { ours: [/^(domain|commands)\//] },
   projections: {
-    ours: [/^(domain|projections)\//, /^commands\/log\//, /^commands\/(command|reactors\/reactor)\.ts$/],
+    // package.json says which PGlite wrote a folder.
+    ours: [
+      /^(domain|projections)\//,
+      /^commands\/log\//,
+      /^commands\/(command|reactors\/reactor)\.ts$/,
+      /^package\.json$/,
+    ],
   },
   gateway: { ours: [/^(domain|projections|gateway)\//, /^commands\/client\//, /^commands\/command\.ts$/] },
   ui: { ours: [/^ui\//] },
