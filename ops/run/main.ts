@@ -25,6 +25,10 @@ async function main(config: Config): Promise<void> {
   const begun = performance.now();
   const folder = openFolder(config.data);
   const { port, busy } = await freePort(config.host, config.port);
+  if (busy && config.publicUrl) {
+    // Whoever named a public address has something in front that knows this port.
+    throw new PortError('PORT_BUSY', `${busy} PUBLIC_URL is set, so no other port is taken: free it, or name another.`);
+  }
   if (busy) say(busy);
   const ops = await freePort('127.0.0.1', config.opsPort ?? port + 1);
   const publicUrl = config.publicUrl ?? `http://localhost:${port}`;

@@ -4,7 +4,7 @@ import { isLoopback } from './config.js';
 export class PortError extends Error {
   override name = 'PortError';
   constructor(
-    readonly code: 'PORT_NONE_FREE' | 'PORT_FORBIDDEN' | 'HOST_UNKNOWN',
+    readonly code: 'PORT_BUSY' | 'PORT_NONE_FREE' | 'PORT_FORBIDDEN' | 'HOST_UNKNOWN',
     message: string,
   ) {
     super(message);
