@@ -5,7 +5,20 @@ import { clientId, sealedText } from '../../domain/testing.js';
 import type { Command } from '../command.js';
 import type { Log } from '../log/log.js';
 import type { Owner } from './owner.js';
-import { type Clock, T0, ada, ask, commandOf, entries, history, markRead, openLog, ownerOf } from './testing.js';
+import {
+  type Clock,
+  T0,
+  ada,
+  ask,
+  commandOf,
+  conversation,
+  entries,
+  history,
+  markRead,
+  openLog,
+  ownerOf,
+  start,
+} from './testing.js';
 
 let clock: Clock;
 let log: Log;
@@ -16,15 +29,6 @@ beforeEach(() => {
   log = openLog();
   owner = ownerOf(log, { clock });
 });
-
-const conversation = clientId(50, 0x500);
-const start = (more: object = {}): Command => {
-  const [message, reply] = [clientId(51, 0x500), clientId(52, 0x500)];
-  const title = sealedText(personKey(ada), contentOf.title(conversation));
-  const parts = [{ type: 'text' as const, text: sealedText(personKey(ada), contentOf.part(message, 0)), chars: 5 }];
-  const data = { message, reply, parts, title, chars: 5, temporary: false };
-  return commandOf({ type: 'StartConversation', data }, { stream: streamOf('conversation', conversation), ...more });
-};
 
 describe('a batch', () => {
   it('is one append, its last record carries the outcomes of all, accepted or not', async () => {

@@ -3,13 +3,12 @@ import { contentOf, personKey } from '../../domain/content.js';
 import { hashOf } from '../../domain/event.js';
 import { bucketOf, isUuid, parseStream, streamOf } from '../../domain/ids.js';
 import { clientId, sealedText } from '../../domain/testing.js';
-import { type Command, LONGEST_DEADLINE, Refused } from '../command.js';
-import { CODE, type Log } from '../log/log.js';
+import { LONGEST_DEADLINE, Refused } from '../command.js';
+import type { Log } from '../log/log.js';
 import type { Owner } from './owner.js';
 import {
   type Clock,
   HOME,
-  PARTITIONS,
   T0,
   ada,
   ask,
@@ -20,6 +19,7 @@ import {
   nextId,
   openLog,
   ownerOf,
+  start,
 } from './testing.js';
 
 let clock: Clock;
@@ -31,15 +31,6 @@ beforeEach(() => {
   log = openLog();
   owner = ownerOf(log, { clock });
 });
-
-const conversation = clientId(50, 0x500);
-const start = (more: object = {}): Command => {
-  const [message, reply] = [clientId(51, 0x500), clientId(52, 0x500)];
-  const title = sealedText(personKey(ada), contentOf.title(conversation));
-  const parts = [{ type: 'text' as const, text: sealedText(personKey(ada), contentOf.part(message, 0)), chars: 5 }];
-  const data = { message, reply, parts, title, chars: 5, temporary: false };
-  return commandOf({ type: 'StartConversation', data }, { stream: streamOf('conversation', conversation), ...more });
-};
 
 describe('an accepted command', () => {
   it('is in the log with its outcome before it is answered', async () => {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DomainCommand } from '../../domain/catalogue.js';
+import { contentOf, personKey } from '../../domain/content.js';
 import { type Envelope, sha256 } from '../../domain/event.js';
 import { type Stream, type Uuid, membershipId, streamOf } from '../../domain/ids.js';
-import { clientId } from '../../domain/testing.js';
+import { clientId, sealedText } from '../../domain/testing.js';
 import { type Answer, type Command, type Incoming, type RecordedOutcome, Refused } from '../command.js';
 import type { Entry, Log } from '../log/log.js';
 import { memoryLog } from '../log/memory.js';
@@ -53,6 +54,17 @@ export function markRead(conversation: number, seq: number, more: Partial<Named>
   const { actor = ada } = more;
   const stream = streamOf('membership', membershipId(to, actor));
   return commandOf({ type: 'MarkRead', data: { conversation: to, seq } }, { stream, ...more });
+}
+
+export const conversation = clientId(50, 0x500);
+
+/** Starts that conversation: three events. */
+export function start(more: Partial<Named> = {}): Command {
+  const [message, reply] = [clientId(51, 0x500), clientId(52, 0x500)];
+  const title = sealedText(personKey(ada), contentOf.title(conversation));
+  const parts = [{ type: 'text' as const, text: sealedText(personKey(ada), contentOf.part(message, 0)), chars: 5 }];
+  const data = { message, reply, parts, title, chars: 5, temporary: false };
+  return commandOf({ type: 'StartConversation', data }, { stream: streamOf('conversation', conversation), ...more });
 }
 
 /** Hands commands to an owner; the answers to them, or why they were refused, or nothing at all. */

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { streamOf } from '../../domain/ids.js';
+import { clientId, sealedText } from '../../domain/testing.js';
+import { memoryChannel } from '../channel.js';
+import type { Command } from '../command.js';
+import type { Log } from '../log/log.js';
+import {
+  HOME,
+  PARTITIONS,
+  T0,
+  ask,
+  commandOf,
+  faulty,
+  history,
+  markRead,
+  openLog,
+  ownerOf,
+  random,
+} from './testing.js';
+import { startWorker } from './worker.js';
+
+function begin(log: Log, more: { readonly onProgress?: (done: number, of: number) => void } = {}) {
+  const channel = memoryChannel({ partitions: PARTITIONS });
+  const failures: unknown[] = [];
+  let fail: (error: unknown) => void;
+  const failed = new Promise<unknown>((resolve) => {
+    fail = resolve;
+  });
+  const onFailure = (error: unknown): void => {
+    failures.push(error);
+    fail(error);
+  };
+  const wait = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const worker = startWorker({ log, source: channel, now: () => T0, random, wait, onFailure, ...more });
+  return { channel, worker, failures, failed };
+}
+
+/** Somebody of another home registers. */
+function register(partition: number): Command {
+  const user = clientId(7, partition * 1_024 + 5);
+  const data = { name: sealedText(`user-${user}`, `${user}/name`), chars: 3 };
+  return commandOf({ type: 'RegisterUser', data }, { actor: user, stream: streamOf('user', user) });
+}
+
+describe('a worker', () => {
+  it('owns every partition, and decides for each of them', async () => {
+    const log = openLog();
+    const { channel, worker, failures } = begin(log);
+    await worker.ready;
+    const answers = await Promise.all([0, 1, 2, 3].map((partition) => channel.submit(partition, register(partition))));
+    expect(answers).toMatchObject([0, 1, 2, 3].map((partition) => ({ status: 'accepted', position: { partition } })));
+    await worker.stop();
+    expect(failures).toEqual([]);
+  });
+
+  it('takes commands that came before it was ready', async () => {
+    const { channel, worker } = begin(openLog());
+    const answer = channel.submit(HOME, markRead(1, 1));
+    expect(await answer).toMatchObject({ status: 'accepted' });
+    await worker.stop();
+  });
+
+  it('decides in batches what comes while an append is under way', async () => {
+    const log = openLog();
+    const { channel, worker } = begin(log);
+    await worker.ready;
+    await Promise.all(Array.from({ length: 300 }, (_, n) => channel.submit(HOME, markRead(1, n + 1))));
+    const { events, outcomes } = await history(log);
+    expect(events).toHaveLength(300);
+    expect(outcomes).toHaveLength(300);
+    await worker.stop();
+  });
+
+  it('answers what waits before it stops, and takes nothing more', async () => {
+    const { channel, worker } = begin(openLog());
+    await worker.ready;
+    const answers = Array.from({ length: 700 }, (_, n) => channel.submit(HOME, markRead(1, n + 1)));
+    await worker.stop();
+    expect((await Promise.all(answers)).every(({ status }) => status === 'accepted')).toBe(true);
+    await expect(channel.submit(HOME, markRead(1, 1_000))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('tells how far it is on all partitions together', async () => {
+    const log = openLog();
+    await ask(ownerOf(log), markRead(1, 1));
+    const told: string[] = [];
+    const { worker } = begin(log, { onProgress: (done, of) => told.push(`${done}/${of}`) });
+    await worker.ready;
+    // The identity of each partition, one takeover, one event.
+    expect(told.at(-1)).toBe('6/6');
+    await worker.stop();
+  });
+
+  it('says so when a partition cannot be owned, and never becomes ready', async () => {
+    const log = openLog();
+    const broken = faulty(
+      log,
+      Array.from({ length: 99 }, () => () => Promise.reject(new Error('the disk is full'))),
+    );
+    const { worker, failed, failures } = begin(broken);
+    await expect(worker.ready).rejects.toMatchObject({ code: 'UNOWNED' });
+    expect(await failed).toMatchObject({ code: 'UNOWNED' });
+    await worker.stop();
+    expect(failures).toHaveLength(1);
+  });
+
+  it('says so when a partition stops, while the others go on', async () => {
+    const log = openLog();
+    const shrinking = { ...log };
+    const { channel, worker, failed } = begin(shrinking);
+    await worker.ready;
+    shrinking.append = (partition, batch) => (partition === HOME ? Promise.resolve(0) : log.append(partition, batch));
+    await expect(channel.submit(HOME, markRead(1, 1))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await failed).toMatchObject({ message: expect.stringContaining('lost data') });
+    expect(await channel.submit(3, register(3))).toMatchObject({ status: 'accepted' });
+    await worker.stop();
+  });
+});
