@@ -1,6 +1,6 @@
 import type { Cursor, Log } from '../commands/log/log.js';
 import { openFence } from '../commands/log/fence.js';
-import type { Projection } from './projection.js';
+import { type Projection, ProjectionError } from './projection.js';
 import type { Db, Queryable } from './readmodel/db.js';
 import { createTable } from './readmodel/table.js';
 
@@ -84,5 +84,8 @@ export async function moveCheckpoint(
     `UPDATE ${schema}.checkpoints SET next_offset = $3, fence = $4::jsonb WHERE home = $1 AND next_offset = $2`,
     [home, from, to.offset, JSON.stringify(to.fence)],
   );
-  if (count !== 1) throw new Error(`another runner moved the checkpoint of ${schema}, home ${home}, from ${from}`);
+  if (count !== 1) {
+    const what = `Another runner has moved the checkpoint of ${schema}, home ${home}, on from ${from}.`;
+    throw new ProjectionError('CHECKPOINT_MOVED', `${what} This one wrote nothing and stops.`);
+  }
 }

@@ -16,3 +16,18 @@ export type Projection<N> = {
 
 /** An event and its place in the log. */
 export type Located = { readonly partition: number; readonly offset: number; readonly event: Recorded };
+
+/**
+ * What stops a projection at one home. UNKNOWN_EVENT: newer code wrote it, and skipping it would be wrong for ever.
+ * CHECKPOINT_MOVED: another runner is at work here. PROJECTION_FAILED: the database or the fold failed; `cause` says how.
+ */
+export class ProjectionError extends Error {
+  override name = 'ProjectionError';
+  constructor(
+    readonly code: 'UNKNOWN_EVENT' | 'CHECKPOINT_MOVED' | 'PROJECTION_FAILED',
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Log } from '../commands/log/log.js';
 import type { Db } from './readmodel/db.js';
@@ -6,7 +7,7 @@ import { core } from './readmodel/core/core.js';
 import { coreQueries } from './readmodel/core/queries.js';
 import type { CoreNotice } from './readmodel/core/rows.js';
 import { type Runner, startRunner } from './runner.js';
-import { PARTITIONS, idOf, logWith, richHistory } from './testing.js';
+import { PARTITIONS, createHistory, idOf, inCuts, logWith, project, richHistory } from './testing.js';
 
 let db: Db;
 beforeAll(async () => {
@@ -21,6 +22,10 @@ async function dump(): Promise<unknown> {
   const pages = await Promise.all(tables.map((table) => db.query(`SELECT * FROM core.${table} ORDER BY home, id`)));
   return pages.map(({ rows }) => rows);
 }
+
+const aborted = async (signal: AbortSignal): Promise<void> => {
+  if (!signal.aborted) await once(signal, 'abort');
+};
 
 const forget = async (): Promise<void> => {
   await db.query('DELETE FROM rm.generations');
@@ -110,27 +115,85 @@ describe('the runner', () => {
     const [known] = history.events;
     if (!known) throw new Error('no events');
     const { log } = await logWith([{ ...known, type: 'UserTeleported' }]);
-    const failed = new Promise<unknown>((resolve) => {
-      startRunner({ log, db, projection: core, onFailure: resolve });
-    });
-    expect(String(await failed)).toContain('unknown event UserTeleported');
+    const runner = run(log);
+    await expect(runner.caughtUp).rejects.toMatchObject({ name: 'ProjectionError', code: 'UNKNOWN_EVENT' });
+    expect(String(failures[0])).toMatch(/The view core, home \d has stopped: unknown event UserTeleported/);
+    expect(await dump()).toEqual([[], [], [], []]);
   });
 
-  it('lets only one of two runners move a home on', async () => {
+  it('goes on at other homes where one has stopped', async () => {
+    await forget();
+    const [here, there] = [createHistory(0x123), createHistory(0xfff)];
+    here.register();
+    there.register();
+    const { log, add } = await logWith(here.events.map((event) => ({ ...event, schema: 2 })));
+    const runner = run(log);
+    await expect(runner.caughtUp).rejects.toMatchObject({ code: 'UNKNOWN_EVENT' });
+    await add(there.events);
+    expect(await runner.reached({ partition: 3, offset: await log.end(3) }, 5_000)).toBe(true);
+    expect(await db.query('SELECT id FROM core.users')).toMatchObject({ rows: [{ id: there.user }] });
+  });
+
+  it('passes over records without events, and says how far it is', async () => {
+    await forget();
+    const { history } = richHistory();
+    const { log } = await logWith(history.events);
+    const told: (readonly [number, number])[] = [];
+    const runner = startRunner({
+      log: inCuts(log, () => 5),
+      db,
+      projection: core,
+      onProgress: (done, of) => told.push([done, of]),
+      onFailure: (error) => failures.push(error),
+    });
+    runners.push(runner);
+    await runner.caughtUp;
+    // The identity and the takeover of every partition count too.
+    const all = history.events.length + 2 * PARTITIONS;
+    expect(told.at(-1)).toEqual([all, all]);
+    expect(told.map(([done]) => done)).toEqual(told.map(([done]) => done).toSorted((a, b) => a - b));
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      expect(await runner.reached({ partition, offset: await log.end(partition) }, 0)).toBe(true);
+    }
+  });
+
+  it('tells whoever waits for a position that it will not be shown, once time runs out or it stops', async () => {
+    const runner = run((await logWith([])).log);
+    await runner.caughtUp;
+    expect(await runner.reached({ partition: 0, offset: 99 }, 1)).toBe(false);
+    const waiting = runner.reached({ partition: 0, offset: 99 }, 600_000);
+    await runner.stop();
+    expect(await waiting).toBe(false);
+    expect(await runner.reached({ partition: 0, offset: 99 }, 600_000)).toBe(false);
+  });
+
+  it('writes nothing where another runner was quicker, and stops', async () => {
     await forget();
     const { history } = richHistory();
     const { log, add } = await logWith([]);
+    // This one has its batch in hand while the other one works.
+    const [inHand, mayGoOn] = [new AbortController(), new AbortController()];
+    const slow: Db = {
+      ...db,
+      tx: async (work) => {
+        inHand.abort();
+        await aborted(mayGoOn.signal);
+        return db.tx(work);
+      },
+    };
     await run(log).caughtUp;
-    const second = run(log);
-    await second.caughtUp;
-    await add(history.events);
-    await expect.poll(() => failures.length).toBe(1);
-    expect(String(failures[0])).toContain('another runner moved the checkpoint');
-    const fresh = await dump();
     await Promise.all(runners.map((runner) => runner.stop()));
-    const last = run(log);
-    await last.caughtUp;
-    expect(JSON.stringify(await dump()).length).toBeGreaterThanOrEqual(JSON.stringify(fresh).length);
+    const stale = startRunner({ log, db: slow, projection: core, onFailure: (error) => failures.push(error) });
+    runners.push(stale);
+    await stale.caughtUp;
+    await add(history.events);
+    await aborted(inHand.signal);
+    await project(db, core, log);
+    const rows = await dump();
+    mayGoOn.abort();
+    await expect.poll(() => failures.length).toBe(1);
+    expect(failures[0]).toMatchObject({ code: 'CHECKPOINT_MOVED' });
+    expect(await dump()).toEqual(rows);
   });
 });
 

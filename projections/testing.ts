@@ -5,6 +5,9 @@ import type { Part, Sealed } from '../domain/content.js';
 import type { DomainEvent, Recorded } from '../domain/catalogue.js';
 import { type Envelope, hashOf } from '../domain/event.js';
 import { type Uuid, homeOf, membershipStream, streamOf, timedId } from '../domain/ids.js';
+import type { Projection } from './projection.js';
+import type { Db } from './readmodel/db.js';
+import { startRunner } from './runner.js';
 
 export const PARTITIONS = 4;
 
@@ -82,10 +85,20 @@ export function createHistory(bucket = 0x123) {
           finish: 'stop',
         },
       }),
-    rename: (id: Uuid) =>
+    fail: (id: Uuid, reply: Uuid, attempt: number) =>
+      add(streamOf('conversation', id), {
+        type: 'ReplyFailed',
+        data: { reply, attempt, parts: [textPart(`half of ${reply}`)], latencyMs: 10, code: 'ENDPOINT_DOWN' },
+      }),
+    endStopped: (id: Uuid, reply: Uuid, attempt: number) =>
+      add(streamOf('conversation', id), {
+        type: 'ReplyStopped',
+        data: { reply, attempt, parts: [textPart(`some of ${reply}`)], latencyMs: 10 },
+      }),
+    rename: (id: Uuid, title = 'renamed') =>
       add(streamOf('conversation', id), {
         type: 'ConversationRenamed',
-        data: { title: sealed('renamed'), chars: 7, by: 'person' },
+        data: { title: sealed(title), chars: title.length, by: 'person' },
       }),
     remove: (id: Uuid) => add(streamOf('conversation', id), { type: 'ConversationDeleted', data: { by: user } }),
     read: (id: Uuid, seq: number) =>
@@ -136,4 +149,46 @@ export async function logWith(
   };
   await add(events);
   return { log, add };
+}
+
+/** Every row of a projection's views, in order of their keys. */
+export async function rowsOf<N>(db: Db, { name, tables }: Projection<N>): Promise<Record<string, readonly object[]>> {
+  const rows: Record<string, readonly object[]> = {};
+  for (const { name: table, key } of tables) {
+    rows[table] = (await db.query(`SELECT * FROM ${name}.${table} ORDER BY ${['home', ...key].join(', ')}`)).rows;
+  }
+  return rows;
+}
+
+/** Runs a projection to the end that the log has now, and stops it. Throws what stopped it before. */
+export async function project<N>(
+  db: Db,
+  projection: Projection<N>,
+  log: Log,
+  onCommit: (notices: readonly N[]) => void = () => undefined,
+): Promise<void> {
+  const runner = startRunner({ log, db, projection, onCommit, onFailure: () => undefined });
+  try {
+    await runner.caughtUp;
+  } finally {
+    await runner.stop();
+  }
+}
+
+/** The same log, read in chunks of the sizes that `next` gives. */
+export function inCuts(log: Log, next: () => number): Log {
+  return {
+    ...log,
+    read: async function* read(partition, from, options = {}) {
+      for (let at = from, more = true; more && options.signal?.aborted !== true;) {
+        more = false;
+        for await (const chunk of log.read(partition, at, { ...options, limit: next() })) {
+          at = chunk.next;
+          more = true;
+          yield chunk;
+          break;
+        }
+      }
+    },
+  };
 }

@@ -10,9 +10,25 @@ export type Rows<Row> = { readonly rows: readonly Row[]; readonly count: number 
 
 /**
  * The read models' database: PGlite here, Postgres and Citus in the fleet. The SQL is the subset that runs unchanged on
- * all three. Code inside `tx` uses only the `Queryable` that it is given; a throw rolls back.
+ * all three. Code inside `tx` uses only the `Queryable` that it is given, and awaits what it asks of it. A throw rolls
+ * back, and so does a statement that failed, whether or not anybody minded.
  */
 export type Db = Queryable & {
   tx<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 };
+
+/**
+ * `code` is the SQLSTATE of a statement that failed, or: DB_UNUSABLE, the database broke or does not open; DB_CLOSED;
+ * DB_ROLLED_BACK, a statement of the transaction had failed; DB_TX_OVER, the transaction had ended; DB_STATEMENT, the
+ * statement never got as far as Postgres.
+ */
+export class DbError extends Error {
+  override name = 'DbError';
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}

@@ -1,57 +1,69 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { Db, Queryable, Rows } from './db.js';
-
-export class DbError extends Error {
-  override name = 'DbError';
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
+import manifest from '../../package.json' with { type: 'json' };
+import { type Db, DbError, type Queryable, type Rows } from './db.js';
 
 // Rows are what the statement says they are: whoever asks names their type beside the SQL.
-type Reply = { id: number; rows?: readonly never[]; count?: number; error?: string; code?: string };
-type Waiting = { resolve: (rows: Rows<never>) => void; reject: (error: unknown) => void };
+type Answer<Row> = Rows<Row> & { readonly command?: string };
+type Reply = { id: number; rows?: readonly never[]; count?: number; command?: string; error?: string; code?: string };
+type Waiting = { resolve: (answer: Answer<never>) => void; reject: (error: unknown) => void };
+
+const version = manifest.dependencies['@electric-sql/pglite'];
+const template = fileURLToPath(new URL(`../../node_modules/.cache/pglite-${version}.tar.gz`, import.meta.url));
+
+/** Stands beside a folder whose database failed while it ran: it is not to be trusted again. */
+const markOf = (dir: string): string => `${dir}.unusable`;
 
 /**
  * Opens PGlite in a thread of its own, in a folder or, without one, in memory. Throws DB_UNUSABLE when the folder does
  * not open cleanly. Nothing in it is precious: every read model is rebuilt from the log.
  */
 export async function openPglite(dir?: string): Promise<Db> {
-  const thread = new Worker(new URL('./pglite-worker.mjs', import.meta.url), { workerData: { dir } });
+  const thread = new Worker(new URL('./pglite-worker.mjs', import.meta.url), {
+    workerData: { dir, template },
+    execArgv: [], // It is plain JavaScript, and whatever loads the TypeScript here only slows it down.
+  });
   const waiting = new Map<number, Waiting>();
   let sent = 0;
-  let closed: DbError | undefined;
+  let isOpen = false;
+  let ended: DbError | undefined;
 
-  const fail = (error: DbError): void => {
-    closed ??= error;
-    for (const { reject } of waiting.values()) reject(closed);
+  const end = (reason: DbError): void => {
+    ended ??= reason;
+    for (const { reject } of waiting.values()) reject(ended);
     waiting.clear();
   };
-  thread.on('message', ({ id, rows = [], count = 0, error, code }: Reply) => {
+  /** Class XX is damaged data; DB_UNUSABLE is a thread that broke. Neither heals by itself. */
+  const checkDamage = (fault: DbError): void => {
+    if (isOpen && dir !== undefined && /^(XX|DB_UNUSABLE)/.test(fault.code)) writeFileSync(markOf(dir), fault.message);
+    if (fault.code === 'DB_UNUSABLE') end(fault);
+  };
+  thread.on('message', ({ id, rows = [], count = 0, command, error, code = 'DB_UNUSABLE' }: Reply) => {
     const asked = waiting.get(id);
     waiting.delete(id);
-    if (error === undefined) asked?.resolve({ rows, count });
-    else asked?.reject(new DbError(code ?? 'DB_UNUSABLE', error));
+    if (error === undefined) {
+      asked?.resolve(command === undefined ? { rows, count } : { rows, count, command });
+      return;
+    }
+    const fault = new DbError(code, error);
+    asked?.reject(fault);
+    checkDamage(fault);
   });
-  thread.on('error', (error) => fail(new DbError('DB_UNUSABLE', String(error))));
-  thread.on('exit', () => fail(new DbError('DB_CLOSED', 'The read models are closed.')));
+  thread.on('error', (error) => checkDamage(new DbError('DB_UNUSABLE', String(error))));
+  thread.on('exit', () => end(new DbError('DB_UNUSABLE', 'The thread of the read models has ended.')));
 
-  const expect = (id: number): Promise<Rows<never>> =>
+  const expect = (id: number): Promise<Answer<never>> =>
     new Promise((resolve, reject) => {
-      if (closed) reject(closed);
+      if (ended) reject(ended);
       else waiting.set(id, { resolve, reject });
     });
-  const post = (sql?: string, params: readonly unknown[] = []): Promise<Rows<never>> => {
+  const post = <Row extends object>(sql?: string, params: readonly unknown[] = []): Promise<Answer<Row>> => {
     sent += 1;
     const answer = expect(sent);
-    if (!closed) thread.postMessage({ id: sent, sql, params });
+    if (!ended) thread.postMessage({ id: sent, sql, params });
     return answer;
   };
-  const query = <Row extends object>(sql: string, params?: readonly unknown[]): Promise<Rows<Row>> => post(sql, params);
 
   // One session serves all: whoever is in a transaction holds it.
   let line: Promise<unknown> = Promise.resolve();
@@ -62,50 +74,66 @@ export async function openPglite(dir?: string): Promise<Db> {
   };
 
   const tx = async <T>(work: (tx: Queryable) => Promise<T>): Promise<T> => {
-    await query('BEGIN');
+    await post('BEGIN');
+    let over = false;
     try {
-      const result = await work({ query });
-      await query('COMMIT');
+      const result = await work({
+        // A statement that comes late would run outside of any transaction, or in somebody else's.
+        query: async (sql, params) => {
+          if (over) throw new DbError('DB_TX_OVER', 'This transaction is over: await everything that runs in it.');
+          return post(sql, params);
+        },
+      });
+      over = true;
+      const { command } = await post('COMMIT');
+      // So Postgres answers where a statement failed and nobody minded: nothing was written.
+      if (command === 'ROLLBACK') throw new DbError('DB_ROLLED_BACK', 'A statement of this transaction failed.');
       return result;
     } catch (error) {
-      await query('ROLLBACK');
+      over = true;
+      await post('ROLLBACK').catch(() => undefined);
       throw error;
     }
   };
 
   try {
     await expect(0);
-    await query('SELECT 1');
+    await post('SELECT count(*) FROM pg_class');
+    isOpen = true;
   } catch (error) {
     await thread.terminate();
     throw error;
   }
   return {
-    query: (sql, params) => inLine(() => query(sql, params)),
+    query: (sql, params) => inLine(() => post(sql, params)),
     tx: (work) => inLine(() => tx(work)),
     close: () =>
       inLine(async () => {
-        await post();
+        if (!ended) await post().catch(() => undefined);
+        end(new DbError('DB_CLOSED', 'The read models are closed.'));
         await thread.terminate();
       }),
   };
 }
 
 /**
- * Opens the folder, and makes it anew where it does not open. A first database is made beside its place and moved there
- * whole, so that a kill in the middle leaves nothing half.
+ * Opens the folder, and makes it anew where it does not open or failed when it was last open. A first database is made
+ * beside its place and moved there whole, so that a kill in the middle leaves nothing half.
  */
 export async function openOrRecreate(dir: string): Promise<Db> {
-  if (existsSync(dir)) {
+  const remove = (path: string): void => rmSync(path, { recursive: true, force: true });
+  if (existsSync(dir) && !existsSync(markOf(dir))) {
     try {
       return await openPglite(dir);
-    } catch {
-      rmSync(dir, { recursive: true, force: true });
+    } catch (error) {
+      if (!(error instanceof DbError)) throw error;
     }
   }
   const making = `${dir}.new`;
-  rmSync(making, { recursive: true, force: true });
+  remove(dir);
+  remove(making);
   await (await openPglite(making)).close();
   renameSync(making, dir);
+  remove(markOf(dir));
   return openPglite(dir);
 }

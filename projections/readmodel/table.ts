@@ -53,11 +53,11 @@ export function createStage(tx: Queryable, schema: string, home: number, from: n
     },
     save: async (table, rows) => {
       if (rows.length === 0) return;
-      const fields = Object.entries(table.columns);
+      const values = rows.map((row) => new Map<string, unknown>(Object.entries(row)));
       await tx.query(fencedInsert(schema, table), [
         home,
         from,
-        ...fields.map(([field, type]) => rows.map((row) => parameter(Object.entries(row), field, type))),
+        ...Object.entries(table.columns).map(([field, type]) => values.map((row) => parameter(row.get(field), type))),
       ]);
     },
     remove: async (table, ids) => {
@@ -85,7 +85,7 @@ function fencedInsert(schema: string, { name, columns, key }: Table): string {
     ON CONFLICT (home, ${key.map(snake).join(', ')}) DO UPDATE SET ${changed.map((column) => `${column} = EXCLUDED.${column}`).join(', ')}`;
 }
 
-function parameter(row: readonly (readonly [string, unknown])[], field: string, type: ColumnType): unknown {
-  const value = row.find(([name]) => name === field)?.[1] ?? null;
-  return type === 'jsonb' && value !== null ? JSON.stringify(value) : value;
+function parameter(value: unknown, type: ColumnType): unknown {
+  if (value === undefined || value === null) return null;
+  return type === 'jsonb' ? JSON.stringify(value) : value;
 }

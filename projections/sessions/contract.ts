@@ -65,6 +65,49 @@ export function sessionsContract(name: string, open: () => Promise<Sessions>): v
       expect(await sessions.readReply('r')).toEqual(delta(2, 0, 'second'));
     });
 
+    it('takes a piece that comes again for what it is, and drops one that leaves a gap', async () => {
+      const { heard } = await listen('reply:r');
+      sessions.writeReply(delta(1, 0, 'Hel'));
+      sessions.writeReply(delta(1, 4, 'o'));
+      sessions.writeReply(delta(1, 0, 'Hel'));
+      sessions.writeReply(delta(1, 3, 'lo 🙂'));
+      sessions.writeReply(delta(1, 8, '!'));
+      sessions.writeReply(delta(2, 3, 'later'));
+      await expect.poll(() => heard.at(-1)).toEqual(delta(1, 8, '!'));
+      expect(heard).not.toContainEqual(delta(1, 4, 'o'));
+      expect(await sessions.readReply('r')).toEqual(delta(1, 0, 'Hello 🙂!'));
+    });
+
+    it('keeps what is written before anybody listens, and replies apart', async () => {
+      sessions.writeReply(delta(1, 0, 'early'));
+      sessions.writeReply({ ...delta(3, 0, 'other'), reply: 'q' });
+      expect(await sessions.readReply('r')).toEqual(delta(1, 0, 'early'));
+      expect(await sessions.readReply('q')).toMatchObject({ attempt: 3, text: 'other' });
+      expect(await sessions.readReply('nobody')).toBeUndefined();
+    });
+
+    it('drops what comes after the end', async () => {
+      const { heard } = await listen('reply:r');
+      sessions.endReply('r');
+      sessions.writeReply(delta(9, 0, 'late'));
+      sessions.publish('reply:r', { flush: true });
+      await expect.poll(() => heard.at(-1)).toEqual({ flush: true });
+      expect(heard).toEqual([{ reply: 'r', ended: true }, { flush: true }]);
+      expect(await sessions.readReply('r')).toBeUndefined();
+    });
+
+    it('tells of a topic between attaching and detaching, as often as somebody does so', async () => {
+      const first = await listen('t');
+      first.detach();
+      const second = await listen('t');
+      sessions.publish('t', { n: 1 });
+      await expect.poll(() => second.heard).toEqual([{ n: 1 }]);
+      first.detach();
+      sessions.publish('t', { n: 2 });
+      await expect.poll(() => second.heard).toEqual([{ n: 1 }, { n: 2 }]);
+      expect(first.heard).toEqual([]);
+    });
+
     it('forgets a reply that has ended, and says that it has', async () => {
       const { heard } = await listen('reply:r');
       sessions.writeReply(delta(1, 0, 'all'));

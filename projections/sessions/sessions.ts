@@ -9,11 +9,14 @@ export type Sessions = {
   publish(topic: string, notice: object): void;
   /** Attaches to a topic; when it resolves, nothing published from then on is missed. */
   attach(topic: string, listener: (notice: unknown) => void): Promise<Detach>;
-  /** Adds text to a running reply, and tells `reply:<id>`. A higher attempt replaces what was there. */
+  /**
+   * Adds text to a running reply, and tells `reply:<id>`. A higher attempt replaces what was there. Dropped and told to
+   * nobody: a lower attempt, a piece that leaves a gap, and whatever comes after the end.
+   */
   writeReply(delta: ReplyDelta): void;
   /** The text so far of a running reply, from offset 0. */
   readReply(reply: Uuid): Promise<ReplyDelta | undefined>;
-  /** Forgets a running reply once its end is in the log. */
+  /** Forgets a running reply once its end is in the log, and tells `reply:<id>` `{ reply, ended: true }`. */
   endReply(reply: Uuid): void;
   close(): void;
 };

@@ -1,4 +1,5 @@
 import { type Accessor, createEffect, createSignal } from 'solid-js';
+import { remember } from '../state/remember.js';
 
 /** What is written and not sent yet. It outlives a reload of this tab. */
 export type Draft = { readonly text: Accessor<string>; readonly setText: (text: string) => void };
@@ -13,6 +14,5 @@ export function openDraft(name: string, storage: Storage): Draft {
 }
 
 export function keepDraft(name: string, text: string, storage: Storage): void {
-  if (text === '') storage.removeItem(keyOf(name));
-  else storage.setItem(keyOf(name), text);
+  remember(storage, keyOf(name), text);
 }

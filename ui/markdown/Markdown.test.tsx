@@ -61,14 +61,14 @@ describe('what a model writes', () => {
     expect(page.querySelector('a')?.textContent).toBe('a cat (image)');
   });
 
-  it('has no heading of the first level, which is the page’s', () => {
-    const page = show('# one\n\n## two\n\n### three\n\n###### six');
-    expect([...page.querySelectorAll('h1, h2, h3, h4')].map(({ tagName }) => tagName)).toEqual([
-      'H2',
-      'H3',
-      'H4',
-      'H4',
-    ]);
+  it.each([
+    ['# one\n\n## two\n\n### three\n\n# one', 'H2 H3 H4 H2'],
+    ['### three\n\n### three\n\n# one\n\n###### six', 'H2 H2 H2 H3'],
+    ['###### six\n\n##### five\n\n## two\n\n#### four', 'H2 H2 H2 H3'],
+    ['# 1\n\n## 2\n\n### 3\n\n#### 4\n\n##### 5\n\n###### 6', 'H2 H3 H4 H5 H6 H6'],
+  ])('has headings below the page’s own, and leaves no level out: %s', (text, levels) => {
+    const headings = [...show(text).querySelectorAll('h1, h2, h3, h4, h5, h6')];
+    expect(headings.map(({ tagName }) => tagName).join(' ')).toBe(levels);
   });
 
   it('reads lists, tasks, tables and characters by name', () => {

@@ -1,14 +1,17 @@
 import type { Token, Tokens } from 'marked';
 import { For, Index, type JSX, Match, Switch, createMemo } from 'solid-js';
+import { Dynamic } from 'solid-js/web';
 import { Code } from './Code.js';
+import { headingLevels } from './levels.js';
 import { type Blocks, noBlocks, readBlocks } from './blocks.js';
 
 /** Markdown as elements. No HTML is ever made from text: what a model writes can reach the page only as text. */
 export function Markdown(props: { text: string; live: boolean }): JSX.Element {
   const blocks = createMemo<Blocks>((before) => readBlocks(before, props.text, props.live), noBlocks);
+  const levels = createMemo(() => headingLevels(blocks().tokens));
   return (
     <div class="prose">
-      <Index each={blocks().tokens}>{(token) => <Block token={token()} />}</Index>
+      <Index each={blocks().tokens}>{(token, at) => <Block token={token()} level={levels()[at]} />}</Index>
     </div>
   );
 }
@@ -33,10 +36,10 @@ const silent: ReadonlySet<string> = new Set(['space', 'def', 'checkbox']);
 
 const isClosed = ({ raw }: Tokens.Code): boolean => /\n {0,3}(`{3,}|~{3,})\s*$/.test(raw);
 
-function Block(props: { token: Token }): JSX.Element {
+function Block(props: { token: Token; level?: number | undefined }): JSX.Element {
   return (
     <Switch fallback={<p>{props.token.raw.trimEnd()}</p>}>
-      <Match when={as('heading', props.token)}>{(found) => <Heading token={found()} />}</Match>
+      <Match when={as('heading', props.token)}>{(found) => <Heading token={found()} level={props.level ?? 6} />}</Match>
       <Match when={as('paragraph', props.token)}>
         {(found) => (
           <p>
@@ -65,18 +68,11 @@ function Block(props: { token: Token }): JSX.Element {
   );
 }
 
-/** The page owns h1: a `#` in a message is a second-level heading. */
-function Heading(props: { token: Tokens.Heading }): JSX.Element {
-  const words = (): JSX.Element => <Inline tokens={props.token.tokens} />;
+function Heading(props: { token: Tokens.Heading; level: number }): JSX.Element {
   return (
-    <Switch fallback={<h4>{words()}</h4>}>
-      <Match when={props.token.depth === 1}>
-        <h2>{words()}</h2>
-      </Match>
-      <Match when={props.token.depth === 2}>
-        <h3>{words()}</h3>
-      </Match>
-    </Switch>
+    <Dynamic component={`h${props.level}`} data-depth={Math.min(props.token.depth, 3)}>
+      <Inline tokens={props.token.tokens} />
+    </Dynamic>
   );
 }
 

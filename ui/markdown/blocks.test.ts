@@ -88,6 +88,9 @@ describe('markdown as it grows', () => {
       '* star\n\n* loose',
       '    code',
       '<b>x</b>',
+      '#tag and 1.5',
+      '-x\n+1',
+      '---x',
     );
     fc.assert(
       fc.property(
@@ -133,6 +136,10 @@ describe('markdown as it grows', () => {
     const first = (text: string): string => JSON.stringify(readBlocks(noBlocks, text, true).tokens);
     expect(first('so **bo')).toContain('"type":"strong"');
     expect(first('see [here](htt')).not.toContain('](htt');
+    for (const mark of ['-', '1', '1.', '#', '##', '=', '--', '---', '|', '> -', '- ']) {
+      const half = readBlocks(noBlocks, `- a\n${mark}`, true);
+      expect(shape(half.tokens)).toEqual(shape(readBlocks(noBlocks, '- a', true).tokens));
+    }
     const [fence] = readBlocks(noBlocks, '```ts\nconst a = **', true).tokens;
     expect(fence).toMatchObject({ type: 'code', lang: 'ts', text: 'const a = **' });
   });
@@ -140,6 +147,21 @@ describe('markdown as it grows', () => {
   it('finds a reference that is defined further down', () => {
     const text = 'See [it][x].\n\nMore.\n\n[x]: https://example.org\n';
     expect(JSON.stringify(stream(text, 4).tokens)).toContain('"href":"https://example.org"');
+  });
+
+  it.each([
+    ['a line without an end', 'x'.repeat(200_000)],
+    ['open brackets', '[\n'.repeat(20_000)],
+    ['quotes in quotes', `${'>'.repeat(20_000)}x`],
+    ['stars', '*a '.repeat(20_000)],
+    ['a wide table', `|${'a|'.repeat(5_000)}\n|${'-|'.repeat(5_000)}\n|${'b|'.repeat(5_000)}`],
+    ['a long list', '- item with **words**\n'.repeat(5_000)],
+  ])('reads %s without growing hot', (_, text) => {
+    const begun = performance.now();
+    readBlocks(readBlocks(noBlocks, text.slice(0, -10), true), text, true);
+    readBlocks(noBlocks, text, false);
+    // Far above what it takes, and far below what a quadratic reading would.
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 
   it('begins anew with another text', () => {

@@ -23,37 +23,41 @@ const drawn = ({ type }: Token): boolean => type !== 'space';
 const lex = (source: string): Token[] => new Lexer({ gfm: true }).lex(source).filter(drawn);
 
 /** References (`[x]: url`) may come last and change what stands before them: then the whole is read at once. */
-const hasDefinition = (text: string): boolean => /^ {0,3}\[[^\]]+\]:/m.test(text);
+const hasDefinition = (text: string): boolean => /^ {0,3}\[[^\]\n]{1,999}\]:/m.test(text);
 
 const openFence = (source: string): boolean => (source.match(/^ {0,3}(```|~~~)/gm)?.length ?? 0) % 2 === 1;
 
-/** Half-written emphasis, links and code are closed for the eye; inside a fence nothing is markdown. */
-const heal = (source: string): string => (openFence(source) ? source : remend(source));
+/** The first characters of a line, from which nobody knows yet whether it is an item, a heading, a rule or only words. */
+const halfMark = /^[ \t>]*(?:[-*+_]+|#{1,6}|\d{1,9}[.)]?|>|=+|[`~]{1,2}|\|)[ \t]*$/;
+const LONGEST_MARK = 24;
+
+/** A text without a last line of which too little is known. Shown and read once there is more of it. */
+function withoutHalfMark(source: string): string {
+  const at = source.lastIndexOf('\n');
+  const line = source.slice(at + 1);
+  return line.length <= LONGEST_MARK && halfMark.test(line) ? source.slice(0, Math.max(at, 0)) : source;
+}
 
 /** Reads a text that has grown. `live` says that more will come. */
 export function readBlocks(before: Blocks, text: string, live: boolean): Blocks {
-  const grown = live && text.startsWith(before.text) && !hasDefinition(text);
   if (!live || hasDefinition(text)) {
-    const tokens = lex(text);
-    return { text, settled: 0, tokens: share(before.tokens, tokens), finished: 0 };
+    return { text, settled: 0, tokens: share(before.tokens, lex(text)), finished: 0 };
   }
-  const from = grown ? before : noBlocks;
-  const tail = new Lexer({ gfm: true }).lex(text.slice(from.settled));
-  const last = liveFrom(tail);
-  const done = tail.slice(0, last);
-  const settled = from.settled + done.reduce((sum, token) => sum + token.raw.length, 0);
-  const open = text.slice(settled);
-  const healed = heal(open);
-  const living = healed === open ? tail.slice(last).filter(drawn) : lex(healed);
+  const from = text.startsWith(before.text) ? before : noBlocks;
+  const source = text.slice(from.settled);
+  const inFence = openFence(source);
+  // Inside a fence nothing is markdown. Elsewhere half-written emphasis, links and code are closed for the eye.
+  const known = inFence ? source : withoutHalfMark(source);
+  const read = new Lexer({ gfm: true }).lex(known);
+  // Every block but the last is finished and never changes.
+  const last = Math.max(read.findLastIndex(drawn), 0);
+  const done = read.slice(0, last);
+  const length = done.reduce((sum, token) => sum + token.raw.length, 0);
+  const open = known.slice(length);
+  const healed = inFence ? open : remend(open);
+  const living = healed === open ? read.slice(last).filter(drawn) : lex(healed);
   const kept = from.tokens.slice(0, from.finished);
   const finished = done.filter(drawn);
   const tokens = [...kept, ...share(from.tokens.slice(from.finished), [...finished, ...living])];
-  return { text, settled, tokens, finished: kept.length + finished.length };
-}
-
-/** Every block but the last is finished and never changes; but a number below a list may become its next item. */
-function liveFrom(tail: readonly Token[]): number {
-  const last = Math.max(tail.findLastIndex(drawn), 0);
-  const before = tail.slice(0, last).findLastIndex(drawn);
-  return tail[before]?.type === 'list' && /^ {0,3}\d{1,9}$/.test(tail[last]?.raw ?? '') ? before : last;
+  return { text, settled: from.settled + length, tokens, finished: kept.length + finished.length };
 }

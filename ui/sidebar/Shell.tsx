@@ -104,9 +104,11 @@ export function Shell(props: RouteSectionProps): JSX.Element {
                         <SquarePen size={18} aria-hidden="true" />
                       </a>
                     </Show>
-                    <p class="min-w-0 truncate px-1.5 text-[15px] font-medium text-muted" title={title()}>
-                      {title()}
-                    </p>
+                    <Show when={title()}>
+                      <h1 class="min-w-0 truncate px-1.5 text-[15px] font-medium text-muted" title={title()}>
+                        {title()}
+                      </h1>
+                    </Show>
                   </header>
                   <div class="min-h-0 flex-1">{props.children}</div>
                 </main>

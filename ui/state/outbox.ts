@@ -1,3 +1,5 @@
+import { remember } from './remember.js';
+
 /**
  * What is sent. Its ids stay the same however often it is sent, so that it is done once; `start` says that it begins its
  * conversation.
@@ -26,7 +28,7 @@ export function openOutbox(conversation: string, storage: Storage): Outbox {
       const stored = storage.getItem(key);
       return stored === null ? undefined : JSON.parse(stored);
     },
-    keep: (post) => storage.setItem(key, JSON.stringify(post)),
+    keep: (post) => remember(storage, key, JSON.stringify(post)),
     clear: () => storage.removeItem(key),
   };
 }

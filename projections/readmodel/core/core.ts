@@ -147,10 +147,17 @@ type ReplyEnd = { reply: Uuid; attempt: number; parts: MessageRow['parts'] };
 
 /** One notice per conversation with the rows that this batch changed, and one per reading mark. */
 function notices({ conversations: rows, messages: changed, memberships: marks, from }: Fold): readonly CoreNotice[] {
-  const touched = [...rows.values()].map((conversation) => {
-    const since = from.get(conversation.id) ?? 0;
-    const fresh = [...changed.values()].filter((row) => row.conversation === conversation.id && row.version > since);
-    return { from: since, to: conversation.version, conversation, messages: fresh };
-  });
+  const fresh = new Map<Uuid, MessageRow[]>();
+  for (const row of changed.values()) {
+    const others = fresh.get(row.conversation);
+    if (others) others.push(row);
+    else fresh.set(row.conversation, [row]);
+  }
+  const touched = [...rows.values()].map((conversation) => ({
+    from: from.get(conversation.id) ?? 0,
+    to: conversation.version,
+    conversation,
+    messages: (fresh.get(conversation.id) ?? []).toSorted((a, b) => a.seq - b.seq),
+  }));
   return [...touched, ...[...marks.values()].map((read) => ({ read }))];
 }

@@ -59,7 +59,8 @@ export function coreQueries({ db, partitions, reached }: CoreQueriesOptions): Co
         `WITH RECURSIVE branch AS (
            SELECT m.*, 1 AS depth FROM core.messages m WHERE m.home = $1 AND m.conversation = $2 AND m.id = $3
            UNION ALL
-           SELECT m.*, b.depth + 1 FROM branch b JOIN core.messages m ON m.home = $1 AND m.id = b.parent
+           SELECT m.*, b.depth + 1 FROM branch b JOIN core.messages m
+             ON m.home = $1 AND m.conversation = $2 AND m.id = b.parent
            WHERE b.depth < $4)
          SELECT ${m} FROM branch m ORDER BY m.depth`,
         [homeOf(conversation), conversation, leaf, inclusive ? count : count + 1],

@@ -47,6 +47,71 @@ describe('obligations', () => {
     await stop();
   });
 
+  it('misses nothing that happens while it lists, and does not bring back what ended meanwhile', async () => {
+    await db.query('DROP SCHEMA IF EXISTS rm CASCADE');
+    const { history } = richHistory();
+    const { log, add } = await logWith(history.events);
+    const before = history.events.length;
+    history.begin(idOf(20), idOf(22), 1);
+    history.endStopped(idOf(20), idOf(22), 1);
+    history.request(idOf(10), idOf(15), idOf(13), 5);
+    // The list is read, and only then, before it is told, everything else happens.
+    const late: Db = {
+      ...db,
+      query: async (sql, params) => {
+        const listed = await db.query<never>(sql, params);
+        if (sql.includes('ORDER BY r.next_offset')) {
+          await add(history.events.slice(before));
+          await runner.reached({ partition: 0, offset: await log.end(0) }, 5_000);
+        }
+        return listed;
+      },
+    };
+    const watched = watchObligations(late);
+    const runner = startRunner({
+      log,
+      db,
+      projection: obligations,
+      onCommit: watched.told,
+      onFailure: () => undefined,
+    });
+    const open = new Map<string, ReplyObligation>();
+    await watched.port(runner).watch((change) => {
+      if ('ended' in change) open.delete(change.ended);
+      else open.set(change.reply, change);
+    });
+    expect([...open.keys()].toSorted()).toEqual([idOf(14), idOf(15)]);
+    expect(open.get(idOf(15))).toMatchObject({ parent: idOf(13), position: { partition: 0 } });
+    await runner.stop();
+  });
+
+  it('keeps one row for each open reply, and none for an ended one', async () => {
+    const { history } = richHistory();
+    history.begin(idOf(20), idOf(22), 1);
+    const { stop } = await watch(history.events);
+    const ended = history.events.length;
+    expect((await db.query('SELECT reply FROM obligations.replies')).count).toBe(2);
+    await stop();
+    history.fail(idOf(20), idOf(22), 1);
+    history.complete(idOf(10), idOf(14), 1);
+    expect(history.events.length).toBe(ended + 2);
+    const after = await watch(history.events);
+    expect((await db.query('SELECT reply FROM obligations.replies')).count).toBe(0);
+    expect(after.changes).toEqual([]);
+    await after.stop();
+  });
+
+  it('says where in the log the request stands, for from there on the branch can be read', async () => {
+    const { history } = richHistory();
+    const { changes, stop } = await watch(history.events);
+    const place = history.events.findIndex(
+      (event) => event.type === 'ReplyRequested' && event.stream.endsWith(idOf(20)),
+    );
+    // Before the events stand the identity of the log and a takeover.
+    expect(changes[0]).toMatchObject({ reply: idOf(22), position: { partition: 0, offset: 2 + place + 1 } });
+    await stop();
+  });
+
   it('tells each change as it comes', async () => {
     const history = createHistory();
     const [conversation, reply] = [idOf(30), idOf(32)];

@@ -87,12 +87,21 @@ export function watchObligations(db: Db): {
     port: (runner) => ({
       watch: async (listener) => {
         await runner.caughtUp;
-        // Listed after attaching, so that what comes in between is told twice and never missed.
+        // Attached before it lists, so that nothing is missed. What is told meanwhile may be newer than the list.
+        const told = new Set<Uuid>();
+        const note = (change: Change): void => {
+          told.add('ended' in change ? change.ended : change.reply);
+        };
+        listeners.add(note);
         listeners.add(listener);
-        const { rows } = await db.query<ReplyRow & { home: number }>(
-          `SELECT r.home, ${fieldsOf(replies, 'r')} FROM obligations.replies r ORDER BY r.next_offset`,
-        );
-        for (const { home, ...row } of rows) listener(toObligation(row, home));
+        const { rows } = await db
+          .query<ReplyRow & { home: number }>(
+            `SELECT r.home, ${fieldsOf(replies, 'r')} FROM obligations.replies r ORDER BY r.next_offset`,
+          )
+          .finally(() => listeners.delete(note));
+        for (const { home, ...row } of rows) {
+          if (!told.has(row.reply)) listener(toObligation(row, home));
+        }
         return () => listeners.delete(listener);
       },
     }),
