@@ -16,7 +16,7 @@ export type Config = {
   /** The folder for all that is kept. */
   readonly data: string;
   readonly registration: 'open' | 'closed';
-  /** Whether clients may ask for the schema and use GraphiQL. */
+  /** Whether clients may ask for the schema. */
   readonly introspection: boolean;
 };
 
@@ -55,7 +55,7 @@ export const settings = {
     flag: 'graphql-introspection',
     value: 'on|off',
     fallback: 'on on loopback, off elsewhere',
-    meaning: 'whether clients may read the schema and use GraphiQL',
+    meaning: 'whether clients may read the schema',
   },
 } as const satisfies Record<string, Setting>;
 
