@@ -20,7 +20,22 @@ export const noBlocks: Blocks = { text: '', settled: 0, tokens: [], finished: 0 
 /** What shows: the empty lines between blocks do not. */
 const drawn = ({ type }: Token): boolean => type !== 'space';
 
-const lex = (source: string): Token[] => new Lexer({ gfm: true }).lex(source).filter(drawn);
+/** More open marks than this in one paragraph, or quotes this deep, nobody writes; the lexer takes ages or falls over. */
+const MOST_MARKS = 2_000;
+const knotted = (source: string): boolean =>
+  /^[ \t>]{200}/m.test(source) ||
+  source
+    .replace(/^ {0,3}(```|~~~)[^]*?(^ {0,3}\1|$(?![^]))/gm, '')
+    .split(/\n\s*\n/)
+    .some((paragraph) => paragraph.length > MOST_MARKS && (paragraph.match(/[*_~`[]/g)?.length ?? 0) > MOST_MARKS);
+
+/** All blocks of a source, empty lines too. What cannot be read in good time is one paragraph, shown as it stands. */
+const blocksOf = (source: string): Token[] =>
+  knotted(source)
+    ? [{ type: 'paragraph', raw: source, text: source, tokens: [{ type: 'text', raw: source, text: source }] }]
+    : new Lexer({ gfm: true }).lex(source);
+
+const lex = (source: string): Token[] => blocksOf(source).filter(drawn);
 
 /** References (`[x]: url`) may come last and change what stands before them: then the whole is read at once. */
 const hasDefinition = (text: string): boolean => /^ {0,3}\[[^\]\n]{1,999}\]:/m.test(text);
@@ -48,13 +63,13 @@ export function readBlocks(before: Blocks, text: string, live: boolean): Blocks 
   const inFence = openFence(source);
   // Inside a fence nothing is markdown. Elsewhere half-written emphasis, links and code are closed for the eye.
   const known = inFence ? source : withoutHalfMark(source);
-  const read = new Lexer({ gfm: true }).lex(known);
+  const read = blocksOf(known);
   // Every block but the last is finished and never changes.
   const last = Math.max(read.findLastIndex(drawn), 0);
   const done = read.slice(0, last);
   const length = done.reduce((sum, token) => sum + token.raw.length, 0);
   const open = known.slice(length);
-  const healed = inFence ? open : remend(open);
+  const healed = inFence || knotted(open) ? open : remend(open);
   const living = healed === open ? read.slice(last).filter(drawn) : lex(healed);
   const kept = from.tokens.slice(0, from.finished);
   const finished = done.filter(drawn);
