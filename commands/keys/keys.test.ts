@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import Database from 'libsql';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Keys } from './keys.js';
 import { createOpener } from './opener.js';
 import { payloadHash, seal, unseal } from './sealing.js';
 import { openKeys } from './sqlite.js';
@@ -45,6 +47,24 @@ describe('the key store', () => {
   });
 });
 
+describe('a key that is destroyed while somebody reads', () => {
+  it('is gone, but says that its bytes are not, until it is destroyed again', async () => {
+    const file = newFile();
+    const keys = openKeys({ file, random });
+    await keys.ensure('user-a');
+    const reader = new Database(file);
+    reader.exec('BEGIN; SELECT * FROM keys');
+    await expect(keys.destroy('user-a')).rejects.toMatchObject({ code: 'KEY_LEFT', id: 'user-a' });
+    expect(await keys.find(['user-a'])).toEqual(new Map());
+    reader.exec('COMMIT');
+    reader.close();
+    await keys.destroy('user-a');
+    expect(statSync(`${file}-wal`).size).toBe(0);
+    await keys.close();
+    await keys.close();
+  });
+});
+
 describe('sealing', () => {
   const key = random(32);
 
@@ -62,13 +82,23 @@ describe('sealing', () => {
     expect(() => unseal(key, sealed, 'm/1')).toThrow(broken);
     expect(() => unseal(random(32), sealed, 'm/0')).toThrow(broken);
     expect(() => unseal(key, { ...sealed, key: 'user-b' }, 'm/0')).toThrow(broken);
-    expect(() => unseal(key, { ...sealed, box: 'AAAA' }, 'm/0')).toThrow(broken);
+    expect(() => unseal(key, { ...sealed, content: 'm/1' }, 'm/0')).toThrow(broken);
     const box = Buffer.from(sealed.box, 'base64');
+    for (let length = 0; length < box.length; length++) {
+      const cut = { ...sealed, box: box.subarray(0, length).toString('base64') };
+      expect(() => unseal(key, cut, 'm/0')).toThrow(broken);
+    }
     for (let at = 0; at < box.length; at++) {
       const flipped = Buffer.from(box);
       flipped[at] = (flipped[at] ?? 0) ^ 1;
       expect(() => unseal(key, { ...sealed, box: flipped.toString('base64') }, 'm/0')).toThrow(broken);
     }
+  });
+
+  it('seals every time differently, and only with a nonce of the length by which it is opened', () => {
+    const twice = [1, 2].map(() => seal(key, 'user-a', 'm/0', 'a secret', random(12)).box);
+    expect(twice[0]).not.toBe(twice[1]);
+    for (const bytes of [0, 11, 16]) expect(() => seal(key, 'user-a', 'm/0', '', random(bytes))).toThrow(RangeError);
   });
 
   it('hashes a payload the same every time, whatever the order of its fields, and never alike under another key', () => {
@@ -109,5 +139,32 @@ describe('the opener', () => {
     opener.forget('user-b');
     expect(await opener.open([theirs])).toEqual([null]);
     await store.close();
+  });
+
+  it('does not keep a key that was forgotten while it was looked up', async () => {
+    const key = random(32);
+    const held = new Map([['user-a', key]]);
+    let arrived = (): void => undefined;
+    const slow: Keys = {
+      find: (ids) => {
+        const found = new Map(ids.flatMap((id) => [...held].filter(([each]) => each === id)));
+        return new Promise((resolve) => {
+          arrived = () => resolve(found);
+        });
+      },
+      ensure: async () => key,
+      destroy: async () => undefined,
+      close: async () => undefined,
+    };
+    const opener = createOpener({ keys: slow, now: () => 0 });
+    const item = { sealed: seal(key, 'user-a', 'x', 'X', random(12)), content: 'x' };
+    const before = opener.open([item]);
+    held.clear();
+    opener.forget('user-a');
+    arrived();
+    expect(await before).toEqual(['X']);
+    const after = opener.open([item]);
+    arrived();
+    expect(await after).toEqual([null]);
   });
 });

@@ -14,6 +14,8 @@ export type SealedItem = { readonly sealed: Sealed; readonly content: string };
 /** An opener that keeps keys for `life` ms (5 s), so that erasure holds everywhere soon, and at most `room` of them. */
 export function createOpener({ keys, now, life = 5_000, room = 10_000 }: OpenerOptions): Opener {
   const cache = new Map<string, { readonly key: Key | undefined; readonly until: number }>();
+  /** How often something was forgotten: a look-up that was under way then may have found what is gone now. */
+  let forgotten = 0;
 
   const load = async (ids: ReadonlySet<string>): Promise<ReadonlyMap<string, Key | undefined>> => {
     const known = new Map<string, Key | undefined>();
@@ -24,11 +26,13 @@ export function createOpener({ keys, now, life = 5_000, room = 10_000 }: OpenerO
       else unknown.push(id);
     }
     if (unknown.length === 0) return known;
+    const before = forgotten;
     const found = await keys.find(unknown);
+    const current = before === forgotten;
     if (cache.size + unknown.length > room) cache.clear();
     for (const id of unknown) {
       known.set(id, found.get(id));
-      cache.set(id, { key: found.get(id), until: now() + life });
+      if (current) cache.set(id, { key: found.get(id), until: now() + life });
     }
     return known;
   };
@@ -42,6 +46,7 @@ export function createOpener({ keys, now, life = 5_000, room = 10_000 }: OpenerO
       });
     },
     forget: (id) => {
+      forgotten += 1;
       cache.delete(id);
     },
   };

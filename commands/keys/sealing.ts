@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
 import { stringify } from 'safe-stable-stringify';
 import type { Sealed } from '../../domain/content.js';
 import { sha256 } from '../../domain/event.js';
@@ -17,6 +17,7 @@ const place = (keyId: string, content: string): Buffer => Buffer.from(JSON.strin
 
 /** Seals text by AES-256-GCM. `nonce` holds 12 random bytes, never used twice with a key. */
 export function seal(key: Key, keyId: string, content: string, text: string, nonce: Uint8Array): Sealed {
+  if (nonce.length !== NONCE) throw new RangeError(`a nonce of ${nonce.length} bytes, not ${NONCE}`);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(place(keyId, content));
   const box = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
   return { key: keyId, content, box: box.toString('base64') };
@@ -26,7 +27,9 @@ export function seal(key: Key, keyId: string, content: string, text: string, non
 export function unseal(key: Key, sealed: Sealed, content: string): string {
   const box = Buffer.from(sealed.box, 'base64');
   try {
-    const cipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE))
+    if (sealed.content !== content) throw new Error('its own label names another place');
+    if (box.length < NONCE + TAG) throw new Error(`a box of ${box.length} bytes`);
+    const cipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE), { authTagLength: TAG })
       .setAAD(place(sealed.key, content))
       .setAuthTag(box.subarray(-TAG));
     return Buffer.concat([cipher.update(box.subarray(NONCE, -TAG)), cipher.final()]).toString('utf8');
@@ -41,8 +44,11 @@ export function unseal(key: Key, sealed: Sealed, content: string): string {
  */
 export function payloadHash(key: Key | undefined, payload: object): string {
   if (!key) return sha256(payload);
-  const derived = Buffer.from(hkdfSync('sha256', key, new Uint8Array(), 'verbatim payload hash', 32));
-  return createHmac('sha256', derived)
+  return createHmac('sha256', derived(key, 'verbatim payload hash'))
     .update(stringify(payload) ?? '')
     .digest('base64url');
 }
+
+/** A key for another purpose: the first block of HKDF-Expand (RFC 5869). Nothing is extracted: a key is random already. */
+const derived = (key: Key, purpose: string): Uint8Array =>
+  createHmac('sha256', key).update(purpose).update(Uint8Array.of(1)).digest();

@@ -16,14 +16,24 @@ const event = (owner: string, term: number, batch: number, index = 0, count = 1)
   name: `${owner}${batch}.${index}`,
 });
 
-function valid(records: readonly Named[]): readonly string[] {
-  let fence: Fence = openFence;
+/** The names of what a rule lets pass. The fence is the rule unless another is given. */
+function valid(records: readonly Named[], rule = pass, from: Fence = openFence): readonly string[] {
+  let fence = from;
   return records.flatMap((record) => {
-    const passed = pass(fence, record);
+    const passed = rule(fence, record);
     fence = passed.fence;
     return passed.valid ? [record.name] : [];
   });
 }
+
+/** The rule one might think of first: whoever took over last is the owner. */
+const latestWins: typeof pass = (fence, { kind, header: { owner, term, batch, index, count } }) => {
+  if (kind === 'takeover') return { fence: { term, owner, batch: 0, index: 0 }, valid: true };
+  const ours = owner === fence.owner && batch === fence.batch && index === fence.index;
+  if (!ours) return { fence, valid: false };
+  const next = index === count - 1 ? { batch: batch + 1, index: 0 } : { batch, index: index + 1 };
+  return { fence: { ...fence, ...next }, valid: true };
+};
 
 describe('the fence', () => {
   it('lets an owner write its batches in order', () => {
@@ -57,6 +67,17 @@ describe('the fence', () => {
       event('a', 1, 0),
     ];
     expect(valid(records)).toEqual(['T(a)', 'a0.0', 'T(b)', 'b0.0']);
+    expect(valid(records, latestWins)).toEqual(['T(a)', 'a0.0', 'T(b)', 'b0.0', 'T(a)', 'a0.0']);
+  });
+
+  it('voids the rest of a batch whose owner was deposed in its midst', () => {
+    const records = [takeover('a', 1), event('a', 1, 0, 0, 2), takeover('b', 2), event('a', 1, 0, 1, 2)];
+    expect(valid([...records, event('b', 2, 0)])).toEqual(['T(a)', 'a0.0', 'T(b)', 'b0.0']);
+  });
+
+  it('lets a log have one identity, before all owners', () => {
+    const identity: Named = { kind: 'log', header: header('log', 0, 0), name: 'log' };
+    expect(valid([identity, takeover('a', 1), identity, event('a', 1, 0)])).toEqual(['log', 'T(a)', 'a0.0']);
   });
 
   it('lets only one of two owners take the same term', () => {
@@ -93,6 +114,45 @@ describe('the fence', () => {
           records.splice(first + 1 + (where % (records.length - first)), 0, copied);
         }
         expect(valid(records)).toEqual(truth.map(({ name }) => name));
+      }),
+    );
+  });
+
+  it('lets pass, of whatever is in a log, terms and batches without gap and nothing twice', () => {
+    const owner = fc.constantFrom('a', 'b', 'c');
+    const term = fc.integer({ min: 1, max: 4 });
+    const place = fc.integer({ min: 0, max: 2 });
+    const record = fc.oneof(
+      fc.tuple(owner, term).map(([who, when]) => takeover(who, when)),
+      fc
+        .tuple(owner, term, place, place, place)
+        .map(([who, when, batch, index, more]) => event(who, when, batch, index, index + 1 + more)),
+    );
+    fc.assert(
+      fc.property(fc.array(record, { maxLength: 60 }), fc.nat(60), (records, cut) => {
+        const passed: Named[] = [];
+        let fence: Fence = openFence;
+        for (const each of records) {
+          const { fence: next, valid: through } = pass(fence, each);
+          // What is void changes nothing.
+          expect(through || next === fence).toBe(true);
+          if (through) passed.push(each);
+          fence = next;
+        }
+        // What each record that passed must be, by the one before it.
+        let [opened, due, at] = [0, 0, 0];
+        for (const { kind, header: head } of passed) {
+          const expected = kind === 'takeover' ? [opened + 1, 0, 0] : [opened, due, at];
+          expect([head.term, head.batch, head.index]).toEqual(expected);
+          opened = head.term;
+          if (kind === 'takeover') [due, at] = [0, 0];
+          else [due, at] = head.index === head.count - 1 ? [due + 1, 0] : [due, at + 1];
+        }
+        // Whoever goes on from a cursor sees what somebody sees who read from the start.
+        let halfway: Fence = openFence;
+        for (const each of records.slice(0, cut)) halfway = pass(halfway, each).fence;
+        const rest = valid(records.slice(cut), pass, halfway);
+        expect([...valid(records.slice(0, cut)), ...rest]).toEqual(passed.map(({ name }) => name));
       }),
     );
   });

@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import Database from 'libsql';
 
 /**
@@ -18,4 +19,17 @@ export function takeLock(file: string): (() => void) | undefined {
     db.exec('ROLLBACK');
     db.close();
   };
+}
+
+/**
+ * Makes a file that its owner alone can read, before SQLite opens it: the files that SQLite puts beside it take their
+ * mode from it. One that is there already is not opened, for closing it would drop all locks that this process has on it.
+ */
+export function makePrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    chmodSync(file, 0o600);
+  }
 }

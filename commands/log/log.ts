@@ -7,6 +7,22 @@ import type { Fence, Header } from './fence.js';
 export const CODE = 1;
 
 /**
+ * What a log cannot do, and why. LOG_LOCKED: another process has it. LOG_PARTITIONS: it was made with another number.
+ * LOG_NEWER_CODE: newer code wrote it, and older code would read it wrongly. LOG_CORRUPT: it is not what was written.
+ * LOG_CLOSED: it was closed here.
+ */
+export class LogError extends Error {
+  override name = 'LogError';
+  constructor(
+    readonly code: 'LOG_LOCKED' | 'LOG_PARTITIONS' | 'LOG_NEWER_CODE' | 'LOG_CORRUPT' | 'LOG_CLOSED',
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/**
  * One record of a partition of `events`. The last record of a batch carries the outcomes of all commands that the batch
  * covers, rejections too; a batch without events is one `outcomes` record. `covered` is the offset in `commands` up to
  * which the batch has decided, where commands have offsets.
@@ -42,15 +58,17 @@ export type Log = {
   append(partition: number, batch: readonly Entry[]): Promise<number>;
   /**
    * Reads from a cursor (the start, if none) in chunks of at most `limit` records (default 1,000). Ends at the end of
-   * the log as it was when reading began; with `follow` it is pushed what comes after, until `signal` aborts.
+   * the log as it was when reading began; with `follow` it is pushed what comes after, until `signal` aborts or the log
+   * is closed. Throws LOG_NEWER_CODE at the first record of newer code, void or not.
    */
   read(partition: number, from?: Cursor, options?: ReadOptions): AsyncIterable<Chunk>;
   /** The offset that the next record will get, at least. Everything below it is durable. */
   end(partition: number): Promise<number>;
-  /** A cursor at the first record at or after an offset or an ISO 8601 time. */
+  /** A cursor at the first record at or after an offset, or at the first valid one at or after an ISO 8601 time. */
   cursorAt(partition: number, place: { readonly offset: number } | { readonly time: string }): Promise<Cursor>;
   /** Whether a stored cursor belongs to this log: false after a restore or in another log. Its checkpoint is void then. */
   holds(partition: number, cursor: Cursor): Promise<boolean>;
+  /** Lets appends under way end, ends all followers, and lets go of the store. Once is enough, twice is no fault. */
   close(): Promise<void>;
 };
 

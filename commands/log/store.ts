@@ -1,6 +1,7 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Uuid } from '../../domain/ids.js';
 import { openFence, pass, sameFence } from './fence.js';
-import type { Chunk, Cursor, Entry, Log, Placed, ReadOptions } from './log.js';
+import { type Chunk, type Cursor, type Entry, type Log, type Placed, type ReadOptions, CODE, LogError } from './log.js';
 
 /** What an embedded store of records must do; reading through the fence and tailing are the same for all of them. */
 export type Store = {
@@ -8,10 +9,10 @@ export type Store = {
   readonly partitions: number;
   /** Durable when it resolves, with the offset of the first record. */
   append(partition: number, batch: readonly Entry[]): Promise<number>;
-  /** Raw records from an offset on, void ones too, in order. */
+  /** Raw records from an offset on, void ones too, in order and without gaps. */
   scan(partition: number, from: number, limit: number): readonly Placed[];
   end(partition: number): number;
-  /** The last marked cursor at or before an offset or a time, if the store keeps marks. */
+  /** The last marked cursor at or before an offset, or before a time, if the store keeps marks. */
   mark(partition: number, place: Place): Cursor | undefined;
   close(): void;
 };
@@ -48,36 +49,61 @@ export function passAll(from: Cursor, records: readonly Placed[]): Chunk {
   return { records: valid, next: { offset, fence } };
 }
 
+/** Hands records on, unless newer code wrote one of them. */
+export function known(records: readonly Placed[]): readonly Placed[] {
+  for (const { offset, entry } of records) {
+    const { code } = entry.header;
+    if (code > CODE) {
+      const message = `Record ${offset} was written by newer code (${code}; this is ${CODE}). Start that version, or a newer one.`;
+      throw new LogError('LOG_NEWER_CODE', message);
+    }
+  }
+  return records;
+}
+
 /** The port over a store. */
 export function logOver(store: Store): Log {
-  const closed = new AbortController();
-  const waiting = new Set<() => void>();
+  let closed = false;
+  const sleepers = new Set<() => void>();
   const wakeAll = (): void => {
-    const woken = [...waiting];
-    waiting.clear();
-    for (const wake of woken) wake();
+    for (const wake of sleepers) wake();
+  };
+  const checkOpen = (): void => {
+    if (closed) throw new LogError('LOG_CLOSED', 'The log was closed: open it again.');
   };
 
   /** Resolves when the partition grows beyond an offset, or the signal or the log ends. */
-  const growth = async (partition: number, beyond: number, signal: AbortSignal): Promise<void> => {
-    while (!signal.aborted && store.end(partition) <= beyond) {
-      await new Promise<void>((resolve) => waiting.add(resolve));
+  const growth = async (partition: number, beyond: number, signal: AbortSignal | undefined): Promise<void> => {
+    while (!closed && !signal?.aborted && store.end(partition) <= beyond) {
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          sleepers.delete(wake);
+          signal?.removeEventListener('abort', wake);
+          resolve();
+        };
+        sleepers.add(wake);
+        signal?.addEventListener('abort', wake);
+      });
     }
   };
 
   async function* read(partition: number, from = startOfLog, options: ReadOptions = {}): AsyncGenerator<Chunk> {
-    const { follow = false, limit = PAGE } = options;
-    const signal = options.signal ? AbortSignal.any([options.signal, closed.signal]) : closed.signal;
-    signal.addEventListener('abort', wakeAll, { once: true });
+    const { follow = false, limit = PAGE, signal } = options;
+    if (!(limit >= 1)) throw new RangeError(`a chunk of at most ${limit} records`);
+    checkOpen();
     const end = store.end(partition);
     let at = from;
-    while (!signal.aborted) {
+    while (!signal?.aborted && !(follow && closed)) {
       const room = follow ? limit : Math.min(limit, end - at.offset);
-      const page = room > 0 ? store.scan(partition, at.offset, room) : [];
+      if (room <= 0) return;
+      checkOpen();
+      const page = store.scan(partition, at.offset, room);
       if (page.length > 0) {
-        const chunk = passAll(at, page);
+        const chunk = passAll(at, known(page));
         at = chunk.next;
         yield chunk;
+        // The store answers at once: without a pause, reading a long log would let nothing else run.
+        if (page.length === limit) await turn();
       } else if (follow) {
         await growth(partition, at.offset, signal);
       } else {
@@ -87,50 +113,69 @@ export function logOver(store: Store): Log {
   }
 
   /** Folds the fence from the nearest mark up to the first record for which `there` holds, or to the end. */
-  const seek = (partition: number, place: Place, there: (record: Placed) => boolean): Cursor => {
+  const seek = (partition: number, place: Place, there: (record: Placed, valid: boolean) => boolean): Cursor => {
     let at = store.mark(partition, place) ?? startOfLog;
     for (;;) {
-      const page = store.scan(partition, at.offset, PAGE);
-      const stop = page.findIndex(there);
-      at = passAll(at, stop < 0 ? page : page.slice(0, stop)).next;
-      if (stop >= 0 || page.length === 0) return at;
+      const page = known(store.scan(partition, at.offset, PAGE));
+      if (page.length === 0) return at;
+      for (const record of page) {
+        const { fence, valid } = pass(at.fence, record.entry);
+        if (there(record, valid)) return at;
+        at = { offset: record.offset + 1, fence };
+      }
     }
   };
 
-  const cursorAt = (partition: number, place: Place): Cursor =>
-    'offset' in place
-      ? seek(partition, place, (record) => record.offset >= place.offset)
-      : seek(partition, place, ({ entry }) => (timeOf(entry) ?? '') >= place.time);
+  const cursorAt = (partition: number, place: Place): Cursor => {
+    if ('offset' in place) return seek(partition, place, ({ offset }) => offset >= place.offset);
+    // Times are compared as they are written, so all have to be written alike.
+    const time = new Date(place.time).toISOString();
+    return seek(partition, { time }, ({ entry }, valid) => valid && (timeOf(entry) ?? '') >= time);
+  };
 
   return {
     id: store.id,
     partitions: store.partitions,
     append: async (partition, batch) => {
+      checkOpen();
       checkBatch(batch);
-      const base = await store.append(partition, batch);
-      wakeAll();
-      return base;
+      try {
+        return await store.append(partition, batch);
+      } finally {
+        // After an error too: what is unknown may be there.
+        wakeAll();
+      }
     },
     read,
-    end: async (partition) => store.end(partition),
-    cursorAt: async (partition, place) => cursorAt(partition, place),
-    holds: async (partition, cursor) =>
-      cursor.offset <= store.end(partition) && sameFence(cursorAt(partition, cursor).fence, cursor.fence),
+    end: async (partition) => {
+      checkOpen();
+      return store.end(partition);
+    },
+    cursorAt: async (partition, place) => {
+      checkOpen();
+      return cursorAt(partition, place);
+    },
+    holds: async (partition, cursor) => {
+      checkOpen();
+      return cursor.offset <= store.end(partition) && sameFence(cursorAt(partition, cursor).fence, cursor.fence);
+    },
     close: async () => {
-      closed.abort();
+      if (closed) return;
+      closed = true;
       wakeAll();
       store.close();
     },
   };
 }
 
-/** A batch is what one owner wrote in one term, whole and in order. Anything else is a fault of the caller. */
+/** A batch is what one owner wrote at once in one term, whole and in order. Anything else is a fault of the caller. */
 function checkBatch(batch: readonly Entry[]): void {
   const [first] = batch;
   if (!first) throw new RangeError('a batch holds at least one record');
   for (const [index, { header }] of batch.entries()) {
-    const whole = header.index === index && header.count === batch.length;
-    if (!whole || header.owner !== first.header.owner || header.term !== first.header.term) {
+    const { owner, term, batch: number } = first.header;
+    const ours = header.owner === owner && header.term === term && header.batch === number;
+    if (!ours || header.index !== index || header.count !== batch.length) {
       throw new RangeError(`record ${index} of a batch of ${batch.length} is headed ${JSON.stringify(header)}`);
     }
   }

@@ -1,167 +1,119 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import Database from 'libsql';
-import { memoryChannel } from '../../commands/channel.js';
-import { type Draft, createClient } from '../../commands/client/client.js';
-import { openKeys } from '../../commands/keys/sqlite.js';
-import type { Entry } from '../../commands/log/log.js';
+import { type Entry, CODE } from '../../commands/log/log.js';
 import { openSqliteLog } from '../../commands/log/sqlite.js';
-import { startWorker } from '../../commands/worker/worker.js';
-import { contentOf, personKey } from '../../domain/content.js';
-import { bucketOf, derivedId, randomUuid, streamOf, timedId } from '../../domain/ids.js';
+import { randomUuid } from '../../domain/ids.js';
+import { bareCommits, takingDown } from './bare.js';
 import { type Figure, median, quantile } from './figure.js';
+import { openWriteSide, random, startConversation } from './writeside.js';
 
 const ROUNDS = 5;
-const COMMANDS = 600;
-const TOGETHER = 200;
 const PARTITIONS = 4;
-const NAMESPACE = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
 
-const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
-const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { signal }).catch(() => undefined);
+/** What is measured: `work` appends `each` things, and is done `count` times, `together` of them at once. */
+type Case = {
+  readonly name: string;
+  readonly what: 'records' | 'commands';
+  readonly each: number;
+  readonly count: number;
+  readonly together: number;
+  readonly work: (n: number) => Promise<unknown>;
+  readonly goal?: number;
+};
 
-type Round = { readonly perSecond: number; readonly latencies: readonly number[] };
-
-/** Runs work items, so many at a time, and times each. */
-async function measure(count: number, together: number, work: (n: number) => Promise<unknown>): Promise<Round> {
-  const latencies: number[] = [];
-  const begun = performance.now();
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: together }, async () => {
-      while (next < count) {
-        const at = performance.now();
-        await work(next++);
-        latencies.push(performance.now() - at);
-      }
-    }),
-  );
-  return { perSecond: (count * 1_000) / (performance.now() - begun), latencies };
-}
-
-/** The whole write side in a folder: client, owner, log. `sizes` collects the bytes of what each command appended. */
-async function openWriteSide(folder: string) {
-  const log = openSqliteLog({
-    file: join(folder, 'log.db'),
-    partitions: PARTITIONS,
-    newId: () => randomUuid(random(16)),
-  });
-  const batches: (readonly Entry[])[] = [];
-  const spied = {
-    ...log,
-    append: (partition: number, batch: readonly Entry[]) => {
-      batches.push(batch);
-      return log.append(partition, batch);
-    },
-  };
-  const keys = openKeys({ file: join(folder, 'keys.db'), random });
-  const channel = memoryChannel({ partitions: PARTITIONS });
-  const client = createClient({ channel, keys, partitions: PARTITIONS, now: Date.now, random, wait });
-  const onFailure = (error: unknown): never => {
-    throw error;
-  };
-  const worker = startWorker({ log: spied, source: channel, now: Date.now, random, wait, onFailure });
-  await worker.ready;
-  return {
-    client,
-    batches,
-    close: async () => {
-      await worker.stop();
-      await log.close();
-      await keys.close();
-    },
-  };
-}
-
-/** A person starts a conversation with 200 characters: four events' worth of rules, sealing and hashing. */
-function startConversation(n: number): Draft {
-  const actor = derivedId(NAMESPACE, `person ${n % 50}`);
-  const make = (): string => timedId(Date.now(), random(16), bucketOf(actor));
-  const [conversation, message] = [make(), make()];
-  const text = 'Twenty characters.. '.repeat(10);
-  return {
-    id: make(),
-    actor,
-    stream: streamOf('conversation', conversation),
-    key: personKey(actor),
-    type: 'StartConversation',
-    data: {
-      message,
-      reply: make(),
-      parts: [{ type: 'text', text: { plain: text, content: contentOf.part(message, 0) }, chars: text.length }],
-      title: { plain: 'A title', content: contentOf.title(conversation) },
-      chars: 7,
-      temporary: false,
-    },
-  };
-}
-
-/** The same bytes in bare commits of the same database: as many as our batches had, one after the other. */
-function bareCommits(file: string, batches: readonly (readonly Entry[])[]): number {
-  const db = new Database(file);
-  db.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS bare (n INTEGER PRIMARY KEY, entry TEXT)',
-  );
-  const insert = db.prepare('INSERT INTO bare (entry) VALUES (?)');
-  const encoded = batches.map((batch) => batch.map((entry) => JSON.stringify(entry)));
-  const begun = performance.now();
-  for (const batch of encoded) {
-    db.exec('BEGIN IMMEDIATE');
-    for (const entry of batch) insert.run(entry);
-    db.exec('COMMIT');
-  }
-  const took = performance.now() - begun;
-  db.close();
-  return took;
-}
+type Round = { readonly perSecond: number; readonly latencies: readonly number[]; readonly ratio: number };
 
 /**
- * Commands through client, owner and log against bare commits of the same bytes, in interleaved rounds of one run: many
- * at once, where batches form, and one at a time.
+ * The log alone, and commands through client, owner and log, both against bare commits of the same bytes, in interleaved
+ * rounds of one run: many at once, where commits are shared, and one at a time.
  */
 export async function append(): Promise<readonly Figure[]> {
   const folder = mkdtempSync(join(tmpdir(), 'verbatim-bench-'));
-  const side = await openWriteSide(folder);
-  const round = async (together: number, count: number): Promise<Round & { readonly ratio: number }> => {
-    side.batches.length = 0;
-    const ours = await measure(count, together, (n) => side.client.send(startConversation(n)));
-    const bare = bareCommits(join(folder, 'bare.db'), side.batches);
-    return { ...ours, ratio: (ours.perSecond * bare) / (count * 1_000) };
+  const file = (name: string): string => join(folder, name);
+  const open = (name: string) =>
+    takingDown(openSqliteLog({ file: file(name), partitions: PARTITIONS, newId: () => randomUuid(random(16)) }));
+  const [alone, log] = [open('alone.db'), open('log.db')];
+  const side = await openWriteSide(folder, log);
+  const send = async (n: number): Promise<void> => {
+    const { status } = await side.client.send(startConversation(n));
+    if (status !== 'accepted') throw new Error(`a command was answered ${status}`);
   };
-  const batched: Awaited<ReturnType<typeof round>>[] = [];
-  const single: typeof batched = [];
-  await round(TOGETHER, COMMANDS); // Warm-up.
-  for (let n = 0; n < ROUNDS; n++) {
-    batched.push(await round(TOGETHER, COMMANDS));
-    single.push(await round(1, COMMANDS / 4));
+  const write = (records: number) => (n: number) => alone.append(n % PARTITIONS, outcomes(records));
+
+  const cases: readonly Case[] = [
+    { name: 'log, batches of 100', what: 'records', each: 100, count: 80, together: 8, work: write(100), goal: 0.6 },
+    { name: 'log, one at a time', what: 'records', each: 1, count: 200, together: 1, work: write(1) },
+    { name: 'commands, 200 at once', what: 'commands', each: 1, count: 600, together: 200, work: send, goal: 0.6 },
+    { name: 'commands, one at a time', what: 'commands', each: 1, count: 150, together: 1, work: send },
+  ];
+  const round = async (subject: Case): Promise<Round> => {
+    for (const each of [alone, log]) each.taken();
+    const { took, latencies } = await measure(subject);
+    const commits = [alone, log].flatMap((each) => each.taken());
+    const bare = bareCommits(file(`bare-${subject.what}.db`), commits);
+    return { perSecond: (subject.count * subject.each * 1_000) / took, latencies, ratio: bare / took };
+  };
+
+  const rounds = cases.map((): Round[] => []);
+  for (let n = 0; n <= ROUNDS; n++) {
+    for (const [at, subject] of cases.entries()) {
+      const measured = await round(subject);
+      // The first is a warm-up.
+      if (n > 0) rounds[at]?.push(measured);
+    }
   }
   await side.close();
+  for (const each of [alone, log]) await each.close();
   rmSync(folder, { recursive: true, force: true });
-  return [
-    ...figures(`${TOGETHER} at once`, batched, { goal: 0.6, better: 'higher' }),
-    ...figures('one at a time', single, {}),
-  ];
+  return cases.flatMap((subject, at) => figures(subject, rounds[at] ?? []));
 }
 
-function figures(
-  how: string,
-  rounds: readonly (Round & { readonly ratio: number })[],
-  goal: Pick<Figure, 'goal' | 'better'>,
-): readonly Figure[] {
+/** A batch of records of about 600 bytes. Nobody owns the partition; what a fence makes of them costs the same. */
+function outcomes(count: number): readonly Entry[] {
+  return Array.from({ length: count }, (_, index) => ({
+    kind: 'outcomes',
+    header: { owner: 'bench', term: 1, batch: 0, index, count, code: CODE },
+    outcomes: [
+      {
+        actor: 'bench',
+        command: 'bench',
+        hash: 'x'.repeat(400),
+        at: '2026-01-01T00:00:00.000Z',
+        outcome: { status: 'rejected', code: 'INVALID', message: 'A record for a bench.' },
+      },
+    ],
+  }));
+}
+
+/** Does the work of a case and times every piece of it, in ms. */
+async function measure({ count, together, work }: Case): Promise<{ took: number; latencies: readonly number[] }> {
+  const latencies: number[] = [];
+  const begun = performance.now();
+  let next = 0;
+  const line = async (): Promise<void> => {
+    while (next < count) {
+      const at = performance.now();
+      await work(next++);
+      latencies.push(performance.now() - at);
+    }
+  };
+  await Promise.all(Array.from({ length: together }, line));
+  return { took: performance.now() - begun, latencies };
+}
+
+function figures({ name, what, goal }: Case, rounds: readonly Round[]): readonly Figure[] {
   const latencies = rounds.flatMap((each) => each.latencies);
+  const ratio = median(rounds.map((each) => each.ratio));
   return [
-    { metric: `${how}: commands`, value: median(rounds.map(({ perSecond }) => perSecond)), unit: '/s' },
-    { metric: `${how}: latency p50`, value: quantile(latencies, 0.5), unit: 'ms' },
-    { metric: `${how}: latency p99`, value: quantile(latencies, 0.99), unit: 'ms' },
+    { metric: `${name}: ${what}`, value: median(rounds.map(({ perSecond }) => perSecond)), unit: '/s' },
+    { metric: `${name}: latency p50`, value: quantile(latencies, 0.5), unit: 'ms' },
+    { metric: `${name}: latency p99`, value: quantile(latencies, 0.99), unit: 'ms' },
     {
-      metric: `${how}: rate, against bare commits`,
-      value: median(rounds.map(({ ratio }) => ratio)),
+      metric: `${name}: rate, against bare commits`,
+      value: ratio,
       unit: '×',
-      ...goal,
+      ...(goal === undefined ? {} : { goal, better: 'higher' }),
     },
   ];
 }
