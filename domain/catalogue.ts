@@ -46,31 +46,62 @@ export function decode(stored: Envelope): Recorded {
 /** The version under which events of a type are written today. */
 export const schemaOf = (_type: string): number => 1;
 
+/** Raised whenever the shape of a state changes, or what a fold makes of it: what is stored of older ones is not read. */
+export const STATE = 1;
+
 /** One aggregate at one moment, its types closed over, so that a worker can serve all four alike. */
 export type Aggregate = {
   readonly state: unknown;
   readonly evolve: (event: Typed) => Aggregate;
   readonly decide: (command: Asked<Typed>) => readonly Typed[] | Rejection;
+  /** Its state as data to be stored, without the chunks of its tree, if it has one. */
+  readonly bare: () => unknown;
+  /** The chunks that are at hand, by number. One that did not change is the same object. */
+  readonly chunks: () => ReadonlyMap<number, unknown>;
+  /** How many entries its tree has at hand. */
+  readonly size: () => number;
+  /** The same with a chunk at hand that `evolve` or `decide` asked for (see `NotAtHand`). */
+  readonly withChunk: (number: number, chunk: unknown) => Aggregate;
 };
 
-function aggregate<S, C extends Typed, E extends Typed>(
-  decider: Decider<S, C, E>,
+/** What all aggregates of a kind have in common: how they begin, and how one goes on from what was stored as `bare`. */
+type Kind = { readonly blank: Aggregate; readonly from: (bare: unknown) => Aggregate };
+
+function kindOf<S, C extends Typed, E extends Typed>(
+  { initial, evolve, decide, chunked }: Decider<S, C, E>,
   ours: (event: Typed) => event is E,
   meant: (command: Asked<Typed>) => command is Asked<C>,
-): Aggregate {
+): Kind {
   const at = (state: S): Aggregate => ({
     state,
     evolve: (event) => {
       if (!ours(event)) throw new Error(`${event.type} does not belong to this stream`);
-      return at(decider.evolve(state, event));
+      return at(evolve(state, event));
     },
     decide: (command) => {
       if (!meant(command)) throw new Error(`${command.type} does not belong to this stream`);
-      return decider.decide(command, state);
+      return decide(command, state);
+    },
+    bare: () => chunked?.bare(state) ?? state,
+    chunks: () => chunked?.chunks(state) ?? noChunks,
+    size: () => chunked?.size(state) ?? 0,
+    withChunk: (number, chunk) => {
+      if (!chunked) throw new Error('this aggregate has no chunks');
+      return at(chunked.withChunk(state, number, chunk));
     },
   });
-  return at(decider.initial);
+  // What is stored under this version of the states is what this code wrote.
+  const isState = (stored: unknown): stored is S => typeof stored === 'object' && stored !== null;
+  return {
+    blank: at(initial),
+    from: (stored) => {
+      if (!isState(stored)) throw new Error('what is stored of an aggregate is no state');
+      return at(stored);
+    },
+  };
 }
+
+const noChunks: ReadonlyMap<number, unknown> = new Map();
 
 const among =
   <E extends DomainEvent>(table: Readonly<Record<E['type'], object>>) =>
@@ -82,20 +113,20 @@ const meantFor =
   (command: Asked<Typed>): command is Asked<C> =>
     kinds.get(command.type) === kind;
 
-const blank: Record<StreamKind, Aggregate> = {
-  user: aggregate(user, among<UserEvent>(userContent), meantFor<UserCommand>('user')),
-  conversation: aggregate(
+const kindsOfStreams: Record<StreamKind, Kind> = {
+  user: kindOf(user, among<UserEvent>(userContent), meantFor<UserCommand>('user')),
+  conversation: kindOf(
     conversation,
     among<ConversationEvent>(conversationContent),
     meantFor<ConversationCommand>('conversation'),
   ),
-  membership: aggregate(
-    membership,
-    among<MembershipEvent>(membershipContent),
-    meantFor<MembershipCommand>('membership'),
-  ),
-  instance: aggregate(instance, among<InstanceEvent>(instanceContent), meantFor<InstanceCommand>('instance')),
+  membership: kindOf(membership, among<MembershipEvent>(membershipContent), meantFor<MembershipCommand>('membership')),
+  instance: kindOf(instance, among<InstanceEvent>(instanceContent), meantFor<InstanceCommand>('instance')),
 };
 
 /** The aggregate of a stream before its first event. */
-export const blankAggregate = (stream: string): Aggregate => blank[parseStream(stream).kind];
+export const blankAggregate = (stream: string): Aggregate => kindsOfStreams[parseStream(stream).kind].blank;
+
+/** The aggregate of a stream as it was stored, with none of its chunks at hand. */
+export const storedAggregate = (stream: string, stored: unknown): Aggregate =>
+  kindsOfStreams[parseStream(stream).kind].from(stored);

@@ -2,7 +2,7 @@ import { type Part, type Sealed, limits } from './content.js';
 import { ASSISTANT, type Decider, type Rejection, reject } from './decider.js';
 import type { Clear } from './event.js';
 import { type Uuid, bucketOf, isClientId } from './ids.js';
-import { type Tree, emptyTree, lookUp, plant } from './tree.js';
+import { type Tree, chunkedBy, emptyTree, lookUp, plant } from './tree.js';
 
 // The names and shapes of events are the storage format: never change one, add a version.
 
@@ -237,4 +237,8 @@ export const conversation: Decider<ConversationState, ConversationCommand, Conve
   initial: { status: 'absent', starter: '', title: '', messages: 0, tree: emptyTree },
   evolve,
   decide,
+  chunked: chunkedBy(
+    ({ tree }) => tree,
+    (state, tree) => ({ ...state, tree }),
+  ),
 };

@@ -1,3 +1,5 @@
+import type { Chunked } from './tree.js';
+
 /** Everything that an answer to a command can be besides "accepted". The codes are stable; clients switch on them. */
 export const rejectionCodes = [
   'NOT_FOUND', // it does not exist, or it is not yours: both answer alike
@@ -36,6 +38,8 @@ export type Decider<State, C extends Typed, E extends Typed> = {
   readonly initial: State;
   readonly evolve: (state: State, event: E) => State;
   readonly decide: (command: Asked<C>, state: State) => readonly E[] | Rejection;
+  /** How the state is stored where it has a part that grows without end. Without it, whole. */
+  readonly chunked?: Chunked<State>;
 };
 
 export const isRejection = (decision: readonly unknown[] | Rejection): decision is Rejection =>
