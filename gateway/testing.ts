@@ -1,3 +1,5 @@
+import { STATE } from '../domain/catalogue.js';
+import { memorySnapshots } from '../commands/snapshots/memory.js';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -55,7 +57,15 @@ export async function startHarness(options: { sessions?: (real: Sessions) => Ses
   const keys = openKeys({ file: join(folder, 'keys.db'), random });
   const channel = memoryChannel({ partitions: PARTITIONS });
   const client = createClient({ channel, keys, partitions: PARTITIONS, now: Date.now, random, wait });
-  const worker = startWorker({ log, source: channel, now: Date.now, random, wait, onFailure });
+  const worker = startWorker({
+    log,
+    snapshots: memorySnapshots(STATE),
+    source: channel,
+    now: Date.now,
+    random,
+    wait,
+    onFailure,
+  });
   const db = await openPglite();
   const real = memorySessions();
   const sessions = options.sessions ? options.sessions(real) : real;

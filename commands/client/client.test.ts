@@ -1,3 +1,5 @@
+import { STATE } from '../../domain/catalogue.js';
+import { memorySnapshots } from '../snapshots/memory.js';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +16,7 @@ import { type Answer, type Command, type CommandChannel, Refused } from '../comm
 import type { Keys } from '../keys/keys.js';
 import { unseal } from '../keys/sealing.js';
 import { openKeys } from '../keys/sqlite.js';
-import { PARTITIONS, T0, ada, conversation, nextId, openLog } from '../worker/testing.js';
+import { PARTITIONS, T0, ada, conversation, nextId, openLog, waitTurns } from '../worker/testing.js';
 import { startWorker } from '../worker/worker.js';
 import { type CommandClient, type Draft, createClient } from './client.js';
 
@@ -286,8 +288,9 @@ describe('an answer', () => {
 
   it('is the same for the same draft, sent again to a real owner; another payload under its id is told', async () => {
     const channel = memoryChannel({ partitions: PARTITIONS });
-    const options = { now: () => T0, random, wait: never };
-    const worker = startWorker({ log: openLog(), source: channel, onFailure: () => undefined, ...options });
+    const options = { now: () => T0, random, wait: waitTurns };
+    const [log, snapshots] = [openLog(), memorySnapshots(STATE)];
+    const worker = startWorker({ log, snapshots, source: channel, onFailure: () => undefined, ...options });
     const real = createClient({ channel, keys, partitions: PARTITIONS, ...options });
     const draft = start();
     const first = await real.send(draft);

@@ -1,3 +1,5 @@
+import { STATE } from '../../domain/catalogue.js';
+import { memorySnapshots } from '../snapshots/memory.js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +14,7 @@ import { createOpener } from '../keys/opener.js';
 import type { Keys } from '../keys/keys.js';
 import { openKeys } from '../keys/sqlite.js';
 import type { Log } from '../log/log.js';
-import { PARTITIONS, T0, ada, nextId, openLog, random } from '../worker/testing.js';
+import { PARTITIONS, T0, ada, nextId, openLog, random, waitTurns } from '../worker/testing.js';
 import { startWorker } from '../worker/worker.js';
 import { type Assistant, type AssistantOptions, startAssistant } from './assistant.js';
 import type { Obligations, ReplyObligation, Responder } from './reactor.js';
@@ -175,7 +177,15 @@ export async function openBench() {
   const onFailure = (error: unknown): void => {
     failures.push(error);
   };
-  const worker = startWorker({ log, source: channel, now, random, wait: () => turn(), onFailure });
+  const worker = startWorker({
+    log,
+    snapshots: memorySnapshots(STATE),
+    source: channel,
+    now,
+    random,
+    wait: waitTurns,
+    onFailure,
+  });
   const client: CommandClient = createClient({ channel, keys, partitions: PARTITIONS, now, random, wait: never });
   await worker.ready;
   const { obligations, events, seen, running } = follow(log, closing.signal);

@@ -5,6 +5,7 @@ import { type Stream, bucketOf, homeOf, parseStream, timedId } from '../../domai
 import type { Command, Outcome, RecordedOutcome } from '../command.js';
 import type { Fence } from '../log/fence.js';
 import { CODE, type Entry } from '../log/log.js';
+import { NotAtHand } from '../../domain/tree.js';
 import { type Held, type Memory, held } from './memory.js';
 
 /** What a batch would change, kept apart from the memory until the fence says that it landed. */
@@ -39,7 +40,8 @@ export type OnDeadLetter = (command: Command, error: unknown) => void;
 
 /**
  * Decides one command on the overlay: its events and its outcome are added, the memory is untouched. A command that
- * throws is answered FAILED: no command stops a partition.
+ * throws is answered FAILED: no command stops a partition. Throws `NotAtHand`, with nothing changed, where a chunk of the
+ * stream has to be brought first.
  */
 export function decideOn(desk: Desk, command: Command): void {
   const { overlay, at } = desk;
@@ -96,6 +98,7 @@ function decideOne(desk: Desk, command: Command): Decided | Rejection {
     if (bytes > LARGEST) return reject('TOO_LARGE', 'One command writes at most 256 KB. Send less.');
     return { after, events: stamped, bytes };
   } catch (error) {
+    if (error instanceof NotAtHand) throw error;
     desk.onDeadLetter?.(command, error);
     return reject('FAILED', 'This command could not be decided. It changed nothing; sending it again will not help.');
   }

@@ -1,29 +1,52 @@
-import { type Aggregate, blankAggregate, decode } from '../../domain/catalogue.js';
-import { hashOf } from '../../domain/event.js';
+import { type Aggregate, blankAggregate, decode, storedAggregate } from '../../domain/catalogue.js';
+import { type Envelope, hashOf } from '../../domain/event.js';
 import type { Stream } from '../../domain/ids.js';
-import { type Answer, LONGEST_DEADLINE, type Outcome, type RecordedOutcome } from '../command.js';
-import { CODE, type Chunk, type Cursor, type Placed } from '../log/log.js';
+import { NotAtHand } from '../../domain/tree.js';
+import { type Answer, LONGEST_DEADLINE, type RecordedOutcome } from '../command.js';
+import type { Chunk, Cursor, Placed } from '../log/log.js';
 import { startOfLog } from '../log/store.js';
+import type { Checkpoint, Known, Snapshot } from '../snapshots/snapshots.js';
 
 /** One stream as decisions need it: the folded aggregate, its version, and the hash of its last event. */
 export type Held = { readonly aggregate: Aggregate; readonly version: number; readonly hash: string };
 
-/** An outcome as it is remembered, with the position from which every view shows it. */
-export type Known = { readonly hash: string; readonly outcome: Outcome; readonly offset: number; readonly at: string };
+/** A stream at hand: as it is now, and as the store has it. It is clean while these are one and the same. */
+export type Slot = { now: Held; stored: Held };
 
 /**
- * What an owner knows of its partition: a fold of the log up to `cursor`, nothing else. It can be dropped and folded
- * anew at any moment; snapshots only shorten that.
+ * What an owner knows of its partition: a fold of the log up to `cursor`, nothing else. What lies before `checkpoint` is
+ * in the store and fetched when it is needed; what came after it is here. It can be dropped at any moment.
  */
 export type Memory = {
   cursor: Cursor;
   /** The newest time in the partition: times never run backwards. */
   at: string;
-  readonly streams: Map<Stream, Held>;
+  checkpoint: Checkpoint | undefined;
+  /** The store is at another checkpoint: nothing fetched from it belongs to this memory. */
+  estranged: boolean;
+  /** The streams at hand, those used last at the end. */
+  readonly slots: Map<Stream, Slot>;
+  /** Events after the checkpoint that are not folded yet, for want of the stream or of a chunk of it. */
+  readonly tails: Map<Stream, Envelope[]>;
+  /** Outcomes after the checkpoint. */
   readonly outcomes: Map<string, Known>;
+  /** About how many bytes here came after the checkpoint. */
+  unflushed: number;
+  /** About how many bytes the streams at hand take. */
+  weight: number;
 };
 
-export const blankMemory = (): Memory => ({ cursor: startOfLog, at: '', streams: new Map(), outcomes: new Map() });
+export const blankMemory = (checkpoint?: Checkpoint): Memory => ({
+  cursor: checkpoint?.cursor ?? startOfLog,
+  at: checkpoint?.at ?? '',
+  checkpoint,
+  estranged: false,
+  slots: new Map(),
+  tails: new Map(),
+  outcomes: new Map(),
+  unflushed: 0,
+  weight: 0,
+});
 
 export const nameOf = ({ actor, id }: { readonly actor: string; readonly id: string }): string => `${actor} ${id}`;
 
@@ -32,8 +55,37 @@ export const answerOf = ({ outcome, offset }: Known, partition: number): Answer 
   position: { partition, offset },
 });
 
-export const held = (memory: Memory, stream: Stream): Held =>
-  memory.streams.get(stream) ?? { aggregate: blankAggregate(stream), version: 0, hash: '' };
+/** A stream that was brought before. */
+export function held(memory: Memory, stream: Stream): Held {
+  const slot = memory.slots.get(stream);
+  if (!slot || memory.tails.has(stream)) throw new Error(`${stream} is not at hand`);
+  return slot.now;
+}
+
+/** Puts a stream at hand as the store has it, or blank where the store has none. */
+export function place(memory: Memory, stream: Stream, snapshot: Snapshot | undefined): void {
+  const now: Held = snapshot
+    ? { aggregate: storedAggregate(stream, snapshot.bare), version: snapshot.version, hash: snapshot.hash }
+    : { aggregate: blankAggregate(stream), version: 0, hash: '' };
+  const slot = { now, stored: now };
+  memory.slots.set(stream, slot);
+  memory.weight += weigh(slot);
+}
+
+/** Puts a chunk of a stream at hand. The store has it too, so it makes nothing unclean. */
+export function placeChunk(memory: Memory, slot: Slot, chunk: number, body: unknown): void {
+  memory.weight -= weigh(slot);
+  const clean = slot.now === slot.stored;
+  const complete = (one: Held): Held => ({ ...one, aggregate: one.aggregate.withChunk(chunk, body) });
+  slot.stored = complete(slot.stored);
+  slot.now = clean ? slot.stored : complete(slot.now);
+  memory.weight += weigh(slot);
+}
+
+/** About what memory takes, in bytes: an outcome, a change to a state, a stream at hand, an entry of its tree. */
+const SIZE = { outcome: 400, change: 300, stream: 1_000, entry: 150 } as const;
+
+const weigh = ({ now }: Slot): number => SIZE.stream + SIZE.entry * now.aggregate.size();
 
 /** Folds a chunk of the log into the memory. Throws on an event that this code does not know, or a gap in a stream. */
 export function fold(memory: Memory, { records, next }: Chunk): void {
@@ -42,32 +94,100 @@ export function fold(memory: Memory, { records, next }: Chunk): void {
 }
 
 function foldRecord(memory: Memory, { offset, entry }: Placed): void {
-  if (entry.header.code > CODE) {
-    throw new Error(`record ${offset} was written by newer code (${entry.header.code}): run that here, or newer`);
-  }
   if (entry.kind === 'takeover') memory.at = later(memory.at, entry.at);
   if (entry.kind === 'event') {
-    const { stream, version, at, previous } = entry.event;
-    const before = held(memory, stream);
-    if (version !== before.version + 1 || previous !== before.hash) {
-      throw new Error(`${stream} has version ${version} after ${before.version}: the log is damaged`);
-    }
-    const aggregate = before.aggregate.evolve(decode(entry.event));
-    memory.streams.set(stream, { aggregate, version, hash: hashOf(entry.event) });
-    memory.at = later(memory.at, at);
+    const { event } = entry;
+    const tail = memory.tails.get(event.stream);
+    if (tail) tail.push(checked(event, tail.at(-1)?.version));
+    else if (!foldEvent(memory.slots.get(event.stream), event)) memory.tails.set(event.stream, [event]);
+    memory.at = later(memory.at, event.at);
+    memory.unflushed += memory.tails.has(event.stream) ? JSON.stringify(event).length : SIZE.change;
   }
   if (entry.kind === 'event' || entry.kind === 'outcomes') remember(memory, entry.outcomes ?? [], offset + 1);
 }
 
-/** Keeps outcomes as long as a command with the longest deadline can come again, and a day more. */
-export function remember(memory: Memory, outcomes: readonly RecordedOutcome[], offset: number): void {
+/** Folds the next event of a stream. False, with nothing changed, where the stream is not at hand. Throws `NotAtHand`. */
+function foldEvent(slot: Slot | undefined, event: Envelope): boolean {
+  if (!slot) return false;
+  const { version } = checked(event, slot.now.version);
+  if (event.previous !== slot.now.hash)
+    throw new Damaged(`${event.stream} breaks its chain at version ${version}: the log is damaged`);
+  try {
+    slot.now = { aggregate: slot.now.aggregate.evolve(decode(event)), version, hash: hashOf(event) };
+    return true;
+  } catch (error) {
+    if (error instanceof NotAtHand) return false;
+    throw error;
+  }
+}
+
+/** The event, if it is the one after a version of its stream. */
+function checked(event: Envelope, after = 0): Envelope {
+  const { stream, version } = event;
+  if (version === after + 1) return event;
+  throw new Damaged(`${stream} has version ${version} after ${after}: the log is damaged`);
+}
+
+/** A stream goes on with another event than its next: the log is damaged, or what the store had of the stream is. */
+export class Damaged extends Error {
+  override name = 'Damaged';
+  readonly code = 'LOG_CORRUPT';
+}
+
+/** Folds what waits for a stream, now that it is at hand. Returns the chunk that is still lacking, if one is. */
+export function foldTail(memory: Memory, stream: Stream): number | undefined {
+  const [slot, tail] = [memory.slots.get(stream), memory.tails.get(stream)];
+  if (!slot || !tail) return undefined;
+  for (const [at, event] of tail.entries()) {
+    try {
+      slot.now.aggregate.evolve(decode(event));
+    } catch (error) {
+      if (!(error instanceof NotAtHand)) throw error;
+      memory.tails.set(stream, tail.slice(at));
+      return error.chunk;
+    }
+    foldEvent(slot, event);
+  }
+  memory.tails.delete(stream);
+  return undefined;
+}
+
+/** What has landed: streams as they are now, outcomes, and the cursor behind them. */
+export type Landed = {
+  readonly streams: ReadonlyMap<Stream, Held>;
+  readonly events: number;
+  readonly outcomes: readonly RecordedOutcome[];
+  readonly next: Cursor;
+};
+
+/** Takes a batch of its own into the memory, once the fence says that it landed. */
+export function land(memory: Memory, { streams, events, outcomes, next }: Landed): void {
+  for (const [stream, now] of streams) {
+    const slot = memory.slots.get(stream);
+    if (!slot) throw new Error(`${stream} was decided and is not at hand`);
+    slot.now = now;
+  }
+  memory.unflushed += events * SIZE.change;
+  memory.weight += events * SIZE.entry;
+  remember(memory, outcomes, next.offset);
+  memory.cursor = next;
+}
+
+/** How long outcomes are remembered, in ms: as long as a command with the longest deadline can come again, and a day. */
+const REMEMBERED = LONGEST_DEADLINE + 24 * 3600_000;
+
+/** The time before which outcomes are forgotten, '' if none are yet. */
+export const forgetBefore = (at: string): string =>
+  at === '' ? '' : new Date(Date.parse(at) - REMEMBERED).toISOString();
+
+function remember(memory: Memory, outcomes: readonly RecordedOutcome[], offset: number): void {
   for (const { actor, command, hash, at, outcome } of outcomes) {
     memory.outcomes.set(nameOf({ actor, id: command }), { hash, outcome, offset, at });
     memory.at = later(memory.at, at);
+    memory.unflushed += SIZE.outcome;
   }
-  const newest = outcomes.at(-1)?.at;
-  if (newest === undefined) return;
-  const oldest = new Date(Date.parse(newest) - LONGEST_DEADLINE - 24 * 3600_000).toISOString();
+  if (outcomes.length === 0) return;
+  const oldest = forgetBefore(memory.at);
   for (const [name, known] of memory.outcomes) {
     if (known.at >= oldest) break;
     memory.outcomes.delete(name);
@@ -75,3 +195,23 @@ export function remember(memory: Memory, outcomes: readonly RecordedOutcome[], o
 }
 
 const later = (a: string, b: string): string => (a > b ? a : b);
+
+/** Lets go of clean streams, those first that were not used for longest, until the rest fits into `room` bytes. */
+export function evict(memory: Memory, room: number): void {
+  if (memory.weight <= room) return;
+  memory.weight = [...memory.slots.values()].reduce((sum, slot) => sum + weigh(slot), 0);
+  for (const [stream, slot] of memory.slots) {
+    if (memory.weight <= room) return;
+    if (slot.now !== slot.stored || memory.tails.has(stream)) continue;
+    memory.slots.delete(stream);
+    memory.weight -= weigh(slot);
+  }
+}
+
+/** Notes that a stream was used. */
+export function touch(memory: Memory, stream: Stream): void {
+  const slot = memory.slots.get(stream);
+  if (!slot) return;
+  memory.slots.delete(stream);
+  memory.slots.set(stream, slot);
+}

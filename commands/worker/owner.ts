@@ -1,11 +1,15 @@
-import { randomUuid } from '../../domain/ids.js';
+import { type Stream, homeOf, randomUuid } from '../../domain/ids.js';
+import { NotAtHand } from '../../domain/tree.js';
 import { type Answer, type Incoming, LONGEST_DEADLINE, Refused } from '../command.js';
 import { CODE, type Log } from '../log/log.js';
+import type { ChunkName, Known, Snapshots } from '../snapshots/snapshots.js';
+import { Estranged, SnapshotsSilent, createBacking } from './backing.js';
 import { LARGEST, type OnDeadLetter, type Overlay, blankOverlay, decideOn, recordsOf } from './batch.js';
-import { type Known, type Memory, answerOf, blankMemory, fold, nameOf, remember } from './memory.js';
+import { type Memory, answerOf, blankMemory, evict, fold, land, nameOf, touch } from './memory.js';
 
 export type OwnerOptions = {
   readonly log: Log;
+  readonly snapshots: Snapshots;
   readonly partition: number;
   /** Ms since 1970. */
   readonly now: () => number;
@@ -15,7 +19,21 @@ export type OwnerOptions = {
   readonly onProgress?: (done: number, of: number) => void;
   /** Told of a command that could not be decided, and why. Its outcome is FAILED. */
   readonly onDeadLetter?: OnDeadLetter;
+  /** Told of what costs time and nothing else: a store that does not answer, or not with what it was given. */
+  readonly onTrouble?: (error: unknown) => void;
+  readonly limits?: Limits;
 };
+
+/** What a partition may keep in memory, in bytes, roughly. */
+export type Limits = {
+  /** Streams at hand. The least recently used are evicted, once they are in the store. */
+  readonly room: number;
+  /** What is not yet in the store: at `flush` it is brought there, at `full` commands are refused until it is. */
+  readonly flush: number;
+  readonly full: number;
+};
+
+const LIMITS: Limits = { room: 8 << 20, flush: 2 << 20, full: 16 << 20 };
 
 /** The one writer of a partition, for as long as the fence says so. */
 export type Owner = {
@@ -23,6 +41,10 @@ export type Owner = {
   takeOver(): Promise<void>;
   /** Decides commands and answers each of them, once what it answers is in the log. Throws only what must stop a worker. */
   process(incoming: readonly Incoming[]): Promise<void>;
+  /** Brings into the store what is not there yet. Rejects if the store does not answer: nothing is lost by that. */
+  flush(): Promise<void>;
+  /** What came of a command, as far as is known here; undefined if it is not decided, or forgotten after 8 days. */
+  outcome(command: { readonly actor: string; readonly id: string }): Promise<Answer | undefined>;
 };
 
 /** An append stays below this, so that every broker takes it: a batch is full when the largest command might not fit. */
@@ -36,13 +58,38 @@ const CLOCK_SLACK = 5_000;
  * appear; a new term is the barrier. What is in the log by then is answered from memory, what is not is decided anew.
  */
 export function createOwner(options: OwnerOptions): Owner {
-  const { log, partition, now, random, wait, onProgress, onDeadLetter } = options;
-  const memory: Memory = blankMemory();
+  const {
+    log,
+    snapshots,
+    partition,
+    now,
+    random,
+    wait,
+    onProgress,
+    onDeadLetter,
+    onTrouble,
+    limits = LIMITS,
+  } = options;
+  const backing = createBacking({ snapshots, log, home: partition });
+  let memory: Memory = { ...blankMemory(), estranged: true };
   let me: string | undefined;
   /** What an append of unknown result may yet bring into the log, until a new term is open. */
   const adrift = new Set<string>();
 
-  const owns = (): boolean => me !== undefined && memory.cursor.fence.owner === me;
+  const owns = (): boolean => me !== undefined && !memory.estranged && memory.cursor.fence.owner === me;
+
+  /** Everything that uses the memory across a pause does so one after the other. */
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+
+  const flushNow = async (): Promise<void> => {
+    await backing.prepare(memory);
+    if (!(await backing.commit(memory))) throw new Estranged(`the snapshots of home ${partition} have moved`);
+  };
 
   const catchUp = async (told?: OwnerOptions['onProgress']): Promise<void> => {
     const begun = memory.cursor.offset;
@@ -50,29 +97,46 @@ export function createOwner(options: OwnerOptions): Owner {
     for await (const chunk of log.read(partition, memory.cursor)) {
       fold(memory, chunk);
       told?.(Math.min(memory.cursor.offset - begun, of), of);
+      if (memory.unflushed < limits.flush) continue;
+      await flushNow();
+      evict(memory, limits.room);
     }
+  };
+
+  /** Opens a term of its own at the end of the log. False if the append's result is unknown or another was first. */
+  const openTerm = async (): Promise<boolean> => {
+    if (memory.at !== '' && now() < Date.parse(memory.at) - CLOCK_SLACK) {
+      throw new Error(`the clock is behind the log, whose last time is ${memory.at}: set it right, then start again`);
+    }
+    const owner = randomUuid(random(16));
+    const header = { owner, term: memory.cursor.fence.term + 1, batch: 0, index: 0, count: 1, code: CODE };
+    try {
+      await log.append(partition, [{ kind: 'takeover', header, at: stampTime() }]);
+    } catch (error) {
+      onTrouble?.(error);
+      return false;
+    }
+    await catchUp();
+    if (memory.cursor.fence.owner !== owner) return false;
+    me = owner;
+    adrift.clear();
+    return true;
   };
 
   const takeOver = async (): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
-      await catchUp(attempt === 1 ? onProgress : undefined);
-      if (memory.at !== '' && now() < Date.parse(memory.at) - CLOCK_SLACK) {
-        throw new Error(`the clock is behind the log, whose last time is ${memory.at}: set it right, then start again`);
-      }
-      const owner = randomUuid(random(16));
-      const header = { owner, term: memory.cursor.fence.term + 1, batch: 0, index: 0, count: 1, code: CODE };
+      let cause: unknown;
       try {
-        await log.append(partition, [{ kind: 'takeover', header, at: stampTime() }]);
-        await catchUp();
+        if (memory.estranged) memory = await backing.adopt();
+        await catchUp(attempt === 1 ? onProgress : undefined);
+        if (await openTerm()) return await backing.retireOthers();
       } catch (error) {
-        if (attempt === TRIES) throw new Unowned(`partition ${partition} cannot be written`, { cause: error });
+        if (!(error instanceof Estranged || error instanceof SnapshotsSilent)) throw error;
+        onTrouble?.(error);
+        cause = error;
       }
-      if (memory.cursor.fence.owner === owner) {
-        me = owner;
-        adrift.clear();
-        return;
-      }
-      if (attempt === TRIES) throw new Unowned(`partition ${partition} has another owner`);
+      if (attempt === TRIES)
+        throw new Unowned(`partition ${partition} has another owner, or cannot be written`, { cause });
       await pause(attempt);
     }
   };
@@ -86,33 +150,58 @@ export function createOwner(options: OwnerOptions): Owner {
     return time > memory.at ? time : memory.at;
   };
 
-  /** Answers what needs no decision; the rest goes on the overlay until it is full. Returns what has to wait. */
-  const decideAll = (incoming: readonly Incoming[], overlay: Overlay): { decided: Incoming[]; waiting: Incoming[] } => {
+  /** The streams of commands that live here. A command for another is answered without its stream. */
+  const streamsOf = (incoming: readonly Incoming[]): readonly Stream[] => {
+    const streams = new Set(incoming.map(({ command }) => command.stream));
+    return [...streams].filter((stream) => {
+      try {
+        return homeOf(stream, log.partitions) === partition;
+      } catch {
+        return false;
+      }
+    });
+  };
+
+  /** Answers what needs no decision; the rest goes on the overlay until it is full. Tells what has to wait, and for what. */
+  const decideAll = (incoming: readonly Incoming[], overlay: Overlay, stored: ReadonlyMap<string, Known>) => {
     const decided: Incoming[] = [];
     const waiting: Incoming[] = [];
+    const lacking: ChunkName[] = [];
     const named = new Set<string>();
+    const held = new Set<Stream>();
     const desk = { memory, overlay, at: stampTime(), partition, partitions: log.partitions, random, onDeadLetter };
     for (const item of incoming) {
       const { command } = item;
-      const known = memory.outcomes.get(nameOf(command));
+      const name = nameOf(command);
+      const known = memory.outcomes.get(name) ?? stored.get(name);
       const ahead = Date.parse(command.deadline) - now();
       if (known) {
         item.answer(known.hash === command.hash ? answerOf(known, partition) : reused(known, partition));
       } else if (!(ahead > 0) || ahead > LONGEST_DEADLINE) {
         item.refuse(new Refused('EXPIRED', 'Its deadline is past, or more than 7 days ahead. Send it with a new one.'));
-      } else if (named.has(nameOf(command)) || overlay.bytes > BATCH_BYTES - LARGEST) {
+      } else if (memory.unflushed > limits.full) {
+        item.refuse(new Refused('UNAVAILABLE', 'The server has to catch its breath. Send it again in a moment.'));
+      } else if (named.has(name) || held.has(command.stream) || overlay.bytes > BATCH_BYTES - LARGEST) {
         waiting.push(item);
       } else {
-        named.add(nameOf(command));
-        decideOn(desk, command);
-        decided.push(item);
+        try {
+          decideOn(desk, command);
+          named.add(name);
+          decided.push(item);
+        } catch (error) {
+          if (!(error instanceof NotAtHand)) throw error;
+          // Those behind it in its stream wait with it: order is kept per stream.
+          held.add(command.stream);
+          lacking.push({ stream: command.stream, chunk: error.chunk });
+          waiting.push(item);
+        }
       }
     }
-    return { decided, waiting };
+    return { decided, waiting, lacking };
   };
 
-  /** Appends an overlay. Whether it landed is for the memory to say. */
-  const append = async (overlay: Overlay, decided: readonly Incoming[]): Promise<void> => {
+  /** Appends an overlay, and answers what landed. Returns what may have landed or not: the memory will say. */
+  const append = async (overlay: Overlay, decided: readonly Incoming[]): Promise<readonly Incoming[]> => {
     const { offset, fence } = memory.cursor;
     const records = recordsOf(overlay, fence, decided.at(-1)?.offset);
     let base: number;
@@ -121,41 +210,103 @@ export function createOwner(options: OwnerOptions): Owner {
     } catch {
       me = undefined;
       for (const { command } of decided) adrift.add(nameOf(command));
-      return;
+      return decided;
     }
     if (base < offset) throw new Error(`the log of partition ${partition} lost data: ${base} after ${offset}`);
-    if (base > offset) return catchUp();
-    for (const [stream, after] of overlay.streams) memory.streams.set(stream, after);
-    remember(memory, overlay.outcomes, base + records.length);
-    memory.cursor = { offset: base + records.length, fence: { ...fence, batch: fence.batch + 1, index: 0 } };
+    if (base > offset) {
+      await catchUp();
+      return decided;
+    }
+    const next = { offset: base + records.length, fence: { ...fence, batch: fence.batch + 1, index: 0 } };
+    land(memory, { streams: overlay.streams, events: overlay.events.length, outcomes: overlay.outcomes, next });
+    return decided.filter(({ command, answer }) => {
+      const known = memory.outcomes.get(nameOf(command));
+      if (known) answer(answerOf(known, partition));
+      return !known;
+    });
   };
 
-  const process = async (incoming: readonly Incoming[]): Promise<void> => {
+  /**
+   * One round: returns what is left to do. What was sent and is not answered may have landed: it is looked up in the next
+   * round, and decided anew where it is not in.
+   */
+  const decideSome = async (todo: readonly Incoming[], sent: Set<string>): Promise<readonly Incoming[]> => {
+    const streams = streamsOf(todo);
+    const names = todo.map(({ command }) => nameOf(command));
+    const stored = await backing.bring(memory, streams, names);
+    for (const stream of streams) touch(memory, stream);
+    const overlay = blankOverlay();
+    sent.clear();
+    const { decided, waiting, lacking } = decideAll(todo, overlay, stored);
+    for (const { command } of decided) sent.add(nameOf(command));
+    const left = decided.length > 0 ? await append(overlay, decided) : [];
+    if (lacking.length > 0 && owns()) await backing.bringChunks(memory, lacking);
+    return [...left, ...waiting];
+  };
+
+  const process = async (incoming: readonly Incoming[], sent: Set<string>): Promise<void> => {
     let todo = incoming;
     for (let lost = 0; todo.length > 0;) {
       if (!owns()) {
         if (lost++ > 1) await pause(lost);
         await takeOver();
       }
-      const overlay = blankOverlay();
-      const { decided, waiting } = decideAll(todo, overlay);
-      if (decided.length > 0) await append(overlay, decided);
-      // Whatever landed is in memory now and is answered in the next round; what is not is decided anew.
-      todo = [...decided, ...waiting];
+      try {
+        todo = await decideSome(todo, sent);
+      } catch (error) {
+        if (!(error instanceof Estranged)) throw error;
+        onTrouble?.(error);
+      }
+    }
+    evict(memory, limits.room);
+  };
+
+  let flushing = false;
+  const flush = async (): Promise<void> => {
+    if (flushing) return;
+    flushing = true;
+    try {
+      const { moved } = await inTurn(async () => {
+        if (!owns() || memory.unflushed === 0) return { moved: undefined };
+        await backing.prepare(memory);
+        // What is under way does not keep commands from being decided.
+        return { moved: backing.commit(memory) };
+      });
+      await moved;
+    } catch (error) {
+      if (!(error instanceof Estranged)) throw error;
+      onTrouble?.(error);
+    } finally {
+      flushing = false;
     }
   };
 
   return {
-    takeOver,
+    takeOver: () => inTurn(takeOver),
     process: async (incoming) => {
+      const sent = new Set<string>();
       try {
-        await process(incoming);
+        await inTurn(() => process(incoming, sent));
       } catch (error) {
-        const refusal = new Refused('UNAVAILABLE', 'The log cannot be written right now. Send it again in a moment.');
+        const refusal = new Refused(
+          'UNAVAILABLE',
+          'The server cannot keep anything right now. Send it again in a moment.',
+        );
         // A refusal says that nothing was left behind. Where that is not known, the sender's patience runs out instead.
-        for (const item of incoming) if (!adrift.has(nameOf(item.command))) item.refuse(refusal);
-        if (!(error instanceof Unowned)) throw error;
+        for (const item of incoming) {
+          const name = nameOf(item.command);
+          if (!adrift.has(name) && !sent.has(name)) item.refuse(refusal);
+        }
+        if (!(error instanceof Unowned || error instanceof SnapshotsSilent)) throw error;
+        onTrouble?.(error);
       }
+      if (memory.unflushed > limits.flush) flush().catch((error: unknown) => onTrouble?.(error));
+    },
+    flush,
+    outcome: async (command) => {
+      const name = nameOf(command);
+      const known = memory.outcomes.get(name) ?? (await backing.outcome(name));
+      return known && answerOf(known, partition);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { DomainCommand } from '../../domain/catalogue.js';
+import { type DomainCommand, STATE } from '../../domain/catalogue.js';
 import { contentOf, personKey } from '../../domain/content.js';
 import { type Envelope, sha256 } from '../../domain/event.js';
 import { type Stream, type Uuid, membershipId, streamOf } from '../../domain/ids.js';
@@ -8,6 +8,7 @@ import { clientId, sealedText } from '../../domain/testing.js';
 import { type Answer, type Command, type Incoming, type RecordedOutcome, Refused } from '../command.js';
 import type { Entry, Log } from '../log/log.js';
 import { memoryLog } from '../log/memory.js';
+import { memorySnapshots } from '../snapshots/memory.js';
 import { type Owner, type OwnerOptions, createOwner } from './owner.js';
 
 export const PARTITIONS = 4;
@@ -24,6 +25,12 @@ export type Clock = { now: number };
 export const openLog = (): Log => memoryLog({ partitions: PARTITIONS, id: clientId(0) });
 
 export const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
+
+/** Waits for a turn where a moment is asked for, and for the signal where it is a long time. */
+export const waitTurns = async (ms: number, signal?: AbortSignal): Promise<void> => {
+  if (ms < 5_000) await turn();
+  else if (!signal?.aborted) await new Promise((resolve) => signal?.addEventListener('abort', resolve));
+};
 
 let commands = 0;
 
@@ -86,7 +93,15 @@ export async function ask(
 /** An owner of Ada's home, with a clock of its own unless one is given. */
 export const ownerOf = (log: Log, options: Partial<OwnerOptions> & { readonly clock?: Clock } = {}): Owner => {
   const { clock = { now: T0 }, ...more } = options;
-  return createOwner({ log, partition: HOME, now: () => clock.now, random, wait: () => turn(), ...more });
+  return createOwner({
+    log,
+    snapshots: memorySnapshots(STATE),
+    partition: HOME,
+    now: () => clock.now,
+    random,
+    wait: () => turn(),
+    ...more,
+  });
 };
 
 /** The valid records of a partition. */

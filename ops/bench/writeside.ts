@@ -5,7 +5,9 @@ import { memoryChannel } from '../../commands/channel.js';
 import { type Draft, createClient } from '../../commands/client/client.js';
 import { openKeys } from '../../commands/keys/sqlite.js';
 import type { Log } from '../../commands/log/log.js';
+import { openSnapshots } from '../../commands/snapshots/sqlite.js';
 import { startWorker } from '../../commands/worker/worker.js';
+import { STATE } from '../../domain/catalogue.js';
 import { contentOf, personKey } from '../../domain/content.js';
 import { bucketOf, derivedId, streamOf, timedId } from '../../domain/ids.js';
 
@@ -20,18 +22,19 @@ const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
 export async function openWriteSide(folder: string, log: Log) {
   const { partitions } = log;
   const keys = openKeys({ file: join(folder, 'keys.db'), random });
+  const snapshots = openSnapshots({ file: join(folder, 'snapshots.db'), state: STATE });
   const channel = memoryChannel({ partitions });
   const client = createClient({ channel, keys, partitions, now: Date.now, random, wait });
   const onFailure = (error: unknown): never => {
     throw error;
   };
-  const worker = startWorker({ log, source: channel, now: Date.now, random, wait, onFailure });
+  const worker = startWorker({ log, snapshots, source: channel, now: Date.now, random, wait, onFailure });
   await worker.ready;
   return {
     client,
     close: async () => {
       await worker.stop();
-      await keys.close();
+      await Promise.all([keys.close(), snapshots.close()]);
     },
   };
 }

@@ -7,7 +7,9 @@ import { openKeys } from '../../commands/keys/sqlite.js';
 import { openSqliteLog } from '../../commands/log/sqlite.js';
 import { startAssistant } from '../../commands/reactors/assistant.js';
 import { builtInResponder } from '../../commands/reactors/builtin.js';
+import { openSnapshots } from '../../commands/snapshots/sqlite.js';
 import { startWorker } from '../../commands/worker/worker.js';
+import { STATE } from '../../domain/catalogue.js';
 import { SYSTEM } from '../../domain/decider.js';
 import { derivedId, instanceStream, randomUuid } from '../../domain/ids.js';
 import { openProvider } from '../../gateway/identity/provider.js';
@@ -74,9 +76,21 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const opener = createOpener({ keys, now });
   const provider = await openProvider({ ...options, file: folder.file('identity.db'), now, newId, random });
 
+  const snapshots = openSnapshots({ file: folder.file('snapshots.db'), state: STATE });
   const channel = memoryChannel({ partitions: PARTITIONS });
   const client = createClient({ channel, keys, partitions: PARTITIONS, now, random, wait });
-  const worker = startWorker({ log, source: channel, now, random, wait, onFailure });
+  const worker = startWorker({
+    log,
+    snapshots,
+    source: channel,
+    now,
+    random,
+    wait,
+    onProgress: progress('folding the log', say),
+    onTrouble: (error) => say(`the write side waits: ${textOf(error)}`),
+    onDeadLetter: ({ id, type }, error) => say(`command ${id} (${type}) could not be decided: ${textOf(error)}`),
+    onFailure,
+  });
 
   const sessions = memorySessions();
   const db = lateDb(openOrRecreate(folder.file('readmodels')));
@@ -85,7 +99,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     db,
     projection: core,
     onCommit: (notices) => announce(sessions, notices),
-    onProgress: progress(say),
+    onProgress: progress('rebuilding the read models', say),
     onFailure,
   });
   const watch = watchObligations(db);
@@ -126,7 +140,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       executor: newId(),
       now,
       wait,
-      onFailure: (error) => say(`a reply failed: ${error instanceof Error ? error.message : String(error)}`),
+      onFailure: (error) => say(`a reply failed: ${textOf(error)}`),
     }),
   );
 
@@ -174,23 +188,26 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       sessions.close();
       await db.close();
       await log.close();
+      await snapshots.close();
       await keys.close();
       provider.close();
     },
   };
 }
 
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** A rebuild of fewer records than this is over before one has read about it. */
 const WORTH_TELLING = 10_000;
 
 /** Says how far a rebuild is, but only where there is something to wait for. */
-function progress(say: (line: string) => void): (done: number, of: number) => void {
+function progress(what: string, say: (line: string) => void): (done: number, of: number) => void {
   const begun = now();
   let said = begun;
   return (done, of) => {
     if (of < WORTH_TELLING || now() - said < 1_000) return;
     said = now();
     const left = Math.ceil((((now() - begun) / done) * (of - done)) / 1_000);
-    say(`rebuilding the read models: ${done} of ${of} records, about ${left} s left`);
+    say(`${what}: ${done} of ${of} records, about ${left} s left`);
   };
 }

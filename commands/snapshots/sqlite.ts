@@ -1,0 +1,131 @@
+import { rmSync } from 'node:fs';
+import Database from 'libsql';
+import { makePrivate } from '../log/lock.js';
+import { transaction } from '../log/tables.js';
+import {
+  type Changes,
+  type Checkpoint,
+  type Loaded,
+  type Snapshots,
+  type Wanted,
+  sameCheckpoint,
+} from './snapshots.js';
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS checkpoints (state INTEGER, home INTEGER, log TEXT, "offset" INTEGER, fence TEXT, at TEXT,
+    PRIMARY KEY (state, home)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS streams (state INTEGER, home INTEGER, stream TEXT, version INTEGER, hash TEXT, bare TEXT,
+    PRIMARY KEY (state, home, stream)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS chunks (state INTEGER, home INTEGER, stream TEXT, chunk INTEGER, body TEXT,
+    PRIMARY KEY (state, home, stream, chunk)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS outcomes (state INTEGER, home INTEGER, name TEXT, hash TEXT, outcome TEXT, "offset" INTEGER,
+    at TEXT, PRIMARY KEY (state, home, name)) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS outcomes_by_time ON outcomes (state, home, at);`;
+
+/** One statement, so that what it finds and the checkpoint are of one moment. */
+const LOAD = `
+  SELECT 'checkpoint' AS kind, '' AS name, "offset" AS n, log AS a, fence AS b, at AS c
+    FROM checkpoints WHERE state = ?1 AND home = ?2
+  UNION ALL SELECT 'stream', s.stream, s.version, s.hash, s.bare, ''
+    FROM json_each(?3) w JOIN streams s ON s.state = ?1 AND s.home = ?2 AND s.stream = w.value
+  UNION ALL SELECT 'chunk', c.stream, c.chunk, c.body, '', ''
+    FROM json_each(?4) w JOIN chunks c
+    ON c.state = ?1 AND c.home = ?2 AND c.stream = w.value ->> 'stream' AND c.chunk = w.value ->> 'chunk'
+  UNION ALL SELECT 'outcome', o.name, o."offset", o.hash, o.outcome, o.at
+    FROM json_each(?5) w JOIN outcomes o ON o.state = ?1 AND o.home = ?2 AND o.name = w.value`;
+
+const TABLES = ['checkpoints', 'streams', 'chunks', 'outcomes'];
+
+/**
+ * Snapshots in one SQLite file (mode 0600) for one version of the states. A file that does not open as a database is
+ * thrown away: it costs a fold of the log. It is not synced at every flush, for the same reason.
+ */
+export function openSnapshots({ file, state }: { file: string; state: number }): Snapshots {
+  try {
+    return snapshotsIn(file, state);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    for (const part of ['', '-wal', '-shm']) rmSync(`${file}${part}`, { force: true });
+    return snapshotsIn(file, state);
+  }
+}
+
+const isDamage = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && /^SQLITE_(CORRUPT|NOTADB)/.test(String(error.code));
+
+function snapshotsIn(file: string, state: number): Snapshots {
+  makePrivate(file);
+  const db = new Database(file);
+  try {
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ${SCHEMA}`);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  const select = db.prepare(LOAD);
+  const checkpointRow = db.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)');
+  const streamRow = db.prepare('INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?)');
+  const chunkRow = db.prepare('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?)');
+  const outcomeRow = db.prepare('INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?)');
+  const forgetRows = db.prepare('DELETE FROM outcomes WHERE state = ? AND home = ? AND at < ?');
+
+  const load = (home: number, { streams = [], chunks = [], outcomes = [] }: Wanted): Loaded =>
+    loadedFrom(select.all(state, home, ...[streams, chunks, outcomes].map((wanted) => JSON.stringify(wanted))));
+
+  const write = (home: number, { log, cursor, at }: Checkpoint, changes: Changes): void => {
+    checkpointRow.run(state, home, log, cursor.offset, JSON.stringify(cursor.fence), at);
+    for (const { stream, version, hash, bare, chunks } of changes.streams) {
+      streamRow.run(state, home, stream, version, hash, JSON.stringify(bare));
+      for (const [chunk, body] of chunks) chunkRow.run(state, home, stream, chunk, JSON.stringify(body));
+    }
+    for (const { name, hash, outcome, offset, at: time } of changes.outcomes) {
+      outcomeRow.run(state, home, name, hash, JSON.stringify(outcome), offset, time);
+    }
+    forgetRows.run(state, home, changes.forget);
+  };
+
+  return {
+    load: async (home, wanted) => load(home, wanted),
+    flush: async (home, from, to, changes) =>
+      transaction(db, () => {
+        if (!sameCheckpoint(load(home, {}).checkpoint, from)) return false;
+        write(home, to, changes);
+        return true;
+      }),
+    clear: async (home) => {
+      transaction(db, () => {
+        for (const table of TABLES) db.prepare(`DELETE FROM ${table} WHERE state = ? AND home = ?`).run(state, home);
+      });
+    },
+    retireOthers: async (home) => {
+      transaction(db, () => {
+        for (const table of TABLES) db.prepare(`DELETE FROM ${table} WHERE state <> ? AND home = ?`).run(state, home);
+      });
+    },
+    close: async () => {
+      if (db.open) db.close();
+    },
+  };
+}
+
+type Row = { kind: string; name: string; n: number; a: string; b: string; c: string };
+
+/** Whether this is a row of LOAD: the database is ours, so its columns are what we declared. */
+const isRow = (row: unknown): row is Row => typeof row === 'object' && row !== null && 'kind' in row && 'name' in row;
+
+function loadedFrom(rows: readonly unknown[]): Loaded {
+  const of = (kind: string): readonly Row[] => rows.filter(isRow).filter((row) => row.kind === kind);
+  const [checkpoint] = of('checkpoint').map(({ n, a, b, c }) => ({
+    log: a,
+    cursor: { offset: n, fence: JSON.parse(b) },
+    at: c,
+  }));
+  return {
+    checkpoint,
+    streams: new Map(of('stream').map(({ name, n, a, b }) => [name, { version: n, hash: a, bare: JSON.parse(b) }])),
+    chunks: of('chunk').map(({ name, n, a }) => ({ stream: name, chunk: n, body: JSON.parse(a) })),
+    outcomes: new Map(
+      of('outcome').map(({ name, n, a, b, c }) => [name, { hash: a, outcome: JSON.parse(b), offset: n, at: c }]),
+    ),
+  };
+}
