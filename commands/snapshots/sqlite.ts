@@ -37,17 +37,42 @@ const LOAD = `
 const TABLES = ['checkpoints', 'streams', 'chunks', 'outcomes'];
 
 /**
- * Snapshots in one SQLite file (mode 0600) for one version of the states. A file that does not open as a database is
- * thrown away: it costs a fold of the log. It is not synced at every flush, for the same reason.
+ * Snapshots in one SQLite file (mode 0600) for one version of the states. It is not synced at every flush, and a file
+ * that turns out to be damaged is thrown away, at once or while it is used: that costs a fold of the log.
  */
 export function openSnapshots({ file, state }: { file: string; state: number }): Snapshots {
-  try {
-    return snapshotsIn(file, state);
-  } catch (error) {
-    if (!isDamage(error)) throw error;
+  const anew = (): Snapshots => {
     for (const part of ['', '-wal', '-shm']) rmSync(`${file}${part}`, { force: true });
     return snapshotsIn(file, state);
-  }
+  };
+  const open = (): Snapshots => {
+    try {
+      return snapshotsIn(file, state);
+    } catch (error) {
+      if (isDamage(error)) return anew();
+      throw error;
+    }
+  };
+  let store = open();
+  /** Does a step. Where that finds damage it fails, and the next step finds an empty store. */
+  const on = async <T>(step: (store: Snapshots) => Promise<T>): Promise<T> => {
+    try {
+      return await step(store);
+    } catch (error) {
+      if (isDamage(error)) {
+        await store.close();
+        store = anew();
+      }
+      throw error;
+    }
+  };
+  return {
+    load: (home, wanted) => on((each) => each.load(home, wanted)),
+    flush: (home, from, to, changes) => on((each) => each.flush(home, from, to, changes)),
+    clear: (home) => on((each) => each.clear(home)),
+    retireOthers: (home) => on((each) => each.retireOthers(home)),
+    close: () => store.close(),
+  };
 }
 
 const isDamage = (error: unknown): boolean =>
@@ -103,7 +128,15 @@ function snapshotsIn(file: string, state: number): Snapshots {
       });
     },
     close: async () => {
-      if (db.open) db.close();
+      if (!db.open) return;
+      try {
+        // SQLite lets go of its files only when all statements are collected. So that the file is whole, it is told to.
+        db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+      } finally {
+        db.close();
+      }
     },
   };
 }
