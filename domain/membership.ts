@@ -24,17 +24,17 @@ export type MembershipEvent =
   | { type: 'BranchChosen'; data: Of<{ leaf: Uuid }> }
   | { type: 'ConversationHidden'; data: Of<{ hidden: boolean }> };
 
-const of = { conversation: 'clear', user: 'clear' } as const;
+const whose = { conversation: 'clear', user: 'clear' } as const;
 
 export const membershipContent = {
-  ConversationRead: { ...of, seq: 'clear' },
-  MembershipJoined: { ...of, role: 'clear', by: 'clear', source: 'clear' },
-  MembershipLeft: { ...of, source: 'clear' },
-  ConversationPinned: { ...of, pinned: 'clear' },
-  ConversationArchived: { ...of, archived: 'clear' },
-  ConversationTagged: { ...of, tags: 'sealed' },
-  BranchChosen: { ...of, leaf: 'clear' },
-  ConversationHidden: { ...of, hidden: 'clear' },
+  ConversationRead: { ...whose, seq: 'clear' },
+  MembershipJoined: { ...whose, role: 'clear', by: 'clear', source: 'clear' },
+  MembershipLeft: { ...whose, source: 'clear' },
+  ConversationPinned: { ...whose, pinned: 'clear' },
+  ConversationArchived: { ...whose, archived: 'clear' },
+  ConversationTagged: { ...whose, tags: 'sealed' },
+  BranchChosen: { ...whose, leaf: 'clear' },
+  ConversationHidden: { ...whose, hidden: 'clear' },
 } satisfies Clear<MembershipEvent>;
 
 /**
