@@ -13,6 +13,9 @@ export type ConversationStartedV1 = {
   data: { starter: Uuid; title: Sealed; chars: number; temporary: boolean };
 };
 
+/** The data of what is no longer written, by type and version. */
+export type Former = { 'ConversationStarted 1': ConversationStartedV1['data'] };
+
 /** One step: an event of a type, as stored under the version `from`, read as version `to`. */
 export type Upcaster = {
   readonly type: string;
