@@ -5,8 +5,10 @@ import type { Known, Snapshots } from '../snapshots/snapshots.js';
 import { Estranged, SnapshotsSilent, createBacking } from './backing.js';
 import { type OnDeadLetter, type Overlay, blankOverlay, recordsOf } from './batch.js';
 import { admit } from './letters.js';
+import { LIMITS, type Limits } from './limits.js';
 import { type Memory, answerOf, blankMemory, evict, fold, land, nameOf, touch } from './memory.js';
 import { sortOut, streamsOf } from './sort.js';
+import { createTurns } from './turns.js';
 
 export type OwnerOptions = {
   readonly log: Log;
@@ -25,17 +27,6 @@ export type OwnerOptions = {
   readonly onTrouble?: (error: unknown) => void;
   readonly limits?: Limits;
 };
-
-/** What a partition may keep in memory, in bytes, roughly. */
-export type Limits = {
-  /** Streams at hand. The least recently used are evicted, once they are in the store. */
-  readonly room: number;
-  /** What is not yet in the store: at `flush` it is brought there, at `full` commands are refused until it is. */
-  readonly flush: number;
-  readonly full: number;
-};
-
-const LIMITS: Limits = { room: 8 << 20, flush: 2 << 20, full: 16 << 20 };
 
 /** The one writer of a partition, for as long as the fence says so. */
 export type Owner = {
@@ -84,12 +75,7 @@ export function createOwner(options: OwnerOptions): Owner {
   const owns = (): boolean => me !== undefined && !memory.estranged && memory.cursor.fence.owner === me;
 
   /** Everything that uses the memory across a pause does so one after the other. */
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
+  const inTurn = createTurns();
 
   const flushNow = async (): Promise<void> => {
     await backing.prepare(memory);
