@@ -16,10 +16,9 @@ import { openKeys } from '../keys/sqlite.js';
 import type { Log } from '../log/log.js';
 import { PARTITIONS, T0, ada, nextId, openLog, random, waitTurns } from '../worker/testing.js';
 import { startWorker } from '../worker/worker.js';
-import { type Assistant, type AssistantOptions, startAssistant } from './assistant.js';
-import type { Obligations, ReplyObligation, Responder } from './reactor.js';
-
-type Change = ReplyObligation | { readonly ended: Uuid };
+import { type AssistantOptions, assistant } from './assistant.js';
+import { type Executor, type Wait, insisting, startExecutor } from './executor.js';
+import type { Change, Obligations, ReadBranch, ReplyObligation, Responder } from './reactor.js';
 
 /** Obligations folded from the log in memory, and everything that the log tells, as it comes. */
 function follow(log: Log, signal: AbortSignal) {
@@ -38,7 +37,7 @@ function follow(log: Log, signal: AbortSignal) {
         const { parent, by } = event.data;
         const conversation = parseStream(event.stream).id;
         const begun = { attempt: 0, executor: null, stopping: false, position: { partition, offset: offset + 1 } };
-        return { reply, conversation, parent, by, ...begun };
+        return { kind: 'reply', id: reply, conversation, parent, key: personKey(by), ...begun };
       }
       case 'ReplyStarted':
         return change({ attempt: event.data.attempt, executor: event.data.executor });
@@ -57,7 +56,7 @@ function follow(log: Log, signal: AbortSignal) {
         events.push(event);
         const change = apply(event, partition, offset);
         if (change && 'ended' in change) open.delete(change.ended);
-        else if (change) open.set(change.reply, change);
+        else if (change?.kind === 'reply') open.set(change.id, change);
         if (change) for (const listener of listeners) listener(change);
       }
       for (const wake of waiting) wake();
@@ -162,6 +161,15 @@ export function screens() {
   return { live, shown, ended, faults };
 }
 
+/** What a process may have of its own. */
+export type Process = {
+  readonly obligations: Obligations;
+  readonly client: CommandClient;
+  readonly wait: Wait;
+  readonly branch?: ReadBranch;
+  readonly atOnce?: number;
+};
+
 export type Bench = Awaited<ReturnType<typeof openBench>>;
 
 /** A whole write side in memory, with one person and what the assistant needs of it. */
@@ -204,27 +212,30 @@ export async function openBench() {
     });
   };
 
-  const assistants: Assistant[] = [];
-  const start = async (
-    responder: Responder,
-    executor = 1,
-    more: Partial<AssistantOptions> = {},
-  ): Promise<Assistant> => {
-    const assistant = await startAssistant({ ...defaults(responder, executor), ...more });
-    assistants.push(assistant);
-    return assistant;
+  const executors: Executor[] = [];
+  const start = async (responder: Responder, executor = 1, more: Partial<Process> = {}): Promise<Executor> => {
+    const process: Process = { obligations, client, wait, ...more };
+    const reply = assistant({
+      branch: async () => [{ role: 'user', text: 'Say something.' }],
+      insist: insisting(process.client, process.wait, onFailure),
+      live: screen.live,
+      responder,
+      executor: clientId(900 + executor),
+      now,
+      wait: process.wait,
+      onFailure,
+      ...(more.branch && { branch: more.branch }),
+      ...(more.atOnce !== undefined && { atOnce: more.atOnce }),
+    });
+    const started = await startExecutor({
+      obligations: process.obligations,
+      keepers: { reply },
+      wait: process.wait,
+      onFailure,
+    });
+    executors.push(started);
+    return started;
   };
-  const defaults = (responder: Responder, executor: number): AssistantOptions => ({
-    obligations,
-    branch: async () => [{ role: 'user', text: 'Say something.' }],
-    client,
-    live: screen.live,
-    responder,
-    executor: clientId(900 + executor),
-    now,
-    wait,
-    onFailure,
-  });
 
   const by = (conversation: Uuid) => ({
     id: nextId(),
@@ -284,7 +295,7 @@ export async function openBench() {
     },
     /** Ends everything. Throws if the screens were shown what they must not be shown. */
     close: async (): Promise<void> => {
-      await Promise.all(assistants.map(({ stop }) => stop()));
+      await Promise.all(executors.map(({ stop }) => stop()));
       await worker.stop();
       closing.abort();
       await running;

@@ -1,12 +1,16 @@
-import type { Obligations, ReplyObligation } from '../../../commands/reactors/reactor.js';
+import type { Change, Obligations, ReplyObligation } from '../../../commands/reactors/reactor.js';
+import { personKey } from '../../../domain/content.js';
 import { type Uuid, parseStream } from '../../../domain/ids.js';
 import type { Projection } from '../../projection.js';
 import type { Runner } from '../../runner.js';
 import type { Db } from '../db.js';
 import { type Table, fieldsOf } from '../table.js';
 
-type ReplyRow = Omit<ReplyObligation, 'position'> & { readonly nextOffset: number };
-type Change = ReplyObligation | { readonly ended: Uuid };
+type ReplyRow = Omit<ReplyObligation, 'position' | 'kind' | 'id' | 'key'> & {
+  readonly reply: Uuid;
+  readonly by: Uuid;
+  readonly nextOffset: number;
+};
 
 const replies = {
   name: 'replies',
@@ -69,8 +73,11 @@ export const obligations: Projection<Change> = {
   },
 };
 
-const toObligation = ({ nextOffset, ...row }: ReplyRow, home: number): ReplyObligation => ({
+const toObligation = ({ nextOffset, reply, by, ...row }: ReplyRow, home: number): ReplyObligation => ({
   ...row,
+  kind: 'reply',
+  id: reply,
+  key: personKey(by),
   position: { partition: home, offset: nextOffset },
 });
 
@@ -90,7 +97,7 @@ export function watchObligations(db: Db): {
         // Attached before it lists, so that nothing is missed. What is told meanwhile may be newer than the list.
         const told = new Set<Uuid>();
         const note = (change: Change): void => {
-          told.add('ended' in change ? change.ended : change.reply);
+          told.add('ended' in change ? change.ended : change.id);
         };
         listeners.add(note);
         listeners.add(listener);
