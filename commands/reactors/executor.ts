@@ -16,6 +16,8 @@ export type Run = {
   readonly gone: AbortSignal;
   /** The view has seen its end. */
   readonly ended: AbortSignal;
+  /** Asks for another turn after this one, as after an attempt that came to nothing. */
+  readonly again: (owed: Obligation) => void;
 };
 
 /** Who does what one kind of obligation asks. */
@@ -47,6 +49,9 @@ export type Executor = {
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 
+/** What throws may need a person: it is tried again more and more seldom. */
+const LONGEST_RETRY_MS = 60_000;
+
 /** How long whoever has an obligation has to end it after a stop, before somebody else does. */
 const SWEEP_MS = 5_000;
 
@@ -76,7 +81,7 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
     await start.due(enough);
     const leave = await start.place(enough);
     try {
-      for (let backOff = FIRST_BACKOFF_MS; ; backOff = longer(backOff)) {
+      for (let backOff = FIRST_BACKOFF_MS; ; backOff = Math.min(backOff * 2, LONGEST_RETRY_MS)) {
         try {
           return await start.keep(run);
         } catch (error) {
@@ -99,8 +104,11 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
     if (stopping) stop.abort();
     running.set(owed.id, mine);
     const over = AbortSignal.any([gone.signal, stopped.signal]);
+    const again = (next: Obligation): void => {
+      if (!ended.signal.aborted) mine.next ??= next;
+    };
     const doing = (after > 0 ? wait(after, over) : Promise.resolve())
-      .then(() => keep(start, { turn, stop: stop.signal, gone: over, ended: ended.signal }))
+      .then(() => keep(start, { turn, stop: stop.signal, gone: over, ended: ended.signal, again }))
       .catch(onFailure)
       .finally(() => {
         kept.delete(doing);
@@ -204,14 +212,12 @@ function beginningOf(keepers: Keepers): (owed: Obligation) => Start | undefined 
   };
 }
 
-const longer = (backOff: number): number => Math.min(backOff * 2, LONGEST_BACKOFF_MS);
-
 export type Insist = (draft: Draft, gone: AbortSignal) => Promise<Sent>;
 
 /** Sends until there is an answer, or with the signal: the same id again changes nothing. */
 export function insisting(client: CommandClient, wait: Wait, onFailure: (error: unknown) => void): Insist {
   return async (draft, gone) => {
-    for (let backOff = FIRST_BACKOFF_MS; ; backOff = longer(backOff)) {
+    for (let backOff = FIRST_BACKOFF_MS; ; backOff = Math.min(backOff * 2, LONGEST_BACKOFF_MS)) {
       const sent = await client.send(draft).catch((error: unknown): Sent => {
         onFailure(error);
         return { status: 'pending', command: draft.id };
@@ -229,3 +235,12 @@ const retriable: ReadonlySet<string> = new Set(['UNAVAILABLE', 'EXPIRED']);
 /** Whether somebody else has it. */
 export const isOvertaken = (sent: Sent): boolean =>
   sent.status === 'rejected' && (sent.code === 'STALE' || sent.code === 'COMMAND_ID_REUSED');
+
+/** Sends what nobody has a reason to refuse. Throws if it is refused all the same, but not if another was first. */
+export async function settle(insist: Insist, draft: Draft, gone: AbortSignal): Promise<Sent> {
+  const sent = await insist(draft, gone);
+  if (sent.status === 'rejected' && !isOvertaken(sent) && !gone.aborted) {
+    throw new Error(`${draft.type} of ${draft.stream} was refused (${sent.code}): ${sent.message}`);
+  }
+  return sent;
+}

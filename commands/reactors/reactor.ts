@@ -18,7 +18,7 @@ type Owed<Kind extends string> = {
   readonly position: Position;
 };
 
-/** The last attempt begun, 0 for none, and who is at it; nobody once it has failed. */
+/** The last attempt begun, 0 for none, and by whom. */
 type Attempted = { readonly attempt: number; readonly executor: Uuid | null };
 
 /** A reply that someone was promised and that has not ended. */
