@@ -140,7 +140,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       executor: newId(),
       now,
       wait,
-      onFailure: (error) => say(`what was promised waits: ${textOf(error)}`),
+      onFailure: (error) => say(`a reactor failed: ${textOf(error)}`),
     }),
   );
 
