@@ -1,6 +1,5 @@
 import type { Opener } from '../../commands/keys/opener.js';
 import type { ReadBranch } from '../../commands/reactors/reactor.js';
-import { contentOf } from '../../domain/content.js';
 import type { CoreQueries } from '../../projections/readmodel/core/rows.js';
 
 /** How many turns the assistant is given at most. */
@@ -8,13 +7,14 @@ const TURNS = 50;
 const PATIENCE = 30_000;
 
 /** Reads branches for the assistant: waits for the view, walks from the leaf to the root, opens what is sealed. */
-export function branchReader(core: CoreQueries, opener: Opener): ReadBranch {
+export function branchReader(core: Pick<CoreQueries, 'branch' | 'reached'>, opener: Pick<Opener, 'open'>): ReadBranch {
   return async (conversation, leaf, after) => {
     if (!(await core.reached(after, PATIENCE))) throw new Error('the core view does not keep up with the log');
     const rows = await core.branch(conversation, leaf, TURNS, true);
     return Promise.all(
-      rows.toReversed().map(async ({ id, author, parts }) => {
-        const items = parts.map(({ text }, index) => ({ sealed: text, content: contentOf.part(id, index) }));
+      rows.toReversed().map(async ({ author, parts }) => {
+        // What was copied from another conversation stays bound to its place there. Deciders hold every label to its place.
+        const items = parts.map(({ text }) => ({ sealed: text, content: text.content }));
         const texts = await opener.open(items);
         return {
           role: author === null ? 'assistant' : 'user',

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ReplyObligation } from '../../../commands/reactors/reactor.js';
+import type { Change, Obligation } from '../../../commands/reactors/reactor.js';
+import { personKey } from '../../../domain/content.js';
+import { derivedId } from '../../../domain/ids.js';
 import { startRunner } from '../../runner.js';
 import { createHistory, idOf, logWith, richHistory } from '../../testing.js';
 import type { Db } from '../db.js';
@@ -11,8 +13,6 @@ beforeAll(async () => {
   db = await openPglite();
 });
 afterAll(() => db.close());
-
-type Change = ReplyObligation | { readonly ended: string };
 
 async function watch(events: Parameters<typeof logWith>[0]) {
   await db.query('DROP SCHEMA IF EXISTS rm CASCADE');
@@ -32,17 +32,25 @@ async function watch(events: Parameters<typeof logWith>[0]) {
 }
 
 const named = (changes: readonly Change[]): readonly string[] =>
-  changes.map((change) => ('ended' in change ? `ended ${change.ended}` : `${change.reply} ${change.attempt}`));
+  changes.map((change) => {
+    if ('ended' in change) return `ended ${change.ended}`;
+    return 'attempt' in change ? `${change.id} ${change.attempt}` : change.id;
+  });
 
 describe('obligations', () => {
   it('lists what stands open once it has caught up: what ended is not among it', async () => {
     const { history } = richHistory();
     const { changes, stop, failures } = await watch(history.events);
-    expect(changes.map((change) => 'reply' in change && [change.reply, change.stopping])).toEqual([
+    expect(changes.map((change) => 'stopping' in change && [change.id, change.stopping])).toEqual([
       [idOf(22), true],
       [idOf(14), false],
     ]);
-    expect(changes[0]).toMatchObject({ conversation: idOf(20), parent: idOf(21), by: history.user, attempt: 0 });
+    expect(changes[0]).toMatchObject({
+      conversation: idOf(20),
+      parent: idOf(21),
+      key: personKey(history.user),
+      attempt: 0,
+    });
     expect(failures).toEqual([]);
     await stop();
   });
@@ -75,10 +83,10 @@ describe('obligations', () => {
       onCommit: watched.told,
       onFailure: () => undefined,
     });
-    const open = new Map<string, ReplyObligation>();
+    const open = new Map<string, Obligation>();
     await watched.port(runner).watch((change) => {
       if ('ended' in change) open.delete(change.ended);
-      else open.set(change.reply, change);
+      else open.set(change.id, change);
     });
     expect([...open.keys()].toSorted()).toEqual([idOf(14), idOf(15)]);
     expect(open.get(idOf(15))).toMatchObject({ parent: idOf(13), position: { partition: 0 } });
@@ -90,13 +98,14 @@ describe('obligations', () => {
     history.begin(idOf(20), idOf(22), 1);
     const { stop } = await watch(history.events);
     const ended = history.events.length;
-    expect((await db.query('SELECT reply FROM obligations.replies')).count).toBe(2);
+    expect((await db.query('SELECT id FROM obligations.owed')).count).toBe(2);
     await stop();
     history.fail(idOf(20), idOf(22), 1);
     history.complete(idOf(10), idOf(14), 1);
     expect(history.events.length).toBe(ended + 2);
     const after = await watch(history.events);
-    expect((await db.query('SELECT reply FROM obligations.replies')).count).toBe(0);
+    // The first conversation has a name, the second one is deleted: neither is owed a title.
+    expect((await db.query('SELECT id FROM obligations.owed')).count).toBe(0);
     expect(after.changes).toEqual([]);
     await after.stop();
   });
@@ -108,7 +117,7 @@ describe('obligations', () => {
       (event) => event.type === 'ReplyRequested' && event.stream.endsWith(idOf(20)),
     );
     // Before the events stand the identity of the log and a takeover.
-    expect(changes[0]).toMatchObject({ reply: idOf(22), position: { partition: 0, offset: 2 + place + 1 } });
+    expect(changes[0]).toMatchObject({ id: idOf(22), position: { partition: 0, offset: 2 + place + 1 } });
     await stop();
   });
 
@@ -127,7 +136,8 @@ describe('obligations', () => {
       await add([event]);
       await expect.poll(() => changes.length).toBeGreaterThan(known);
     }
-    expect(named(changes)).toEqual([`${reply} 0`, `${reply} 1`, `ended ${reply}`]);
+    const title = derivedId(conversation, 'title');
+    expect(named(changes)).toEqual([`${reply} 0`, `${reply} 1`, `${title} 0`, `ended ${reply}`]);
     await stop();
   });
 });

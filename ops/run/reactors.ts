@@ -1,0 +1,41 @@
+import type { CommandClient } from '../../commands/client/client.js';
+import { type ReplyStream, assistant } from '../../commands/reactors/assistant.js';
+import { builtInResponder, builtInTitler } from '../../commands/reactors/builtin.js';
+import { type DestroyKey, erasure } from '../../commands/reactors/erasure.js';
+import { type Executor, type Wait, insisting, startExecutor } from '../../commands/reactors/executor.js';
+import { expiry } from '../../commands/reactors/expiry.js';
+import { joins } from '../../commands/reactors/joins.js';
+import type { Obligations, ReadBranch, ReadRelations } from '../../commands/reactors/reactor.js';
+import { titles } from '../../commands/reactors/titles.js';
+import type { Uuid } from '../../domain/ids.js';
+
+export type ReactorsOptions = {
+  readonly obligations: Obligations;
+  readonly relations: ReadRelations;
+  readonly branch: ReadBranch;
+  readonly client: CommandClient;
+  readonly destroyKey: DestroyKey;
+  readonly live: ReplyStream;
+  /** This process, for its claims. */
+  readonly executor: Uuid;
+  readonly now: () => number;
+  readonly wait: Wait;
+  /** Told of what failed. None of it stops the reactors. */
+  readonly onFailure: (error: unknown) => void;
+};
+
+/** Everything that the log promises, kept by this process. */
+export function startReactors(options: ReactorsOptions): Promise<Executor> {
+  const { client, wait, onFailure } = options;
+  const common = { ...options, insist: insisting(client, wait, onFailure) };
+  return startExecutor({
+    ...options,
+    keepers: {
+      reply: assistant({ ...common, responder: builtInResponder(wait) }),
+      title: titles({ ...common, titler: builtInTitler }),
+      membership: joins(common),
+      expiry: expiry(common),
+      erasure: erasure(common),
+    },
+  });
+}
