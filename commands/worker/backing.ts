@@ -28,7 +28,7 @@ export class Estranged extends Error {
 export type Backing = {
   /** A memory that goes on from the store's checkpoint, or from the start of the log if that belongs to another log. */
   adopt(): Promise<Memory>;
-  /** Brings streams to hand, and folds what waits for them; returns the outcomes that the memory does not have itself. */
+  /** Brings streams to hand, and folds what waits for them; returns what is known of the named commands, here or there. */
   bring(memory: Memory, streams: readonly Stream[], names: readonly string[]): Promise<ReadonlyMap<string, Known>>;
   /** Brings chunks of streams that are at hand. */
   bringChunks(memory: Memory, chunks: readonly ChunkName[]): Promise<void>;
@@ -110,12 +110,17 @@ export function createBacking({ snapshots, log, home }: { snapshots: Snapshots; 
 
   const bring: Backing['bring'] = async (memory, streams, names) => {
     const absent = streams.filter((stream) => !memory.slots.has(stream));
-    const unknown = names.filter((name) => !memory.outcomes.has(name));
-    let found: ReadonlyMap<string, Known> = new Map();
+    // Noted before anything is awaited: a flush that ends meanwhile takes them out of the memory, into the store.
+    const found = new Map<string, Known>();
+    for (const name of names) {
+      const known = memory.outcomes.get(name);
+      if (known) found.set(name, known);
+    }
+    const unknown = names.filter((name) => !found.has(name));
     if (absent.length > 0 || unknown.length > 0) {
       const loaded = await load(memory, { streams: absent, outcomes: unknown });
       for (const stream of absent) place(memory, stream, loaded.streams.get(stream));
-      found = loaded.outcomes;
+      for (const [name, known] of loaded.outcomes) found.set(name, known);
     }
     await foldTails(
       memory,
