@@ -5,7 +5,7 @@ import type { Process } from './process.js';
 import { type Scene, pace } from './scene.js';
 
 /** The log as the brokers have it: honest, with every record there for the checker, void ones too. */
-export type Disk = { readonly log: Log; readonly files: readonly (readonly Entry[])[] };
+export type Disk = { readonly log: Log; readonly files: readonly Entry[][] };
 
 export function createDisk(partitions: number, id: Uuid): Disk {
   const header = { owner: id, term: 0, batch: 0, index: 0, count: 1, code: CODE };

@@ -1,5 +1,6 @@
 import type { Shelf } from '../../../commands/snapshots/memory.js';
 import type { Snapshots } from '../../../commands/snapshots/snapshots.js';
+import type { Mistake } from './mistakes.js';
 import type { Process } from './process.js';
 import { type Scene, pace } from './scene.js';
 
@@ -15,12 +16,13 @@ const copyOf = (shelf: Shelf): Shelf =>
 const KEPT = 12;
 
 /** The store of snapshots that all workers share, with what it was before, so that it can go back there. */
-export function createStore({ clock }: Scene) {
+export function createStore({ clock }: Scene, goesBack: Mistake['goesBack'] = (_, before) => before) {
   const shelf: Shelf = new Map();
   const copies: { readonly at: number; readonly shelf: Shelf }[] = [];
   const put = (older: Shelf): void => {
+    const copy = copyOf(older);
     shelf.clear();
-    for (const [key, home] of copyOf(older)) shelf.set(key, home);
+    for (const [key, home] of copy) shelf.set(key, home);
   };
   return {
     shelf,
@@ -30,7 +32,8 @@ export function createStore({ clock }: Scene) {
       if (copies.length > KEPT) copies.shift();
     },
     /** Loses what came within the last so many ms; everything, if that is all that is known. */
-    goBack: (ms: number): void => put(copies.findLast(({ at }) => at <= clock.now() - ms)?.shelf ?? new Map()),
+    goBack: (ms: number): void =>
+      put(goesBack(shelf, copies.findLast(({ at }) => at <= clock.now() - ms)?.shelf ?? new Map())),
     clear: (): void => shelf.clear(),
   };
 }

@@ -1,6 +1,7 @@
 import { STATE } from '../../../domain/catalogue.js';
 import { derivedId, inBucket, randomUuid } from '../../../domain/ids.js';
 import { type CommandClient, createClient } from '../../../commands/client/client.js';
+import type { CommandSource } from '../../../commands/command.js';
 import type { Key, Keys } from '../../../commands/keys/keys.js';
 import type { Log } from '../../../commands/log/log.js';
 import { memorySnapshots } from '../../../commands/snapshots/memory.js';
@@ -46,7 +47,7 @@ export function createWorld(seed: number, mistake: Mistake | undefined) {
     },
   };
   const disk = createDisk(plan.partitions, randomUuid(dice.bytes(16)));
-  const store = createStore(scene);
+  const store = createStore(scene, mistake?.goesBack);
   const channel = createChannel(scene, disk, { ...plan.channel, ...mistake?.channel });
   const keys = keysInMemory(dice.bytes);
   const broken: string[] = [];
@@ -61,6 +62,10 @@ export function createWorld(seed: number, mistake: Mistake | undefined) {
     const place = { process, scene, disk };
     const honest = memorySnapshots(STATE, store.shelf);
     return snapshotsFor(process, mistake?.snapshots?.(honest, place) ?? honest, store, scene);
+  };
+  const sourceOf = (process: Process): CommandSource => {
+    const source = channel.sourceFor(process);
+    return mistake?.source?.(source, { process, scene, disk }) ?? source;
   };
   const clientOf = (process: Process): CommandClient =>
     createClient({
@@ -125,7 +130,7 @@ export function createWorld(seed: number, mistake: Mistake | undefined) {
     const post = open('worker', number, (process) => {
       const worker = startWorker({
         ...ownerOptions(process),
-        source: channel.sourceFor(process),
+        source: sourceOf(process),
         onFailure: (error) => {
           scene.tell(process.name, `stops: ${String(error)}`);
           if (!isExplained(error)) broken.push(String(error));
