@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { builtInResponder } from './builtin.js';
+import { builtInResponder, builtInTitler } from './builtin.js';
 import type { Turn } from './reactor.js';
 
 const waits: number[] = [];
@@ -66,5 +66,43 @@ describe('the built-in responder', () => {
       if (heard.length === 3) stop.abort();
     }
     expect(heard).toHaveLength(3);
+  });
+});
+
+describe('the built-in titler', () => {
+  const title = (...turns: readonly Turn[]) => builtInTitler.title(turns, new AbortController().signal);
+
+  it.each([
+    ['Hello', 'Hello'],
+    ['Plan a trip to Rome. We are five people.', 'Plan a trip to Rome'],
+    ['What is the capital of France? And of Spain?', 'What is the capital of France?'],
+    ['Hi. Can you plan a trip?', 'Hi. Can you plan a trip?'],
+    ['Wait for it...', 'Wait for it...'],
+    ['Version 1.2 of node.js is old', 'Version 1.2 of node.js is old'],
+    ['这是第一句话，写得很清楚。第二句。', '这是第一句话，写得很清楚。'],
+    ['\n\n## Plan **this**, `now`\nand more', 'Plan this, now'],
+    ['> - [A link](https://example.org/x) to snake_case and _this_', 'A link to snake_case and this'],
+    ['```js\nconst answer = 42\n```', 'const answer = 42'],
+    ['```\n```', '```'],
+    ['***\n---\nAfter the rule', 'After the rule'],
+    ['word '.repeat(30), `${'word '.repeat(11)}word…`],
+    ['x'.repeat(80), `${'x'.repeat(60)}…`],
+    [`${'x'.repeat(59)}😀😀`, `${'x'.repeat(59)}…`],
+    ['', ''],
+  ])('makes of %j the title %j', async (text, expected) => {
+    expect(await title({ role: 'user', text }, { role: 'assistant', text: 'An answer.' })).toBe(expected);
+  });
+
+  it('takes what the person said first', async () => {
+    const said = ['First of all', 'Then this'].map((text): Turn => ({ role: 'user', text }));
+    expect(await title({ role: 'assistant', text: 'Welcome.' }, ...said)).toBe('First of all');
+  });
+
+  it('comes to an end with any text', async () => {
+    const begun = performance.now();
+    for (const unit of ['[', '![](', '_', '*', '> ', '. ', '1)']) {
+      expect((await title({ role: 'user', text: unit.repeat(50_000) })).length).toBeLessThanOrEqual(61);
+    }
+    expect(performance.now() - begun).toBeLessThan(2_000);
   });
 });

@@ -1,4 +1,4 @@
-import type { Responder } from './reactor.js';
+import type { Responder, Titler } from './reactor.js';
 
 /** The pace of a quick reader, so that an installation without a model feels and behaves like one that has one. */
 const PIECE_MS = 30;
@@ -45,3 +45,46 @@ const count = (n: number, what: string): string => `${n.toLocaleString('en')} ${
 
 /** Code comes back as it is, everything else as a quotation. */
 const quote = (text: string): string => (text.includes('```') ? text : text.replace(/^/gm, '> '));
+
+/** The longest title that the built-in titler makes. */
+const TITLE = 60;
+
+/** Titles without a model: the first sentence of what the person said first, in plain words, cut at a word. */
+export const builtInTitler: Titler = {
+  endpoint: 'built-in',
+  model: 'first sentence',
+  title: async (turns) => titleOf(turns.find(({ role }) => role === 'user')?.text ?? ''),
+};
+
+function titleOf(text: string): string {
+  // However long the text: no expression below may find the time to look back often.
+  const lines = text.slice(0, BEGINNING).toWellFormed().split('\n').map((line) => line.trim());
+  const line = lines.map(bare).find((each) => /[\p{L}\p{N}]/u.test(each)) ?? lines.find((each) => each !== '') ?? '';
+  const sentence = /^.*?(?:[.!?…](?=\s)|[。！？])/u.exec(line)?.[0] ?? line;
+  // A greeting is no title. What follows may be one.
+  const title = sentence.length < SHORT ? line : sentence;
+  return cut(title.replace(/(?<=[^.])\.$/, ''));
+}
+
+const BEGINNING = 2_000;
+
+/** A sentence that is shorter than this says too little. */
+const SHORT = 12;
+
+/** A line of markdown in plain words. The fence of a code block is none of them. */
+const bare = (line: string): string =>
+  line
+    .replace(/^(```|~~~).*$/, '')
+    .replace(/^(#{1,6}\s+|>\s*|[-*+]\s+|\d+[.)]\s+)+/, '')
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/[*`~]+|(?<!\w)_+|_+(?!\w)/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+
+function cut(line: string): string {
+  if (line.length <= TITLE) return line;
+  const head = line.slice(0, TITLE);
+  const word = head.lastIndexOf(' ');
+  // A cut may fall into a surrogate pair: half of one is no text.
+  return `${(word > TITLE / 2 ? head.slice(0, word) : head).toWellFormed().replace(/\uFFFD$/, '')}…`;
+}

@@ -4,8 +4,8 @@ import { ASSISTANT } from '../../domain/decider.js';
 import { derivedId, streamOf } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
 import type { CommandClient, Sent } from '../client/client.js';
-import type { AssistantOptions } from './assistant.js';
 import { builtInResponder } from './builtin.js';
+import type { Obligations } from './reactor.js';
 import { type Bench, openBench, scripted } from './testing.js';
 
 let bench: Bench;
@@ -40,10 +40,10 @@ describe('a process that is killed in mid-reply', () => {
   it('and comes back to life has nothing more to say', async () => {
     const zombie = scripted();
     // It hears of nothing that happens meanwhile, and tells us what comes of its end.
-    const obligations: AssistantOptions['obligations'] = {
+    const obligations: Obligations = {
       watch: (listener) =>
         bench.obligations.watch((change) => {
-          if (!('ended' in change) && change.attempt === 0) listener(change);
+          if ('attempt' in change && change.attempt === 0) listener(change);
         }),
     };
     let tell: ((sent: Sent) => void) | undefined;

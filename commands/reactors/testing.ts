@@ -1,97 +1,27 @@
-import { STATE } from '../../domain/catalogue.js';
-import { memorySnapshots } from '../snapshots/memory.js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Recorded, decode } from '../../domain/catalogue.js';
-import { type Part, contentOf, personKey } from '../../domain/content.js';
-import { type Uuid, parseStream, streamOf } from '../../domain/ids.js';
+import { type Recorded, STATE } from '../../domain/catalogue.js';
+import { type Part, contentOf, conversationKey, personKey } from '../../domain/content.js';
+import { type Uuid, streamOf } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
 import { memoryChannel } from '../channel.js';
 import { type CommandClient, type Draft, createClient } from '../client/client.js';
-import { createOpener } from '../keys/opener.js';
 import type { Keys } from '../keys/keys.js';
+import { createOpener } from '../keys/opener.js';
 import { openKeys } from '../keys/sqlite.js';
-import type { Log } from '../log/log.js';
+import { memorySnapshots } from '../snapshots/memory.js';
 import { PARTITIONS, T0, ada, nextId, openLog, random, waitTurns } from '../worker/testing.js';
 import { startWorker } from '../worker/worker.js';
-import { type Assistant, type AssistantOptions, startAssistant } from './assistant.js';
-import type { Obligations, ReplyObligation, Responder } from './reactor.js';
-
-type Change = ReplyObligation | { readonly ended: Uuid };
-
-/** Obligations folded from the log in memory, and everything that the log tells, as it comes. */
-function follow(log: Log, signal: AbortSignal) {
-  const open = new Map<Uuid, ReplyObligation>();
-  const listeners = new Set<(change: Change) => void>();
-  const events: Recorded[] = [];
-  const waiting = new Set<() => void>();
-
-  const apply = (event: Recorded, partition: number, offset: number): Change | undefined => {
-    if (!('reply' in event.data) || event.type === 'MessagePosted') return undefined;
-    const { reply } = event.data;
-    const owed = open.get(reply);
-    const change = (changed: Partial<ReplyObligation>): Change | undefined => owed && { ...owed, ...changed };
-    switch (event.type) {
-      case 'ReplyRequested': {
-        const { parent, by } = event.data;
-        const conversation = parseStream(event.stream).id;
-        const begun = { attempt: 0, executor: null, stopping: false, position: { partition, offset: offset + 1 } };
-        return { reply, conversation, parent, by, ...begun };
-      }
-      case 'ReplyStarted':
-        return change({ attempt: event.data.attempt, executor: event.data.executor });
-      case 'ReplyStopRequested':
-        return change({ stopping: true });
-      default:
-        return { ended: reply };
-    }
-  };
-
-  const run = async (partition: number): Promise<void> => {
-    for await (const { records } of log.read(partition, undefined, { follow: true, signal })) {
-      for (const { offset, entry } of records) {
-        if (entry.kind !== 'event') continue;
-        const event = decode(entry.event);
-        events.push(event);
-        const change = apply(event, partition, offset);
-        if (change && 'ended' in change) open.delete(change.ended);
-        else if (change) open.set(change.reply, change);
-        if (change) for (const listener of listeners) listener(change);
-      }
-      for (const wake of waiting) wake();
-    }
-  };
-  const running = Promise.all(Array.from({ length: log.partitions }, (_, partition) => run(partition)));
-
-  const obligations: Obligations = {
-    watch: async (listener) => {
-      listeners.add(listener);
-      for (const owed of open.values()) listener(owed);
-      return () => listeners.delete(listener);
-    },
-  };
-
-  /** Resolves when so many events of a type were seen, of one reply or of any. */
-  const seen = async (type: Recorded['type'], reply?: Uuid, times = 1): Promise<readonly Recorded[]> => {
-    for (;;) {
-      const found = events.filter(
-        (event) =>
-          event.type === type && (reply === undefined || ('reply' in event.data && event.data.reply === reply)),
-      );
-      if (found.length >= times) return found;
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          waiting.delete(wake);
-          resolve();
-        };
-        waiting.add(wake);
-      });
-    }
-  };
-  return { obligations, events, seen, running };
-}
+import { type AssistantOptions, assistant } from './assistant.js';
+import { erasure } from './erasure.js';
+import { type Executor, type Keepers, type Wait, insisting, startExecutor } from './executor.js';
+import { expiry } from './expiry.js';
+import { joins } from './joins.js';
+import type { Obligation, Obligations, ReadBranch, ReadRelations, Responder, Titler } from './reactor.js';
+import { titles } from './titles.js';
+import { type View, openView } from './view/testing.js';
 
 /** A responder whose answers are written by the test: each call of `respond` waits for what is said and how it ends. */
 export function scripted() {
@@ -162,76 +92,126 @@ export function screens() {
   return { live, shown, ended, faults };
 }
 
+/** A responder and a titler that are quick, and count how often they were asked. */
+export function quick() {
+  const asked = { responder: 0, titler: 0 };
+  const responder: Responder = {
+    endpoint: 'quick',
+    model: 'test',
+    async *respond() {
+      asked.responder++;
+      await turn();
+      yield 'An answer.';
+    },
+  };
+  const titler: Titler = {
+    endpoint: 'quick',
+    model: 'test',
+    title: async () => {
+      asked.titler++;
+      await turn();
+      return 'A title';
+    },
+  };
+  return { asked, responder, titler };
+}
+
+/** What a process may have of its own. */
+export type Process = {
+  /** Which kinds of obligations it keeps: replies alone, unless others are named. */
+  readonly kinds: readonly Obligation['kind'][];
+  readonly obligations: Obligations;
+  readonly relations: ReadRelations;
+  readonly client: CommandClient;
+  readonly destroyKey: (key: string) => Promise<void>;
+  readonly wait: Wait;
+  readonly branch: ReadBranch;
+  readonly titler: Titler;
+  /** How many replies run at once. */
+  readonly atOnce: number;
+};
+
 export type Bench = Awaited<ReturnType<typeof openBench>>;
 
-/** A whole write side in memory, with one person and what the assistant needs of it. */
+/** A whole write side in memory, with one person and what the reactors need of it. */
 export async function openBench() {
-  const folder = mkdtempSync(join(tmpdir(), 'verbatim-assistant-'));
+  const folder = mkdtempSync(join(tmpdir(), 'verbatim-reactors-'));
   const keys: Keys = openKeys({ file: join(folder, 'keys.db'), random });
   const log = openLog();
   const channel = memoryChannel({ partitions: PARTITIONS });
-  const closing = new AbortController();
   const failures: unknown[] = [];
+  const clock = { now: T0 };
   const never = (): Promise<never> => new Promise(() => undefined);
-  const now = (): number => T0;
+  const now = (): number => clock.now;
   const onFailure = (error: unknown): void => {
     failures.push(error);
   };
-  const worker = startWorker({
-    log,
-    snapshots: memorySnapshots(STATE),
-    source: channel,
-    now,
-    random,
-    wait: waitTurns,
-    onFailure,
-  });
+  const snapshots = memorySnapshots(STATE);
+  const worker = startWorker({ log, snapshots, source: channel, now, random, wait: waitTurns, onFailure });
   const client: CommandClient = createClient({ channel, keys, partitions: PARTITIONS, now, random, wait: never });
   await worker.ready;
-  const { obligations, events, seen, running } = follow(log, closing.signal);
   const opener = createOpener({ keys, now });
   const screen = screens();
-  let made = 0;
+  const views: View[] = [];
+  const view = (...from: Parameters<typeof openView> extends [unknown, ...infer Rest] ? Rest : never): View => {
+    const opened = openView(log, ...from);
+    views.push(opened);
+    return opened;
+  };
+  const { obligations, relations, events, seen } = view();
 
   /** Short waits take a turn; long ones end with the signal, or when the test says so. */
   const long = new Set<() => void>();
-  const wait = async (ms: number, signal?: AbortSignal): Promise<void> => {
-    if (ms < 1_000) return turn();
+  const wait: Wait = async (ms, signal) => {
+    if (ms < 1_000) {
+      await turn();
+      return;
+    }
     if (signal?.aborted) return;
     await new Promise<void>((resolve) => {
       long.add(resolve);
       signal?.addEventListener('abort', () => resolve(), { once: true });
     });
   };
-
-  const assistants: Assistant[] = [];
-  const start = async (
-    responder: Responder,
-    executor = 1,
-    more: Partial<AssistantOptions> = {},
-  ): Promise<Assistant> => {
-    const assistant = await startAssistant({ ...defaults(responder, executor), ...more });
-    assistants.push(assistant);
-    return assistant;
+  const destroyKey = async (key: string): Promise<void> => {
+    await keys.destroy(key);
+    opener.forget(key);
   };
-  const defaults = (responder: Responder, executor: number): AssistantOptions => ({
+  const defaults: Process = {
+    kinds: ['reply'],
     obligations,
-    branch: async () => [{ role: 'user', text: 'Say something.' }],
+    relations,
     client,
-    live: screen.live,
-    responder,
-    executor: clientId(900 + executor),
-    now,
+    destroyKey,
     wait,
-    onFailure,
-  });
+    branch: async () => [{ role: 'user', text: 'Say something.' }],
+    titler: quick().titler,
+    atOnce: 100,
+  };
 
-  const by = (conversation: Uuid) => ({
-    id: nextId(),
-    actor: ada,
-    key: personKey(ada),
-    stream: streamOf('conversation', conversation),
-  });
+  const executors: Executor[] = [];
+  const start = async (responder: Responder, name = 1, more: Partial<Process> = {}): Promise<Executor> => {
+    const process = { ...defaults, ...more, live: screen.live, responder, executor: clientId(900 + name), now, onFailure };
+    const common = { ...process, insist: insisting(process.client, process.wait, onFailure) };
+    const { atOnce: _, ...others } = common;
+    const all: Keepers = {
+      reply: assistant(common),
+      title: titles(others),
+      membership: joins(others),
+      expiry: expiry(others),
+      erasure: erasure(others),
+    };
+    const keepers = Object.fromEntries(process.kinds.map((kind) => [kind, all[kind]]));
+    const executor = await startExecutor({ ...process, keepers });
+    executors.push(executor);
+    return executor;
+  };
+
+  let made = 0;
+  const newIds = (bucket = 0x500): [Uuid, Uuid, Uuid] => {
+    const first = 5_000 + 3 * made++;
+    return [clientId(first, bucket), clientId(first + 1, bucket), clientId(first + 2, bucket)];
+  };
   const send = async (draft: Draft): Promise<void> => {
     const sent = await client.send(draft);
     if (sent.status !== 'accepted') throw new Error(JSON.stringify(sent));
@@ -240,34 +220,55 @@ export async function openBench() {
   return {
     client,
     keys,
+    clock,
+    view,
+    seen: (type: Recorded['type'], reply?: Uuid, times = 1): Promise<readonly Recorded[]> =>
+      seen(
+        (event) => event.type === type && (reply === undefined || ('reply' in event.data && event.data.reply === reply)),
+        times,
+      ),
     events,
-    seen,
     failures,
     obligations,
+    relations,
+    destroyKey,
     screen,
-    /** Starts an assistant in a process of its own, named by a number. */
+    /** Starts the reactors of a process, named by a number. */
     start,
+    send,
+    open: opener.open,
     ended: (reply: Uuid): boolean => screen.ended.includes(reply),
     shown: (reply: Uuid): string | undefined => screen.shown.get(reply)?.text,
     /** Ends all long waits. */
     passTime: (): void => {
       for (const resolve of long) resolve();
+      long.clear();
+    },
+    /** Resolves when whatever was under way has had the time to happen. */
+    quiet: async (): Promise<void> => {
+      for (let n = 0; n < 50; n++) await turn();
     },
     /** Starts a conversation; resolves with it and its reply once that is owed. */
-    ask: async (): Promise<{ conversation: Uuid; reply: Uuid }> => {
-      const [conversation, message, reply] = [0, 1, 2].map((n) => clientId(5_000 + 3 * made + n, 0x500));
-      made++;
-      if (!conversation || !message || !reply) throw new Error('no ids');
+    ask: async (expires: string | null = null, person = ada): Promise<{ conversation: Uuid; reply: Uuid }> => {
+      const [conversation, message, reply] = newIds(parseInt(person.slice(-3), 16));
       const text = { plain: 'Say something.', content: contentOf.part(message, 0) };
       const title = { plain: 'Say', content: contentOf.title(conversation) };
       const parts = [{ type: 'text' as const, text, chars: 14 }];
-      const data = { message, reply, parts, title, chars: 3, temporary: false };
-      await send({ ...by(conversation), type: 'StartConversation', data });
-      await seen('ReplyRequested', reply);
+      const data = { message, reply, parts, title, chars: 3, expires };
+      const key = expires === null ? personKey(person) : conversationKey(conversation);
+      const stream = streamOf('conversation', conversation);
+      await send({ id: nextId(), actor: person, key, stream, type: 'StartConversation', data });
+      await seen(({ type, data }) => type === 'ReplyRequested' && data.reply === reply);
       return { conversation, reply };
     },
     stopReply: ({ conversation, reply }: { conversation: Uuid; reply: Uuid }): Promise<void> =>
-      send({ ...by(conversation), type: 'StopReply', data: { reply } }),
+      send({
+        id: nextId(),
+        actor: ada,
+        stream: streamOf('conversation', conversation),
+        type: 'StopReply',
+        data: { reply },
+      }),
     /** The story of a reply, in a word for each event. */
     story: (reply: Uuid): readonly string[] =>
       events.flatMap(({ type, data }) => {
@@ -284,10 +285,9 @@ export async function openBench() {
     },
     /** Ends everything. Throws if the screens were shown what they must not be shown. */
     close: async (): Promise<void> => {
-      await Promise.all(assistants.map(({ stop }) => stop()));
+      await Promise.all(executors.map(({ stop }) => stop()));
       await worker.stop();
-      closing.abort();
-      await running;
+      await Promise.all(views.map((each) => each.close()));
       await log.close();
       await keys.close();
       rmSync(folder, { recursive: true, force: true });

@@ -5,8 +5,6 @@ import { createClient } from '../../commands/client/client.js';
 import { createOpener } from '../../commands/keys/opener.js';
 import { openKeys } from '../../commands/keys/sqlite.js';
 import { openSqliteLog } from '../../commands/log/sqlite.js';
-import { startAssistant } from '../../commands/reactors/assistant.js';
-import { builtInResponder } from '../../commands/reactors/builtin.js';
 import { openSnapshots } from '../../commands/snapshots/sqlite.js';
 import { startWorker } from '../../commands/worker/worker.js';
 import { STATE } from '../../domain/catalogue.js';
@@ -28,6 +26,7 @@ import { memorySessions } from '../../projections/sessions/memory.js';
 import { branchReader } from './branch.js';
 import type { Folder } from './folder.js';
 import { lateDb } from './late.js';
+import { startReactors } from './reactors.js';
 
 /** Few, but more than one, so that every way across homes is walked on a laptop too. Fixed for the life of a log. */
 const PARTITIONS = 4;
@@ -130,17 +129,16 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
   folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });
 
-  const assistant = Promise.all([worker.ready, obligationsRunner.caughtUp]).then(() =>
-    startAssistant({
+  const reactors = Promise.all([worker.ready, obligationsRunner.caughtUp]).then(() =>
+    startReactors({
       obligations: watch.port(obligationsRunner),
       branch: branchReader(queries, opener),
       client,
       live: sessions,
-      responder: builtInResponder(wait),
       executor: newId(),
       now,
       wait,
-      onFailure: (error) => say(`a reply failed: ${textOf(error)}`),
+      onFailure: (error) => say(`what was promised waits: ${textOf(error)}`),
     }),
   );
 
@@ -170,7 +168,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const ready = Promise.all([
     arrive('the page', page.built),
     arrive('the log', worker.ready),
-    arrive('the read models', Promise.all([coreRunner.caughtUp, assistant])),
+    arrive('the read models', Promise.all([coreRunner.caughtUp, reactors])),
   ]).then(() => undefined);
   ready.catch(onFailure);
 
@@ -182,7 +180,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       clearInterval(audit);
       heads.stop();
       await gateway.close();
-      await assistant.then(({ stop }) => stop()).catch(() => undefined);
+      await reactors.then(({ stop }) => stop()).catch(() => undefined);
       await worker.stop();
       await Promise.all([coreRunner.stop(), obligationsRunner.stop()]);
       sessions.close();

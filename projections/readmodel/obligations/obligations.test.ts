@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ReplyObligation } from '../../../commands/reactors/reactor.js';
+import type { Change, Obligation } from '../../../commands/reactors/reactor.js';
+import { personKey } from '../../../domain/content.js';
 import { startRunner } from '../../runner.js';
 import { createHistory, idOf, logWith, richHistory } from '../../testing.js';
 import type { Db } from '../db.js';
@@ -11,8 +12,6 @@ beforeAll(async () => {
   db = await openPglite();
 });
 afterAll(() => db.close());
-
-type Change = ReplyObligation | { readonly ended: string };
 
 async function watch(events: Parameters<typeof logWith>[0]) {
   await db.query('DROP SCHEMA IF EXISTS rm CASCADE');
@@ -32,17 +31,25 @@ async function watch(events: Parameters<typeof logWith>[0]) {
 }
 
 const named = (changes: readonly Change[]): readonly string[] =>
-  changes.map((change) => ('ended' in change ? `ended ${change.ended}` : `${change.reply} ${change.attempt}`));
+  changes.map((change) => {
+    if ('ended' in change) return `ended ${change.ended}`;
+    return 'attempt' in change ? `${change.id} ${change.attempt}` : change.id;
+  });
 
 describe('obligations', () => {
   it('lists what stands open once it has caught up: what ended is not among it', async () => {
     const { history } = richHistory();
     const { changes, stop, failures } = await watch(history.events);
-    expect(changes.map((change) => 'reply' in change && [change.reply, change.stopping])).toEqual([
+    expect(changes.map((change) => 'stopping' in change && [change.id, change.stopping])).toEqual([
       [idOf(22), true],
       [idOf(14), false],
     ]);
-    expect(changes[0]).toMatchObject({ conversation: idOf(20), parent: idOf(21), by: history.user, attempt: 0 });
+    expect(changes[0]).toMatchObject({
+      conversation: idOf(20),
+      parent: idOf(21),
+      key: personKey(history.user),
+      attempt: 0,
+    });
     expect(failures).toEqual([]);
     await stop();
   });
@@ -75,10 +82,10 @@ describe('obligations', () => {
       onCommit: watched.told,
       onFailure: () => undefined,
     });
-    const open = new Map<string, ReplyObligation>();
+    const open = new Map<string, Obligation>();
     await watched.port(runner).watch((change) => {
       if ('ended' in change) open.delete(change.ended);
-      else open.set(change.reply, change);
+      else open.set(change.id, change);
     });
     expect([...open.keys()].toSorted()).toEqual([idOf(14), idOf(15)]);
     expect(open.get(idOf(15))).toMatchObject({ parent: idOf(13), position: { partition: 0 } });
@@ -108,7 +115,7 @@ describe('obligations', () => {
       (event) => event.type === 'ReplyRequested' && event.stream.endsWith(idOf(20)),
     );
     // Before the events stand the identity of the log and a takeover.
-    expect(changes[0]).toMatchObject({ reply: idOf(22), position: { partition: 0, offset: 2 + place + 1 } });
+    expect(changes[0]).toMatchObject({ id: idOf(22), position: { partition: 0, offset: 2 + place + 1 } });
     await stop();
   });
 

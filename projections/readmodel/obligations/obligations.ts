@@ -1,76 +1,107 @@
-import type { Obligations, ReplyObligation } from '../../../commands/reactors/reactor.js';
-import { type Uuid, parseStream } from '../../../domain/ids.js';
+import type { Change, Obligation, Obligations, ReadRelations, Relation } from '../../../commands/reactors/reactor.js';
+import type { Uuid } from '../../../domain/ids.js';
 import type { Projection } from '../../projection.js';
 import type { Runner } from '../../runner.js';
 import type { Db } from '../db.js';
-import { type Table, fieldsOf } from '../table.js';
+import { type Stage, type Table, fieldsOf } from '../table.js';
+import { type Erased, type Facts, type Joined, type Started, fold, touchedBy } from './fold.js';
 
-type ReplyRow = Omit<ReplyObligation, 'position'> & { readonly nextOffset: number };
-type Change = ReplyObligation | { readonly ended: Uuid };
+type Unplaced<O> = O extends Obligation ? Omit<O, 'position'> : never;
+type OwedRow = {
+  readonly id: Uuid;
+  readonly kind: Obligation['kind'];
+  readonly data: Unplaced<Obligation>;
+  readonly nextOffset: number;
+};
 
-const replies = {
-  name: 'replies',
-  columns: {
-    reply: 'uuid',
-    conversation: 'uuid',
-    parent: 'uuid',
-    by: 'uuid',
-    attempt: 'int',
-    executor: 'uuid',
-    stopping: 'boolean',
-    nextOffset: 'bigint',
-  },
-  key: ['reply'],
-} as const satisfies Table & { readonly columns: Readonly<Record<keyof ReplyRow, string>> };
+type TableOf<Row> = Table & { readonly columns: Readonly<Record<keyof Row, string>> };
 
-/** What was promised and not yet done: a row comes with the event that obliges, and goes with the one that ends it. */
+const owed = {
+  name: 'owed',
+  columns: { id: 'uuid', kind: 'text', data: 'jsonb', nextOffset: 'bigint' },
+  key: ['id'],
+} as const satisfies TableOf<OwedRow>;
+
+const started = {
+  name: 'started',
+  columns: { conversation: 'uuid', starter: 'uuid', temporary: 'boolean', untitled: 'boolean' },
+  key: ['conversation'],
+  indexes: ['starter'],
+} as const satisfies TableOf<Started>;
+
+const joined = {
+  name: 'joined',
+  columns: { membership: 'uuid', conversation: 'uuid', person: 'uuid' },
+  key: ['membership'],
+  indexes: ['person'],
+} as const satisfies TableOf<Joined>;
+
+const erased = {
+  name: 'erased',
+  columns: { person: 'uuid', at: 'timestamptz' },
+  key: ['person'],
+} as const satisfies TableOf<Erased>;
+
+/**
+ * What was promised and not yet done: a row comes with the event that obliges, and goes with the one that ends it.
+ * Beside it stands what an erasure goes by: who started and joined what, and who is erased already.
+ */
 export const obligations: Projection<Change> = {
   name: 'obligations',
-  schema: 1,
-  tables: [replies],
+  schema: 2,
+  tables: [owed, started, joined, erased],
   apply: async (events, stage) => {
-    const named = new Set(events.flatMap(({ event }) => ('reply' in event.data ? [event.data.reply] : [])));
-    const open = new Map((await stage.load<ReplyRow>(replies, named)).map((row) => [row.reply, row]));
-    const ended = new Set<Uuid>();
-    let home = 0;
-    for (const { partition, offset, event } of events) {
-      home = partition;
-      const change = (reply: Uuid, changed: Partial<ReplyRow>): void => {
-        const row = open.get(reply);
-        if (row) open.set(reply, { ...row, ...changed });
-      };
-      switch (event.type) {
-        case 'ReplyRequested': {
-          const { reply, parent, by } = event.data;
-          const conversation = parseStream(event.stream).id;
-          const fresh = { attempt: 0, executor: null, stopping: false, nextOffset: offset + 1 };
-          open.set(reply, { reply, conversation, parent, by, ...fresh });
-          break;
-        }
-        case 'ReplyStarted':
-          change(event.data.reply, { attempt: event.data.attempt, executor: event.data.executor });
-          break;
-        case 'ReplyStopRequested':
-          change(event.data.reply, { stopping: true });
-          break;
-        case 'ReplyCompleted':
-        case 'ReplyFailed':
-        case 'ReplyStopped':
-          open.delete(event.data.reply);
-          ended.add(event.data.reply);
-          break;
-        default:
-      }
-    }
-    await stage.save(replies, [...open.values()]);
-    await stage.remove(replies, ended);
-    const changed = [...open.values()].map((row) => toObligation(row, home));
-    return [...changed, ...[...ended].map((reply) => ({ ended: reply }))];
+    const [first] = events;
+    if (!first) return [];
+    const before = await load(stage, first.partition, events.map(({ event }) => touchedBy(event)));
+    const after: Facts = {
+      owed: new Map(before.owed),
+      started: new Map(before.started),
+      joined: new Map(before.joined),
+      erased: new Map(before.erased),
+    };
+    for (const event of events) fold(after, event);
+
+    const changed = changedIn(before.owed, after.owed);
+    const ended = [...before.owed.keys()].filter((id) => !after.owed.has(id));
+    await stage.save(owed, changed.map(toRow));
+    await stage.remove(owed, ended);
+    await stage.save(started, changedIn(before.started, after.started));
+    await stage.save(joined, changedIn(before.joined, after.joined));
+    await stage.save(erased, changedIn(before.erased, after.erased));
+    return [...changed, ...ended.map((id) => ({ ended: id }))];
   },
 };
 
-const toObligation = ({ nextOffset, ...row }: ReplyRow, home: number): ReplyObligation => ({
-  ...row,
+async function load(
+  stage: Stage,
+  home: number,
+  touched: readonly ReturnType<typeof touchedBy>[],
+): Promise<Facts> {
+  const owedRows = await stage.load<OwedRow>(owed, new Set(touched.flatMap((each) => each.owed ?? [])));
+  const startedRows = await stage.load<Started>(started, new Set(touched.flatMap((each) => each.started ?? [])));
+  const erasedRows = await stage.load<Erased>(erased, new Set(touched.flatMap((each) => each.erased ?? [])));
+  return {
+    owed: new Map(owedRows.map((row) => [row.id, toObligation(row, home)])),
+    started: new Map(startedRows.map((row) => [row.conversation, row])),
+    joined: new Map(),
+    erased: new Map(erasedRows.map((row) => [row.person, row])),
+  };
+}
+
+/** What a fold has put in: rows are never changed in place. */
+const changedIn = <Row>(before: ReadonlyMap<Uuid, Row>, after: ReadonlyMap<Uuid, Row>): readonly Row[] =>
+  [...after].flatMap(([id, row]) => (before.get(id) === row ? [] : [row]));
+
+const toRow = ({ position, ...data }: Obligation): OwedRow => ({
+  id: data.id,
+  kind: data.kind,
+  data,
+  nextOffset: position.offset,
+});
+
+const toObligation = ({ data, nextOffset }: OwedRow, home: number): Obligation => ({
+  ...data,
   position: { partition: home, offset: nextOffset },
 });
 
@@ -90,20 +121,43 @@ export function watchObligations(db: Db): {
         // Attached before it lists, so that nothing is missed. What is told meanwhile may be newer than the list.
         const told = new Set<Uuid>();
         const note = (change: Change): void => {
-          told.add('ended' in change ? change.ended : change.reply);
+          told.add('ended' in change ? change.ended : change.id);
         };
         listeners.add(note);
         listeners.add(listener);
         const { rows } = await db
-          .query<ReplyRow & { home: number }>(
-            `SELECT r.home, ${fieldsOf(replies, 'r')} FROM obligations.replies r ORDER BY r.next_offset`,
+          .query<OwedRow & { home: number }>(
+            `SELECT r.home, ${fieldsOf(owed, 'r')} FROM obligations.owed r ORDER BY r.next_offset`,
           )
           .finally(() => listeners.delete(note));
         for (const { home, ...row } of rows) {
-          if (!told.has(row.reply)) listener(toObligation(row, home));
+          if (!told.has(row.id)) listener(toObligation(row, home));
         }
         return () => listeners.delete(listener);
       },
     }),
+  };
+}
+
+/** How long an erasure waits for this view, in ms. */
+const PATIENCE = 30_000;
+
+/** Reads what a person started and joined, over the runner of this projection. */
+export function relationsReader(db: Db, { reached }: Pick<Runner, 'reached'>): ReadRelations {
+  return async (user, after) => {
+    if (!(await reached(after, PATIENCE))) throw new Error('the view of obligations does not keep up with the log');
+    const from = [after.partition, user];
+    const own = await db.query<Relation>(
+      'SELECT s.conversation, s.temporary FROM obligations.started s WHERE s.home = $1 AND s.starter = $2',
+      from,
+    );
+    const others = await db.query<{ conversation: Uuid }>(
+      'SELECT j.conversation FROM obligations.joined j WHERE j.home = $1 AND j.person = $2',
+      from,
+    );
+    // Of one's own conversation one may have been told as well, as when one's role in it was changed.
+    const relations = new Map(others.rows.map(({ conversation }) => [conversation, { conversation, temporary: false }]));
+    for (const relation of own.rows) relations.set(relation.conversation, relation);
+    return [...relations.values()].toSorted((a, b) => (a.conversation < b.conversation ? -1 : 1));
   };
 }

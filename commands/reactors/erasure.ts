@@ -1,0 +1,74 @@
+import { conversationKey, personKey } from '../../domain/content.js';
+import { SYSTEM } from '../../domain/decider.js';
+import { derivedId, membershipStream, streamOf } from '../../domain/ids.js';
+import { type Insist, type Keeper, settle } from './executor.js';
+import type { ErasureObligation, ReadRelations, Relation } from './reactor.js';
+
+/** Destroys a key for ever, then has every cache at hand forget it. */
+export type DestroyKey = (key: string) => Promise<void>;
+
+export type ErasureOptions = {
+  readonly insist: Insist;
+  readonly destroyKey: DestroyKey;
+  readonly relations: ReadRelations;
+  /** Ms since 1970. */
+  readonly now: () => number;
+  /** How many are erased at once. Default 4. */
+  readonly atOnce?: number;
+};
+
+/** How long backups of keys are kept: so long is what was erased still to be found in one. */
+const BACKUPS_MS = 30 * 24 * 3600_000;
+
+/**
+ * Forgets a person: destroys their key, and with it what they wrote wherever it stands; then takes them out of every
+ * conversation that they started or joined, and says when it is done. Each step may be done again: what is done already
+ * stays so, and a process that begins in the middle goes through all of them.
+ */
+export function erasure(options: ErasureOptions): Keeper<ErasureObligation> {
+  const { insist, destroyKey, relations, now, atOnce = 4 } = options;
+
+  /** Takes them out of one conversation. Resolves with the version of its stream from which on they are. */
+  const expel = async ({ id, user }: ErasureObligation, { conversation, temporary }: Relation, gone: AbortSignal) => {
+    if (temporary) await destroyKey(conversationKey(conversation));
+    const stream = { actor: SYSTEM, stream: streamOf('conversation', conversation) };
+    const draft = { ...stream, id: derivedId(id, `member:${conversation}`), type: 'EraseMember', data: { user } } as const;
+    const sent = await settle(insist, draft, gone);
+    return sent.status === 'accepted' ? sent.version : undefined;
+  };
+
+  /** What came to light too late for the erasure itself, as when they were let in somewhere while it went on. */
+  const expelLate = async (owed: ErasureObligation, relation: Relation, gone: AbortSignal): Promise<void> => {
+    const { id, user } = owed;
+    const { conversation } = relation;
+    const source = await expel(owed, relation, gone);
+    if (source === undefined) return;
+    const stream = { actor: SYSTEM, stream: membershipStream(conversation, user) };
+    const data = { conversation, user, source };
+    await settle(insist, { ...stream, id: derivedId(id, 'leave'), type: 'LeaveConversation', data }, gone);
+  };
+
+  return {
+    atOnce,
+    keep: async (owed, { gone }) => {
+      const { id, user, position } = owed;
+      if (gone.aborted) return;
+      await destroyKey(personKey(user));
+      const known = await relations(user, position);
+      if (owed.conversation !== null) {
+        const late = known.find(({ conversation }) => conversation === owed.conversation);
+        if (late && !gone.aborted) await expelLate(owed, late, gone);
+        return;
+      }
+      for (const relation of known) {
+        if (gone.aborted) return;
+        await expel(owed, relation, gone);
+      }
+      if (gone.aborted) return;
+      const stream = { actor: SYSTEM, stream: streamOf('user', user) };
+      const backupsUntil = new Date(now() + BACKUPS_MS).toISOString();
+      const data = { conversations: known.length, backupsUntil };
+      await settle(insist, { ...stream, id: derivedId(id, 'complete'), type: 'CompleteErasure', data }, gone);
+    },
+  };
+}

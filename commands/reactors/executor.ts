@@ -1,0 +1,246 @@
+import type { Uuid } from '../../domain/ids.js';
+import type { CommandClient, Draft, Sent } from '../client/client.js';
+import { createLine } from './line.js';
+import type { Obligation, Obligations } from './reactor.js';
+
+/** Resolves after so many ms, or with the signal. */
+export type Wait = (ms: number, signal?: AbortSignal) => Promise<void>;
+
+/** One turn of one process at one obligation. */
+export type Run = {
+  /** Which turn it is: the attempt, or the version that it is about. */
+  readonly turn: number;
+  /** It shall end with what there is. */
+  readonly stop: AbortSignal;
+  /** It is no longer ours: a later turn has it, it has ended, or this process stops. */
+  readonly gone: AbortSignal;
+  /** The view has seen its end. */
+  readonly ended: AbortSignal;
+  /** Asks for another turn after this one, as after an attempt that came to nothing. */
+  readonly again: (owed: Obligation) => void;
+};
+
+/** Who does what one kind of obligation asks. */
+export type Keeper<O extends Obligation> = {
+  /** How many are kept at once; the others wait in line. */
+  readonly atOnce: number;
+  /** Resolves when it is time, or with the signal. Whoever waits for that takes no place in the line. */
+  readonly due?: (owed: O, signal: AbortSignal) => Promise<void>;
+  /** Does it, once or again: its commands are named after the obligation and the turn. If it throws, it is called again. */
+  keep(owed: O, run: Run): Promise<void>;
+};
+
+/** The keepers of a process. What it has no keeper for is left to others. */
+export type Keepers = { readonly [O in Obligation as O['kind']]?: Keeper<O> };
+
+export type ExecutorOptions = {
+  readonly obligations: Obligations;
+  readonly keepers: Keepers;
+  readonly wait: Wait;
+  /** Told of what failed and is tried again. None of it stops the executor. */
+  readonly onFailure: (error: unknown) => void;
+};
+
+export type Executor = {
+  /** Leaves what runs to the next process, which takes the next turn. Resolves when nothing is under way. */
+  stop(): Promise<void>;
+};
+
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 5_000;
+
+/** What throws may need a person: it is tried again more and more seldom. */
+const LONGEST_RETRY_MS = 60_000;
+
+/** How long whoever has an obligation has to end it after a stop, before somebody else does. */
+const SWEEP_MS = 5_000;
+
+/** A turn that this process takes. */
+type Mine = {
+  readonly turn: number;
+  readonly stop: AbortController;
+  readonly gone: AbortController;
+  readonly ended: AbortController;
+  /** What to go on with after it. */
+  next: Obligation | undefined;
+};
+
+/**
+ * Keeps every obligation that stands: one turn at a time for each, beginning at the caught-up end. Whatever happens in
+ * between, the log holds one end: keepers claim what must not be done twice by a first command with the number of the
+ * attempt, and name their commands so that a restart, a lost checkpoint or a second process repeats nothing.
+ */
+export async function startExecutor({ obligations, keepers, wait, onFailure }: ExecutorOptions): Promise<Executor> {
+  const running = new Map<Uuid, Mine>();
+  const kept = new Set<Promise<void>>();
+  const stopped = new AbortController();
+  const begins = beginningOf(keepers);
+
+  const keep = async (start: Start, run: Run): Promise<void> => {
+    const enough = AbortSignal.any([run.stop, run.gone]);
+    await start.due(enough);
+    const leave = await start.place(enough);
+    try {
+      for (let backOff = FIRST_BACKOFF_MS; ; backOff = Math.min(backOff * 2, LONGEST_RETRY_MS)) {
+        try {
+          return await start.keep(run);
+        } catch (error) {
+          onFailure(error);
+          await wait(backOff, run.gone);
+          if (run.gone.aborted) return;
+        }
+      }
+    } finally {
+      leave();
+    }
+  };
+
+  const begin = (owed: Obligation, after = 0): void => {
+    const start = begins(owed);
+    if (!start) return;
+    const [stop, gone, ended] = [new AbortController(), new AbortController(), new AbortController()];
+    const { turn, stopping } = standingOf(owed);
+    const mine: Mine = { turn, stop, gone, ended, next: undefined };
+    if (stopping) stop.abort();
+    running.set(owed.id, mine);
+    const over = AbortSignal.any([gone.signal, stopped.signal]);
+    const again = (next: Obligation): void => {
+      if (!ended.signal.aborted) mine.next ??= next;
+    };
+    const doing = (after > 0 ? wait(after, over) : Promise.resolve())
+      .then(() => keep(start, { turn, stop: stop.signal, gone: over, ended: ended.signal, again }))
+      .catch(onFailure)
+      .finally(() => {
+        kept.delete(doing);
+        running.delete(owed.id);
+        if (mine.next && !stopped.signal.aborted) begin(mine.next);
+      });
+    kept.add(doing);
+  };
+
+  const end = (mine: Mine): void => {
+    mine.next = undefined;
+    mine.ended.abort();
+    mine.gone.abort();
+  };
+
+  let settled = false;
+  const unwatch = await obligations.watch((change) => {
+    if (stopped.signal.aborted) return;
+    if ('ended' in change) {
+      const mine = running.get(change.ended);
+      if (mine) end(mine);
+      return;
+    }
+    const mine = running.get(change.id);
+    const { turn, taken, stopping } = standingOf(change);
+    if (mine) {
+      if (!taken && turn > mine.turn) mine.next = change;
+      // A turn that is taken is the one before the next one: ours, or one that has overtaken ours.
+      if (turn > mine.turn + (taken ? 1 : 0)) mine.gone.abort();
+      else if (stopping) mine.stop.abort();
+    } else if (!settled || !taken) {
+      // What was taken when this process started was taken by one that is gone.
+      begin(change);
+    } else if (stopping) {
+      // Taken elsewhere. If nobody is there to stop it, this process does.
+      begin(change, SWEEP_MS);
+    }
+  });
+  settled = true;
+
+  return {
+    stop: async () => {
+      stopped.abort();
+      unwatch();
+      await Promise.all(kept);
+    },
+  };
+}
+
+/** The next turn at an obligation, whether somebody is at the one before it, and whether that shall end. */
+function standingOf(owed: Obligation): { turn: number; taken: boolean; stopping: boolean } {
+  switch (owed.kind) {
+    case 'reply':
+      return { turn: owed.attempt + 1, taken: owed.executor !== null, stopping: owed.stopping };
+    case 'title':
+      return { turn: owed.attempt + 1, taken: owed.executor !== null, stopping: false };
+    case 'membership':
+      return { turn: owed.source, taken: false, stopping: false };
+    case 'expiry':
+    case 'erasure':
+      return { turn: 1, taken: false, stopping: false };
+  }
+}
+
+/** How one obligation is begun, with its keeper closed over. */
+type Start = {
+  due(signal: AbortSignal): Promise<void>;
+  place(signal: AbortSignal): Promise<() => void>;
+  keep(run: Run): Promise<void>;
+};
+
+/** The beginning of obligations by those who keep them, with a line in front of each. */
+function beginningOf(keepers: Keepers): (owed: Obligation) => Start | undefined {
+  const startsOf = <O extends Obligation>(keeper: Keeper<O> | undefined): ((owed: O) => Start | undefined) => {
+    if (!keeper) return () => undefined;
+    const place = createLine(keeper.atOnce);
+    return (owed) => ({
+      due: async (signal) => keeper.due?.(owed, signal),
+      place,
+      keep: (run) => keeper.keep(owed, run),
+    });
+  };
+  const reply = startsOf(keepers.reply);
+  const title = startsOf(keepers.title);
+  const membership = startsOf(keepers.membership);
+  const expiry = startsOf(keepers.expiry);
+  const erasure = startsOf(keepers.erasure);
+  return (owed) => {
+    switch (owed.kind) {
+      case 'reply':
+        return reply(owed);
+      case 'title':
+        return title(owed);
+      case 'membership':
+        return membership(owed);
+      case 'expiry':
+        return expiry(owed);
+      case 'erasure':
+        return erasure(owed);
+    }
+  };
+}
+
+export type Insist = (draft: Draft, gone: AbortSignal) => Promise<Sent>;
+
+/** Sends until there is an answer, or with the signal: the same id again changes nothing. */
+export function insisting(client: CommandClient, wait: Wait, onFailure: (error: unknown) => void): Insist {
+  return async (draft, gone) => {
+    for (let backOff = FIRST_BACKOFF_MS; ; backOff = Math.min(backOff * 2, LONGEST_BACKOFF_MS)) {
+      const sent = await client.send(draft).catch((error: unknown): Sent => {
+        onFailure(error);
+        return { status: 'pending', command: draft.id };
+      });
+      const unknown = sent.status === 'pending' || (sent.status === 'rejected' && retriable.has(sent.code));
+      if (!unknown || gone.aborted) return sent;
+      await wait(backOff, gone);
+    }
+  };
+}
+
+/** Nothing was decided: the same again, later. */
+const retriable: ReadonlySet<string> = new Set(['UNAVAILABLE', 'EXPIRED']);
+
+/** Whether somebody else has it. */
+export const isOvertaken = (sent: Sent): boolean =>
+  sent.status === 'rejected' && (sent.code === 'STALE' || sent.code === 'COMMAND_ID_REUSED');
+
+/** Sends what nobody has a reason to refuse. Throws if it is refused all the same, but not if another was first. */
+export async function settle(insist: Insist, draft: Draft, gone: AbortSignal): Promise<Sent> {
+  const sent = await insist(draft, gone);
+  if (sent.status === 'rejected' && !isOvertaken(sent) && !gone.aborted) {
+    throw new Error(`${draft.type} of ${draft.stream} was refused (${sent.code}): ${sent.message}`);
+  }
+  return sent;
+}
