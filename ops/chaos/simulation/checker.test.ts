@@ -27,7 +27,10 @@ function falsified(change: (copy: History) => Partial<History> | void): readonly
 function places({ files }: History, is: (entry: Entry) => boolean): { file: Entry[]; at: readonly number[] } {
   const found = files.map((file) => ({
     file: [...file],
-    at: passAll(startOfLog, file.map((entry, offset) => ({ offset, entry })))
+    at: passAll(
+      startOfLog,
+      file.map((entry, offset) => ({ offset, entry })),
+    )
       .records.filter(({ entry }) => is(entry))
       .map(({ offset }) => offset),
   }));

@@ -7,7 +7,7 @@ import type { Weather } from './scene.js';
 export type Plan = {
   readonly partitions: number;
   readonly workers: number;
-  readonly assistants: number;
+  readonly reactors: number;
   readonly people: number;
   readonly devices: number;
   readonly wishes: number;
@@ -27,7 +27,7 @@ export function drawPlan(dice: Dice): Plan {
   return {
     partitions: dice.int(1, 4),
     workers: dice.int(2, 3),
-    assistants: dice.int(1, 2),
+    reactors: dice.int(1, 2),
     people: dice.int(2, 4),
     devices: dice.int(3, 8),
     wishes: dice.int(4, 10),

@@ -63,7 +63,7 @@ export function snapshotsFor(process: Process, honest: Snapshots, store: Store, 
       return process.hears(asking('flush', () => honest.flush(home, from, to, changes)));
     },
     clear: (home) => process.hears(asking('clear', () => honest.clear(home))),
-    retireOthers: (home) => process.hears(asking('retire', () => honest.retireOthers(home))),
+    retireOlder: (home) => process.hears(asking('retire', () => honest.retireOlder(home))),
     close: async () => undefined,
   };
 }

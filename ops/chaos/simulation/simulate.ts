@@ -5,6 +5,7 @@ import { type Incoming, Refused } from '../../../commands/command.js';
 import { passAll, startOfLog } from '../../../commands/log/store.js';
 import { nameOf } from '../../../commands/worker/memory.js';
 import { type Owner, createOwner } from '../../../commands/worker/owner.js';
+import { fold, noFacts } from '../../../projections/readmodel/obligations/fold.js';
 import { check, grouped } from './checker.js';
 import { T0 } from './clock.js';
 import type { History } from './history.js';
@@ -91,28 +92,29 @@ async function settle(world: World): Promise<string[]> {
   const begun = clock.now();
   const left = (): number => begun + PATIENCE - clock.now();
   await clock.run(() => isBroken() || satisfied(), PATIENCE);
-  while (!isBroken() && left() > 0 && (openReplies(world).length > 0 || !satisfied())) {
+  while (!isBroken() && left() > 0 && (stillOwed(world).length > 0 || !satisfied())) {
     await clock.run(isBroken, Math.min(10_000, left()));
   }
   await clock.run(isBroken, AFTERMATH);
   return [
     ...devices.flatMap(({ wish }) => (wish ? [`a person still wants ${wish.draft.type} ${nameOf(wish.draft)}`] : [])),
-    ...openReplies(world).map((reply) => `reply ${reply}`),
+    ...stillOwed(world),
     ...(channel.settled() ? [] : ['the topic']),
   ];
 }
 
-function openReplies({ disk }: World): readonly string[] {
-  const open = new Set<string>();
-  for (const { entry } of disk.files.flatMap(validOf)) {
-    if (entry.kind !== 'event') continue;
-    const event = decode(entry.event);
-    if (event.type === 'ReplyRequested') open.add(event.data.reply);
-    else if (event.type === 'ReplyCompleted' || event.type === 'ReplyFailed' || event.type === 'ReplyStopped') {
-      open.delete(event.data.reply);
+/** What the log promises and nobody has kept yet, although it is due. */
+function stillOwed({ disk, scene }: World): readonly string[] {
+  return disk.files.flatMap((file, partition) => {
+    const facts = noFacts();
+    for (const { offset, entry } of validOf(file)) {
+      if (entry.kind === 'event') fold(facts, { event: decode(entry.event), partition, offset });
     }
-  }
-  return [...open];
+    return [...facts.owed.values()].flatMap((owed) => {
+      const due = owed.kind !== 'expiry' || Date.parse(owed.expires) < scene.clock.now();
+      return due ? [`${owed.kind} ${owed.id}`] : [];
+    });
+  });
 }
 
 /**

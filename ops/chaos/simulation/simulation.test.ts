@@ -32,7 +32,8 @@ describe('the write side', () => {
       const { counts } = await simulate(seed);
       for (const [name, n] of Object.entries(counts)) total[name] = (total[name] ?? 0) + n;
     }
-    for (const [name, n] of Object.entries(total)) expect([name, n]).toEqual([name, expect.toSatisfy((some) => some > 20)]);
+    for (const [name, n] of Object.entries(total))
+      expect([name, n]).toEqual([name, expect.toSatisfy((some) => some > 20)]);
   });
 });
 

@@ -54,9 +54,9 @@ export async function rage(world: World): Promise<void> {
       counts.rolledBack++;
       store.clear();
     },
-    () => crash(dice.among(world.alive('assistant'))),
-    () => crash(dice.among(world.alive('assistant'))),
-    () => pause(dice.among(world.alive('assistant'))),
+    () => crash(dice.among(world.alive('reactors'))),
+    () => crash(dice.among(world.alive('reactors'))),
+    () => pause(dice.among(world.alive('reactors'))),
     () => crash(dice.among(world.alive('device'))),
     leap,
   ];

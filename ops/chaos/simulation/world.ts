@@ -2,7 +2,7 @@ import { STATE } from '../../../domain/catalogue.js';
 import { derivedId, inBucket, randomUuid } from '../../../domain/ids.js';
 import { type CommandClient, createClient } from '../../../commands/client/client.js';
 import type { CommandSource } from '../../../commands/command.js';
-import type { Key, Keys } from '../../../commands/keys/keys.js';
+import { type Key, KeyDestroyed, type Keys } from '../../../commands/keys/keys.js';
 import type { Log } from '../../../commands/log/log.js';
 import { memorySnapshots } from '../../../commands/snapshots/memory.js';
 import type { Snapshots } from '../../../commands/snapshots/snapshots.js';
@@ -16,13 +16,13 @@ import type { Mistake } from './mistakes.js';
 import { type Device, type Person, live } from './people.js';
 import { drawPlan } from './plan.js';
 import { type Process, createProcess } from './process.js';
-import { answerReplies } from './replies.js';
+import { react } from './reactors.js';
 import { type Scene, noCounts } from './scene.js';
 import { createStore, snapshotsFor } from './shelf.js';
 
 /** A place in the fleet, where one process follows the other. */
 export type Post = {
-  readonly role: 'worker' | 'assistant' | 'device';
+  readonly role: 'worker' | 'reactors' | 'device';
   readonly name: string;
   times: number;
   process: Process;
@@ -153,18 +153,18 @@ export function createWorld(seed: number, mistake: Mistake | undefined) {
 
   for (let n = 1; n <= plan.workers; n++) employ(n);
   share(() => true);
-  for (let n = 1; n <= plan.assistants; n++) {
-    open('assistant', n, (process) => {
+  for (let n = 1; n <= plan.reactors; n++) {
+    open('reactors', n, (process) => {
       const client = clientOf(process);
       const planted = mistake?.reactor?.(client, { process, scene, disk }) ?? client;
-      void answerReplies(process, logOf(process), planted, scene);
+      void react(process, logOf(process), planted, keys, scene);
     });
   }
   for (const [n, device] of devices.entries()) {
     open('device', n + 1, (process) => {
       const client = clientOf(process);
       const planted = mistake?.client?.(client, { process, scene, disk }) ?? client;
-      void live(device, process, planted, scene);
+      void live(device, people, process, planted, scene);
     });
   }
 
@@ -191,17 +191,24 @@ export function createWorld(seed: number, mistake: Mistake | undefined) {
 /** What stops a worker for a reason that lies in the world. It starts again. */
 const isExplained = (error: unknown): boolean => error instanceof Unowned || error instanceof CutOff;
 
+/** Keys as a table would hold them: a destroyed one leaves a tombstone. */
 function keysInMemory(random: (bytes: number) => Uint8Array): Keys {
-  const keys = new Map<string, Key>();
+  const keys = new Map<string, Key | 'destroyed'>();
   return {
     ensure: async (id) => {
       const key = keys.get(id) ?? random(32);
+      if (key === 'destroyed') throw new KeyDestroyed(id);
       keys.set(id, key);
       return key;
     },
     find: async (ids) =>
-      new Map(ids.flatMap((id) => (keys.has(id) ? [[id, keys.get(id) ?? random(32)] as const] : []))),
-    destroy: async () => undefined,
+      new Map(
+        ids.flatMap((id) => {
+          const key = keys.get(id);
+          return key === undefined || key === 'destroyed' ? [] : [[id, key] as const];
+        }),
+      ),
+    destroy: async (id) => void keys.set(id, 'destroyed'),
     close: async () => undefined,
   };
 }
