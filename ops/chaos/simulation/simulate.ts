@@ -17,7 +17,7 @@ import { type World, createWorld } from './world.js';
 /** How long it may take, once nothing goes wrong any more, until everything is answered, in ms. */
 const PATIENCE = 20 * 60_000;
 
-/** So long what hangs somewhere may still come, in ms. */
+/** So long what hangs somewhere may still come, and what has become due may still take, in ms. */
 const AFTERMATH = 45_000;
 
 const DAY = 86_400_000;
@@ -111,7 +111,7 @@ function stillOwed({ disk, scene }: World): readonly string[] {
       if (entry.kind === 'event') fold(facts, { event: decode(entry.event), partition, offset });
     }
     return [...facts.owed.values()].flatMap((owed) => {
-      const due = owed.kind !== 'expiry' || Date.parse(owed.expires) < scene.clock.now();
+      const due = owed.kind !== 'expiry' || Date.parse(owed.expires) < scene.clock.now() - AFTERMATH;
       return due ? [`${owed.kind} ${owed.id}`] : [];
     });
   });

@@ -87,9 +87,15 @@ export function want(person: Person, others: readonly Person[], now: number, dic
 
   const old = dice.among(person.wishes);
   if (old && dice.chance(0.1) && now - old.since < INSISTENCE) {
-    // As from another tab, or after a crash; or the same id for something else.
+    // As from another tab, or after a crash; or the same id for something else at the same home.
     if (dice.chance(0.6)) return old.draft;
-    return { ...markRead(parseStream(old.draft.stream).id, dice.int(20, 30)), id: old.draft.id };
+    const { stream } = old.draft;
+    const { kind, id } = parseStream(stream);
+    const other: Draft =
+      kind === 'conversation'
+        ? { ...common(), stream, type: 'RenameConversation', data: title(id) }
+        : markRead(id, dice.int(20, 30));
+    return { ...other, id: old.draft.id };
   }
   if (dice.chance(0.04)) {
     const { text: name, chars } = text(`name ${dice.int(0, 3)}`, contentOf.name(actor));
