@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { core } from './readmodel/core/core.js';
 import { coreQueries } from './readmodel/core/queries.js';
 import type { Db, Queryable } from './readmodel/db.js';
-import { obligations, watchObligations } from './readmodel/obligations/obligations.js';
+import { obligations, relationsReader, watchObligations } from './readmodel/obligations/obligations.js';
 import { openPglite } from './readmodel/pglite.js';
 import { startRunner } from './runner.js';
 import { PARTITIONS, idOf, logWith, project, richHistory } from './testing.js';
@@ -121,6 +121,7 @@ describe('every statement that runs', () => {
       onFailure: () => undefined,
     });
     await watched.port(runner).watch(() => undefined);
+    await relationsReader(db, runner)(history.user, { partition: 0, offset: 0 });
     await runner.stop();
     const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
     await queries.users([history.user]);

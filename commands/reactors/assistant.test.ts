@@ -7,7 +7,8 @@ import { clientId } from '../../domain/testing.js';
 import type { CommandClient, Draft } from '../client/client.js';
 import { ada } from '../worker/testing.js';
 import { builtInResponder } from './builtin.js';
-import { type Bench, openBench, scripted } from './testing.js';
+import { scripted } from './models/testing.js';
+import { type Bench, openBench } from './testing.js';
 
 let bench: Bench;
 beforeEach(async () => {

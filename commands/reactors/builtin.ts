@@ -58,7 +58,11 @@ export const builtInTitler: Titler = {
 
 function titleOf(text: string): string {
   // However long the text: no expression below may find the time to look back often.
-  const lines = text.slice(0, BEGINNING).toWellFormed().split('\n').map((line) => line.trim());
+  const lines = text
+    .slice(0, BEGINNING)
+    .toWellFormed()
+    .split('\n')
+    .map((line) => line.trim());
   const line = lines.map(bare).find((each) => /[\p{L}\p{N}]/u.test(each)) ?? lines.find((each) => each !== '') ?? '';
   const sentence = /^.*?(?:[.!?…](?=\s)|[。！？])/u.exec(line)?.[0] ?? line;
   // A greeting is no title. What follows may be one.

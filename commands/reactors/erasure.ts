@@ -32,7 +32,12 @@ export function erasure(options: ErasureOptions): Keeper<ErasureObligation> {
   const expel = async ({ id, user }: ErasureObligation, { conversation, temporary }: Relation, gone: AbortSignal) => {
     if (temporary) await destroyKey(conversationKey(conversation));
     const stream = { actor: SYSTEM, stream: streamOf('conversation', conversation) };
-    const draft = { ...stream, id: derivedId(id, `member:${conversation}`), type: 'EraseMember', data: { user } } as const;
+    const draft = {
+      ...stream,
+      id: derivedId(id, `member:${conversation}`),
+      type: 'EraseMember',
+      data: { user },
+    } as const;
     const sent = await settle(insist, draft, gone);
     return sent.status === 'accepted' ? sent.version : undefined;
   };

@@ -6,7 +6,8 @@ import { clientId } from '../../domain/testing.js';
 import type { CommandClient, Sent } from '../client/client.js';
 import { builtInResponder } from './builtin.js';
 import type { Obligations } from './reactor.js';
-import { type Bench, openBench, scripted } from './testing.js';
+import { scripted } from './models/testing.js';
+import { type Bench, openBench } from './testing.js';
 
 let bench: Bench;
 beforeEach(async () => {

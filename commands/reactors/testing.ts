@@ -19,56 +19,10 @@ import { erasure } from './erasure.js';
 import { type Executor, type Keepers, type Wait, insisting, startExecutor } from './executor.js';
 import { expiry } from './expiry.js';
 import { joins } from './joins.js';
+import { quick } from './models/testing.js';
 import type { Obligation, Obligations, ReadBranch, ReadRelations, Responder, Titler } from './reactor.js';
 import { titles } from './titles.js';
 import { type View, openView } from './view/testing.js';
-
-/** A responder whose answers are written by the test: each call of `respond` waits for what is said and how it ends. */
-export function scripted() {
-  type Call = { say(piece: string): void; end(): void; fail(error: Error): void; readonly signal: AbortSignal };
-  const calls: Call[] = [];
-  const waiting = new Set<() => void>();
-  const responder: Responder = {
-    endpoint: 'scripted',
-    model: 'test',
-    async *respond(_, signal) {
-      const said: (string | Error | undefined)[] = [];
-      let wake = (): void => undefined;
-      const put = (what: string | Error | undefined): void => {
-        said.push(what);
-        wake();
-      };
-      calls.push({ say: put, end: () => put(undefined), fail: put, signal });
-      for (const each of waiting) each();
-      for (;;) {
-        while (said.length === 0) {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-        const what = said.shift();
-        if (what === undefined) return;
-        if (typeof what !== 'string') throw what;
-        yield what;
-      }
-    },
-  };
-  /** The n-th call, as soon as it comes. */
-  const call = async (n: number): Promise<Call> => {
-    for (;;) {
-      const found = calls[n];
-      if (found) return found;
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          waiting.delete(wake);
-          resolve();
-        };
-        waiting.add(wake);
-      });
-    }
-  };
-  return { responder, call, calls };
-}
 
 /** What screens would show: every delta must join on, and be well-formed by itself. */
 export function screens() {
@@ -90,30 +44,6 @@ export function screens() {
     },
   };
   return { live, shown, ended, faults };
-}
-
-/** A responder and a titler that are quick, and count how often they were asked. */
-export function quick() {
-  const asked = { responder: 0, titler: 0 };
-  const responder: Responder = {
-    endpoint: 'quick',
-    model: 'test',
-    async *respond() {
-      asked.responder++;
-      await turn();
-      yield 'An answer.';
-    },
-  };
-  const titler: Titler = {
-    endpoint: 'quick',
-    model: 'test',
-    title: async () => {
-      asked.titler++;
-      await turn();
-      return 'A title';
-    },
-  };
-  return { asked, responder, titler };
 }
 
 /** What a process may have of its own. */
@@ -191,7 +121,15 @@ export async function openBench() {
 
   const executors: Executor[] = [];
   const start = async (responder: Responder, name = 1, more: Partial<Process> = {}): Promise<Executor> => {
-    const process = { ...defaults, ...more, live: screen.live, responder, executor: clientId(900 + name), now, onFailure };
+    const process = {
+      ...defaults,
+      ...more,
+      live: screen.live,
+      responder,
+      executor: clientId(900 + name),
+      now,
+      onFailure,
+    };
     const common = { ...process, insist: insisting(process.client, process.wait, onFailure) };
     const { atOnce: _, ...others } = common;
     const all: Keepers = {
@@ -224,7 +162,8 @@ export async function openBench() {
     view,
     seen: (type: Recorded['type'], reply?: Uuid, times = 1): Promise<readonly Recorded[]> =>
       seen(
-        (event) => event.type === type && (reply === undefined || ('reply' in event.data && event.data.reply === reply)),
+        (event) =>
+          event.type === type && (reply === undefined || ('reply' in event.data && event.data.reply === reply)),
         times,
       ),
     events,
@@ -258,7 +197,7 @@ export async function openBench() {
       const key = expires === null ? personKey(person) : conversationKey(conversation);
       const stream = streamOf('conversation', conversation);
       await send({ id: nextId(), actor: person, key, stream, type: 'StartConversation', data });
-      await seen(({ type, data }) => type === 'ReplyRequested' && data.reply === reply);
+      await seen((event) => event.type === 'ReplyRequested' && event.data.reply === reply);
       return { conversation, reply };
     },
     stopReply: ({ conversation, reply }: { conversation: Uuid; reply: Uuid }): Promise<void> =>

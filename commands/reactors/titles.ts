@@ -68,7 +68,10 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
       // The last attempt was left behind by a process that is gone. There is no other one: it is ended.
       if (attempt > ATTEMPTS) return giveUp({ attempt: ATTEMPTS, code: 'ABANDONED' });
       const data = { attempt, executor, endpoint, model };
-      const claimed = await insist({ ...stream, id: derivedId(id, `claim:${attempt}`), type: 'ClaimTitle', data }, gone);
+      const claimed = await insist(
+        { ...stream, id: derivedId(id, `claim:${attempt}`), type: 'ClaimTitle', data },
+        gone,
+      );
       if (claimed.status !== 'accepted') {
         if (claimed.status === 'rejected' && !isOvertaken(claimed)) {
           onFailure(new Error(`the claim of the title of ${conversation} was refused: ${claimed.message}`));
@@ -99,4 +102,9 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
 
 /** What a titler says, as one line that is not too long and cuts no character in half. */
 const lineOf = (title: string): string =>
-  title.replace(/\s+/g, ' ').trim().slice(0, limits.title).toWellFormed().replace(/\uFFFD$/, '');
+  title
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, limits.title)
+    .toWellFormed()
+    .replace(/\uFFFD$/, '');

@@ -18,7 +18,7 @@ import { startGateway } from '../../gateway/server.js';
 import { createVerifier } from '../../gateway/tokens.js';
 import { core } from '../../projections/readmodel/core/core.js';
 import { coreQueries } from '../../projections/readmodel/core/queries.js';
-import { obligations, watchObligations } from '../../projections/readmodel/obligations/obligations.js';
+import { obligations, relationsReader, watchObligations } from '../../projections/readmodel/obligations/obligations.js';
 import { openOrRecreate } from '../../projections/readmodel/pglite.js';
 import { startRunner } from '../../projections/runner.js';
 import { announce } from '../../projections/sessions/announce.js';
@@ -133,8 +133,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const reactors = Promise.all([worker.ready, obligationsRunner.caughtUp]).then(() =>
     startReactors({
       obligations: watch.port(obligationsRunner),
+      relations: relationsReader(db, obligationsRunner),
       branch: branchReader(queries, opener),
       client,
+      keys,
+      opener,
       live: sessions,
       executor: newId(),
       now,

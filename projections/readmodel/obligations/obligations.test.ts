@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Change, Obligation } from '../../../commands/reactors/reactor.js';
 import { personKey } from '../../../domain/content.js';
+import { derivedId } from '../../../domain/ids.js';
 import { startRunner } from '../../runner.js';
 import { createHistory, idOf, logWith, richHistory } from '../../testing.js';
 import type { Db } from '../db.js';
@@ -97,13 +98,14 @@ describe('obligations', () => {
     history.begin(idOf(20), idOf(22), 1);
     const { stop } = await watch(history.events);
     const ended = history.events.length;
-    expect((await db.query('SELECT reply FROM obligations.replies')).count).toBe(2);
+    expect((await db.query('SELECT id FROM obligations.owed')).count).toBe(2);
     await stop();
     history.fail(idOf(20), idOf(22), 1);
     history.complete(idOf(10), idOf(14), 1);
     expect(history.events.length).toBe(ended + 2);
     const after = await watch(history.events);
-    expect((await db.query('SELECT reply FROM obligations.replies')).count).toBe(0);
+    // The first conversation has a name, the second one is deleted: neither is owed a title.
+    expect((await db.query('SELECT id FROM obligations.owed')).count).toBe(0);
     expect(after.changes).toEqual([]);
     await after.stop();
   });
@@ -134,7 +136,8 @@ describe('obligations', () => {
       await add([event]);
       await expect.poll(() => changes.length).toBeGreaterThan(known);
     }
-    expect(named(changes)).toEqual([`${reply} 0`, `${reply} 1`, `ended ${reply}`]);
+    const title = derivedId(conversation, 'title');
+    expect(named(changes)).toEqual([`${reply} 0`, `${reply} 1`, `${title} 0`, `ended ${reply}`]);
     await stop();
   });
 });

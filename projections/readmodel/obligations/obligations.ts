@@ -53,7 +53,11 @@ export const obligations: Projection<Change> = {
   apply: async (events, stage) => {
     const [first] = events;
     if (!first) return [];
-    const before = await load(stage, first.partition, events.map(({ event }) => touchedBy(event)));
+    const before = await load(
+      stage,
+      first.partition,
+      events.map(({ event }) => touchedBy(event)),
+    );
     const after: Facts = {
       owed: new Map(before.owed),
       started: new Map(before.started),
@@ -73,11 +77,7 @@ export const obligations: Projection<Change> = {
   },
 };
 
-async function load(
-  stage: Stage,
-  home: number,
-  touched: readonly ReturnType<typeof touchedBy>[],
-): Promise<Facts> {
+async function load(stage: Stage, home: number, touched: readonly ReturnType<typeof touchedBy>[]): Promise<Facts> {
   const owedRows = await stage.load<OwedRow>(owed, new Set(touched.flatMap((each) => each.owed ?? [])));
   const startedRows = await stage.load<Started>(started, new Set(touched.flatMap((each) => each.started ?? [])));
   const erasedRows = await stage.load<Erased>(erased, new Set(touched.flatMap((each) => each.erased ?? [])));
@@ -156,7 +156,9 @@ export function relationsReader(db: Db, { reached }: Pick<Runner, 'reached'>): R
       from,
     );
     // Of one's own conversation one may have been told as well, as when one's role in it was changed.
-    const relations = new Map(others.rows.map(({ conversation }) => [conversation, { conversation, temporary: false }]));
+    const relations = new Map(
+      others.rows.map(({ conversation }) => [conversation, { conversation, temporary: false }]),
+    );
     for (const relation of own.rows) relations.set(relation.conversation, relation);
     return [...relations.values()].toSorted((a, b) => (a.conversation < b.conversation ? -1 : 1));
   };
