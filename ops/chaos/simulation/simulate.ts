@@ -15,7 +15,7 @@ import { rage } from './storm.js';
 import { type World, createWorld } from './world.js';
 
 /** How long it may take, once nothing goes wrong any more, until everything is answered, in ms. */
-const PATIENCE = 20 * 60_000;
+const PATIENCE = 90 * 60_000;
 
 /** So long what hangs somewhere may still come, and what has become due may still take, in ms. */
 const AFTERMATH = 45_000;
