@@ -36,10 +36,13 @@ export function check(history: History): readonly string[] {
     ...history.broken.map((what) => `a worker broke: ${what}`),
     ...history.unfinished.map((what) => `it never ends: ${what}`),
     ...commandFaults(history, found, events),
-    ...partitions.flatMap((records) => streamFaults(eventsOf(records))),
+    ...partitions.flatMap((records, home) => {
+      const faults = streamFaults(eventsOf(records));
+      // What is no history has no fold.
+      return faults.length > 0 ? faults : storeFaults(history, records, home);
+    }),
     ...partitions.flatMap(timeFaults),
     ...replyFaults(events),
-    ...partitions.flatMap((records, home) => storeFaults(history, records, home)),
   ];
 }
 
@@ -149,35 +152,38 @@ function replyFaults(events: readonly Envelope[]): readonly string[] {
 /** What the store holds is a fold of the log up to its checkpoint: every stream, every chunk, every outcome. */
 function storeFaults({ shelf }: History, records: readonly Placed[], home: number): readonly string[] {
   const stored = shelf.get(`${STATE}/${home}`);
-  if (!stored) return [];
-  const checkpoint: Checkpoint = JSON.parse(stored.checkpoint);
-  const before = records.filter(({ offset }) => offset < checkpoint.cursor.offset);
+  const checkpoint: Checkpoint | undefined = stored && JSON.parse(stored.checkpoint);
+  const end = checkpoint?.cursor.offset ?? 0;
   const faults: string[] = [];
-  const expect = (what: string, is: unknown, should: unknown): void => {
-    if (!isDeepStrictEqual(is, JSON.parse(JSON.stringify(should))))
-      faults.push(`the store of home ${home} is wrong about ${what}`);
-  };
-  const read = (text: string | undefined): unknown => (text === undefined ? undefined : JSON.parse(text));
+  const lacking = records.find(({ offset, entry }) => offset >= end && (entry.kind === 'event' || 'outcomes' in entry));
+  if (lacking) faults.push(`the store of home ${home} lacks what came from record ${lacking.offset} on`);
+  if (!stored || !checkpoint) return faults;
 
-  const folded = new Map<string, { aggregate: Aggregate; last: Envelope }>();
+  const before = records.filter(({ offset }) => offset < end);
+  const expect = (what: string, is: string | undefined, should: unknown): void => {
+    const same = is !== undefined && isDeepStrictEqual(JSON.parse(is), JSON.parse(JSON.stringify(should)));
+    if (!same) faults.push(`the store of home ${home} is wrong about ${what}`);
+  };
+  const folded = new Map<string, { readonly aggregate: Aggregate; readonly last: Envelope }>();
   for (const event of eventsOf(before)) {
     const aggregate = folded.get(event.stream)?.aggregate ?? blankAggregate(event.stream);
     folded.set(event.stream, { aggregate: aggregate.evolve(decode(event)), last: event });
   }
   for (const [stream, { aggregate, last }] of folded) {
     const snapshot: Snapshot = { version: last.version, hash: hashOf(last), bare: aggregate.bare() };
-    expect(stream, read(stored.streams.get(stream)), snapshot);
+    expect(stream, stored.streams.get(stream), snapshot);
     for (const [number, chunk] of aggregate.chunks()) {
-      expect(`chunk ${number} of ${stream}`, read(stored.chunks.get(`${stream}/${number}`)), chunk);
+      expect(`chunk ${number} of ${stream}`, stored.chunks.get(`${stream}/${number}`), chunk);
     }
   }
-  for (const stream of stored.streams.keys()) if (!folded.has(stream)) faults.push(`the store has made up ${stream}`);
+  for (const [stream, row] of stored.streams) {
+    if (!folded.has(stream)) faults.push(`the store of home ${home} has made up ${stream}: ${row}`);
+  }
   for (const { recorded, offset } of outcomesOf(before, home)) {
     const { actor, command, hash, outcome, at } = recorded;
     const known: Known = { hash, outcome, offset, at };
     const name = nameOf({ actor, id: command });
-    if (at < forgetBefore(checkpoint.at)) continue;
-    expect(`what came of ${name}`, read(stored.outcomes.get(name)), known);
+    if (at >= forgetBefore(checkpoint.at)) expect(`what came of ${name}`, stored.outcomes.get(name), known);
   }
   return faults;
 }
