@@ -11,6 +11,8 @@ export type Plan = {
   readonly people: number;
   readonly devices: number;
   readonly wishes: number;
+  /** Whether somebody has a conversation so long that it is kept in chunks. */
+  readonly past: boolean;
   readonly weather: Weather;
   readonly limits: Limits;
   readonly channel: ChannelRules;
@@ -30,7 +32,8 @@ export function drawPlan(dice: Dice): Plan {
     reactors: dice.int(1, 2),
     people: dice.int(2, 4),
     devices: dice.int(3, 8),
-    wishes: dice.int(4, 10),
+    wishes: dice.int(3, 7),
+    past: dice.chance(0.1),
     weather: {
       log: rate(0, 0.05, 0.2, 0.4),
       read: rate(0, 0, 0.01),
@@ -48,7 +51,7 @@ export function drawPlan(dice: Dice): Plan {
       batch: dice.pick([1, 3, 20, 500]),
       commits: rate(0.1, 0.5, 1),
     },
-    storm: dice.int(10_000, 60_000),
+    storm: dice.int(8_000, 40_000),
     gap: dice.pick([1_000, 4_000, 15_000]),
     skew: dice.pick([0, 500, 2_000]),
   };

@@ -14,6 +14,7 @@ import { createDice } from './dice.js';
 import { CutOff, createDisk, logFor } from './log.js';
 import type { Mistake } from './mistakes.js';
 import { type Device, type Person, live } from './people.js';
+import { writePast } from './past.js';
 import { drawPlan } from './plan.js';
 import { type Process, createProcess } from './process.js';
 import { react } from './reactors.js';
@@ -150,6 +151,9 @@ export function createWorld(seed: number, mistake: Mistake | undefined) {
     if (!owner) throw new Error('nobody lives here');
     return { owner, left: plan.wishes };
   });
+
+  const [first] = people;
+  if (plan.past && first) writePast(disk, first, dice);
 
   for (let n = 1; n <= plan.workers; n++) employ(n);
   share(() => true);
