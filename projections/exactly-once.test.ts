@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Recorded } from '../domain/catalogue.js';
+import { type Recorded, schemaOf } from '../domain/catalogue.js';
 import type { Envelope } from '../domain/event.js';
 import { type Uuid, parseStream } from '../domain/ids.js';
 import { ProjectionError } from './projection.js';
@@ -73,7 +73,7 @@ function createTale(history: History, bucket: number): (action: string, pick: nu
 }
 
 const isKnown = (events: readonly Envelope[]): events is readonly Recorded[] =>
-  events.every(({ schema }) => schema === 1);
+  events.every(({ type, schema }) => schema === schemaOf(type));
 
 /** What a reader must see of each conversation and each message, told straight from the events. */
 function expected(events: readonly Envelope[]) {

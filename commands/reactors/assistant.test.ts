@@ -2,10 +2,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { personKey } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
-import { derivedId } from '../../domain/ids.js';
+import { derivedId, streamOf } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
 import type { CommandClient, Draft } from '../client/client.js';
-import { ada } from '../worker/testing.js';
+import { ada, nextId } from '../worker/testing.js';
 import { builtInResponder } from './builtin.js';
 import { scripted } from './models/testing.js';
 import { type Bench, openBench } from './testing.js';
@@ -93,6 +93,20 @@ describe('a reply', () => {
     const { reply } = await bench.ask();
     await bench.seen('ReplyFailed', reply);
     expect(bench.failures).toMatchObject([{ message: 'the view is behind' }]);
+  });
+
+  it('ends though its conversation is deleted while it runs', async () => {
+    const { responder, call } = scripted();
+    await bench.start(responder);
+    const { conversation, reply } = await bench.ask();
+    const speaker = await call(0);
+    speaker.say('To the end.');
+    const stream = streamOf('conversation', conversation);
+    await bench.send({ id: nextId(), actor: ada, stream, type: 'DeleteConversation', data: {} });
+    await bench.seen('ConversationDeleted');
+    speaker.end();
+    await bench.seen('ReplyCompleted', reply);
+    expect(await bench.textOf(reply)).toBe('To the end.');
   });
 
   it('ends without its text where that can no longer be kept', async () => {

@@ -171,6 +171,7 @@ export async function openBench() {
     obligations,
     relations,
     destroyKey,
+    wait,
     screen,
     /** Starts the reactors of a process, named by a number. */
     start,

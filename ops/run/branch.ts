@@ -1,6 +1,5 @@
 import type { Opener } from '../../commands/keys/opener.js';
 import type { ReadBranch } from '../../commands/reactors/reactor.js';
-import { contentOf } from '../../domain/content.js';
 import type { CoreQueries } from '../../projections/readmodel/core/rows.js';
 
 /** How many turns the assistant is given at most. */
@@ -13,8 +12,9 @@ export function branchReader(core: CoreQueries, opener: Opener): ReadBranch {
     if (!(await core.reached(after, PATIENCE))) throw new Error('the core view does not keep up with the log');
     const rows = await core.branch(conversation, leaf, TURNS, true);
     return Promise.all(
-      rows.toReversed().map(async ({ id, author, parts }) => {
-        const items = parts.map(({ text }, index) => ({ sealed: text, content: contentOf.part(id, index) }));
+      rows.toReversed().map(async ({ author, parts }) => {
+        // What was copied from another conversation stays bound to its place there. Deciders hold every label to its place.
+        const items = parts.map(({ text }) => ({ sealed: text, content: text.content }));
         const texts = await opener.open(items);
         return {
           role: author === null ? 'assistant' : 'user',

@@ -1,0 +1,264 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { clientId } from '../../domain/testing.js';
+import type { CommandClient, Draft, Sent } from '../client/client.js';
+import { type Keepers, type Run, insisting, settle, startExecutor } from './executor.js';
+import type { Change, ExpiryObligation, MembershipObligation, Obligations, TitleObligation } from './reactor.js';
+
+const position = { partition: 0, offset: 1 };
+const expiry = (n: number): ExpiryObligation => ({
+  kind: 'expiry',
+  id: clientId(n),
+  conversation: clientId(n),
+  expires: '2026-01-01T00:00:00Z',
+  position,
+});
+const membership = (source: number): MembershipObligation => ({
+  kind: 'membership',
+  id: clientId(1),
+  conversation: clientId(2),
+  user: clientId(3),
+  role: 'reader',
+  by: clientId(4),
+  source,
+  position,
+});
+const title = (attempt: number): TitleObligation => ({
+  kind: 'title',
+  id: clientId(1),
+  conversation: clientId(2),
+  reply: clientId(3),
+  key: 'user-ana',
+  attempt,
+  executor: attempt === 0 ? null : clientId(9),
+  position,
+});
+
+/** An executor over obligations that the test tells, and what it was told of and waited for. */
+async function open(keepers: Keepers, ...standing: readonly Change[]) {
+  const listeners = new Set<(change: Change) => void>();
+  const obligations: Obligations = {
+    watch: async (listener) => {
+      for (const each of standing) listener(each);
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  const failures: unknown[] = [];
+  const waits: number[] = [];
+  const executor = await startExecutor({
+    obligations,
+    keepers,
+    wait: async (ms) => {
+      waits.push(ms);
+      await turn();
+    },
+    onFailure: (error) => failures.push(error),
+  });
+  const tell = (change: Change): void => {
+    for (const listener of listeners) listener(change);
+  };
+  return { ...executor, tell, failures, waits, listeners };
+}
+
+/** A keeper whose turns end when the test says so. */
+function patient() {
+  const runs: { run: Run; end: () => void }[] = [];
+  const keep = (_: unknown, run: Run): Promise<void> =>
+    new Promise((end) => {
+      runs.push({ run, end });
+    });
+  return { atOnce: 9, keep, runs, turns: () => runs.map(({ run }) => run.turn) };
+}
+
+const passed = async (): Promise<void> => {
+  for (let n = 0; n < 20; n++) await turn();
+};
+
+describe('the executor', () => {
+  it('tries again what throws, more and more seldom', async () => {
+    let tries = 0;
+    const keep = async (): Promise<void> => {
+      if (++tries < 13) throw new Error('not yet');
+    };
+    const { stop, failures, waits } = await open({ expiry: { atOnce: 1, keep } }, expiry(1));
+    await expect.poll(() => tries).toBe(13);
+    expect(failures).toHaveLength(12);
+    expect(waits.slice(0, 4)).toEqual([100, 200, 400, 800]);
+    expect(waits.slice(-2)).toEqual([60_000, 60_000]);
+    await stop();
+  });
+
+  it('does not try again what has ended meanwhile', async () => {
+    let tries = 0;
+    const keep = async (): Promise<void> => {
+      tries += 1;
+      tell({ ended: clientId(1) });
+      throw new Error('too late');
+    };
+    const { stop, tell, failures } = await open({ expiry: { atOnce: 1, keep } });
+    tell(expiry(1));
+    await passed();
+    expect(tries).toBe(1);
+    expect(failures).toHaveLength(1);
+    await stop();
+  });
+
+  it('keeps so many of a kind at once, and gives no place to what is not due', async () => {
+    const keeper = patient();
+    const due = async ({ id }: ExpiryObligation, signal: AbortSignal): Promise<void> => {
+      if (id !== clientId(1)) return;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    };
+    const { stop } = await open({ expiry: { ...keeper, atOnce: 2, due } }, ...[1, 2, 3, 4].map(expiry));
+    await passed();
+    expect(keeper.runs).toHaveLength(2);
+    keeper.runs[0]?.end();
+    await passed();
+    expect(keeper.runs).toHaveLength(3);
+    for (const { end } of keeper.runs) end();
+    const stopping = stop();
+    await passed();
+    for (const { end } of keeper.runs) end();
+    await stopping;
+  });
+
+  it('takes one turn at a time at each: what overtakes it comes after it', async () => {
+    const keeper = patient();
+    const { stop, tell } = await open({ membership: keeper }, membership(4));
+    await passed();
+    tell(membership(5));
+    tell(membership(7));
+    await passed();
+    expect(keeper.turns()).toEqual([4]);
+    expect(keeper.runs[0]?.run.gone.aborted).toBe(true);
+    keeper.runs[0]?.end();
+    await passed();
+    expect(keeper.turns()).toEqual([4, 7]);
+    // It ends while it is kept: nothing follows.
+    tell(membership(9));
+    tell({ ended: clientId(1) });
+    keeper.runs[1]?.end();
+    await passed();
+    expect(keeper.turns()).toEqual([4, 7]);
+    expect(keeper.runs[1]?.run.ended.aborted).toBe(true);
+    await stop();
+  });
+
+  it('takes another turn where a keeper asks for one, but not once it has ended', async () => {
+    const keeper = patient();
+    const { stop, tell } = await open({ title: keeper }, title(0));
+    await passed();
+    tell(title(1));
+    keeper.runs[0]?.run.again(title(1));
+    keeper.runs[0]?.end();
+    await passed();
+    expect(keeper.turns()).toEqual([1, 2]);
+    expect(keeper.runs[0]?.run.gone.aborted).toBe(false);
+    tell({ ended: clientId(1) });
+    keeper.runs[1]?.run.again(title(2));
+    keeper.runs[1]?.end();
+    await passed();
+    expect(keeper.turns()).toEqual([1, 2]);
+    await stop();
+  });
+
+  it('leaves to others what they have begun since it started, and takes over what was begun before', async () => {
+    const keeper = patient();
+    const { stop, tell } = await open({ title: keeper }, title(1));
+    await passed();
+    expect(keeper.turns()).toEqual([2]);
+    tell({ ended: clientId(1) });
+    keeper.runs[0]?.end();
+    await passed();
+    tell(title(1));
+    await passed();
+    expect(keeper.turns()).toEqual([2]);
+    await stop();
+  });
+
+  it('begins nothing once it stops, waits for what runs, and listens no more', async () => {
+    const keeper = patient();
+    const { stop, tell, listeners } = await open({ membership: keeper }, membership(4));
+    await passed();
+    tell(membership(5));
+    let stopped = false;
+    const stopping = stop().then(() => (stopped = true));
+    await passed();
+    expect(stopped).toBe(false);
+    expect(keeper.runs[0]?.run.gone.aborted).toBe(true);
+    keeper.runs[0]?.end();
+    await stopping;
+    expect(keeper.turns()).toEqual([4]);
+    expect(listeners.size).toBe(0);
+  });
+
+  it('has nothing to do with kinds that it has no keeper for', async () => {
+    const keeper = patient();
+    const { stop } = await open({ membership: keeper }, expiry(7), title(0));
+    await passed();
+    expect(keeper.runs).toEqual([]);
+    await stop();
+  });
+});
+
+describe('what is insisted on', () => {
+  const draft: Draft = {
+    id: clientId(1),
+    actor: 'system',
+    stream: `conversation-${clientId(2)}`,
+    type: 'PurgeConversation',
+    data: {},
+  };
+  const gone = new AbortController().signal;
+  const clientOf = (...answers: readonly (Sent | Error)[]): CommandClient => {
+    const left = [...answers];
+    return {
+      send: async () => {
+        const next = left.shift();
+        if (next === undefined) throw new Error('sent too often');
+        if (next instanceof Error) throw next;
+        return next;
+      },
+    };
+  };
+  const refused = (code: 'INVALID' | 'STALE' | 'COMMAND_ID_REUSED' | 'UNAVAILABLE' | 'EXPIRED'): Sent => ({
+    status: 'rejected',
+    code,
+    message: 'No.',
+  });
+  const accepted: Sent = { status: 'accepted', stream: draft.stream, version: 3, events: 1, position };
+  const insist = (client: CommandClient, failures: unknown[] = []) =>
+    insisting(
+      client,
+      async () => turn(),
+      (error) => failures.push(error),
+    );
+
+  it('is sent until it is decided, whatever the way there does', async () => {
+    const failures: unknown[] = [];
+    const client = clientOf(
+      new Error('the disk'),
+      refused('UNAVAILABLE'),
+      refused('EXPIRED'),
+      { status: 'pending', command: draft.id },
+      accepted,
+    );
+    expect(await insist(client, failures)(draft, gone)).toEqual(accepted);
+    expect(failures).toEqual([new Error('the disk')]);
+  });
+
+  it('is let go of when nobody needs it any more', async () => {
+    const client = clientOf(refused('UNAVAILABLE'));
+    expect(await insist(client)(draft, AbortSignal.abort())).toEqual(refused('UNAVAILABLE'));
+  });
+
+  it('throws what refuses it for good, unless another was first', async () => {
+    expect(await settle(insist(clientOf(refused('STALE'))), draft, gone)).toEqual(refused('STALE'));
+    expect(await settle(insist(clientOf(refused('COMMAND_ID_REUSED'))), draft, gone)).toMatchObject({});
+    await expect(settle(insist(clientOf(refused('INVALID'))), draft, gone)).rejects.toThrow(
+      `PurgeConversation of ${draft.stream} was refused (INVALID): No.`,
+    );
+    expect(await settle(insist(clientOf(refused('INVALID'))), draft, AbortSignal.abort())).toEqual(refused('INVALID'));
+  });
+});
