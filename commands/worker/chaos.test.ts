@@ -16,7 +16,6 @@ import {
   entries,
   faulty,
   history,
-  late,
   lost,
   markRead,
   openLog,
@@ -27,8 +26,11 @@ import {
 const OWNERS = 3;
 const COMMANDS = 12;
 
-/** What may befall an append. `late` is an error, and it is written all the same; `stopped` waits with its owner. */
-const FAULTS = ['none', 'none', 'lost', 'unanswered', 'doubled', 'late', 'late twice', 'stopped'] as const;
+/**
+ * What may befall an append. `late` is an error after some time, and is written when it is released; `again` is written now
+ * and once more then; `stopped` waits with its owner until that is woken.
+ */
+const FAULTS = ['none', 'none', 'lost', 'unanswered', 'doubled', 'late', 'again', 'stopped'] as const;
 
 type Step =
   | {
@@ -67,7 +69,7 @@ async function live(steps: readonly Step[]) {
   const log = openLog();
   const clock = { now: T0 };
   const faults: (Fault | undefined)[] = [];
-  const hanging: (() => Promise<unknown>)[] = [];
+  const hanging: (() => Promise<number>)[] = [];
   const stopped: (() => void)[] = [];
 
   // The store of the owners may be put back to what it was some time ago.
@@ -106,11 +108,23 @@ async function live(steps: readonly Step[]) {
   const expired: { readonly command: Command; readonly ids: ReadonlySet<string> }[] = [];
 
   const faultOf = (name: (typeof FAULTS)[number]): Fault | undefined => {
-    if (name === 'stopped') return (write) => new Promise<void>((go) => stopped.push(go)).then(write);
-    if (name !== 'late' && name !== 'late twice') return { none: undefined, lost, unanswered, doubled }[name];
-    const { fault: hang, release } = late();
-    hanging.push(...(name === 'late' ? [release] : [release, release]));
-    return hang;
+    switch (name) {
+      case 'late':
+        return (write) => {
+          hanging.push(write);
+          clock.now += 1_500;
+          return lost(write);
+        };
+      case 'again':
+        return (write) => {
+          hanging.push(write);
+          return write();
+        };
+      case 'stopped':
+        return (write) => new Promise<void>((go) => stopped.push(go)).then(write);
+      default:
+        return { none: undefined, lost, unanswered, doubled }[name];
+    }
   };
 
   const asking: Promise<void>[] = [];

@@ -65,6 +65,8 @@ export const honest: Rules = {
   doomed,
 };
 
+const byNumber = (a: { number: number }, b: { number: number }): number => a.number - b.number;
+
 const without = <T>(items: readonly T[], item: T): readonly T[] => items.toSpliced(items.indexOf(item), 1);
 
 /** Steps within which an owner must be done that nothing hinders. */
@@ -108,7 +110,7 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
     const request = owner.sends + 1;
     const flights = [...world.flights, flightOf({ owner: which, request, items })];
     const waiting = { request, base: undefined, sent };
-    return put({ ...world, flights }, which, {
+    return put({ ...world, flights: flights.toSorted(byNumber) }, which, {
       ...owner,
       sends: request,
       waiting,
@@ -230,16 +232,19 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
     return found;
   };
 
+  const isDoomed = ({ log }: World, { items }: Flight): boolean =>
+    items.every((item) => rules.doomed(log.truth.cursor.fence, item));
+
   /** Forgets whose request it was that can only be void and that nobody waits for: all of them are one and the same. */
   const simplified = (world: World): World => {
-    const { fence } = world.log.truth.cursor;
+    if (!world.flights.some((flight) => flight.owner >= 0 && isDoomed(world, flight))) return world;
     const flights = world.flights.map((flight) => {
-      if (!flight.items.every((item) => rules.doomed(fence, item))) return flight;
+      if (!isDoomed(world, flight)) return flight;
       const items = flight.items.map(() => VOID);
       const awaited = world.owners[flight.owner]?.waiting?.request === flight.request;
       return flightOf(awaited ? { ...flight, items } : { owner: -1, request: 0, items });
     });
-    return { ...world, flights: flights.toSorted((a, b) => a.number - b.number) };
+    return { ...world, flights: flights.toSorted(byNumber) };
   };
 
   const apply = (world: World, action: Action): World => simplified(step(world, action));
