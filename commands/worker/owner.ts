@@ -3,7 +3,7 @@ import { type Answer, type Incoming, Refused } from '../command.js';
 import type { Log } from '../log/log.js';
 import type { Known, Snapshots } from '../snapshots/snapshots.js';
 import { Estranged, SnapshotsSilent, createBacking } from './backing.js';
-import { type OnDeadLetter, type Overlay, blankOverlay, recordsOf } from './batch.js';
+import { type OnDeadLetter, type Overlay, blankOverlay, coveredBy, recordsOf } from './batch.js';
 import { admit } from './letters.js';
 import { type Memory, answerOf, blankMemory, evict, fold, land, nameOf, touch } from './memory.js';
 import { NOBODY, behind, isOwner, takeoverHeader, verdict } from './protocol.js';
@@ -167,9 +167,9 @@ export function createOwner(options: OwnerOptions): Owner {
   };
 
   /** Appends an overlay, and answers what landed. Returns what may have landed or not: the memory will say. */
-  const append = async (overlay: Overlay, decided: readonly Incoming[]): Promise<readonly Incoming[]> => {
+  const append = async (overlay: Overlay, decided: readonly Incoming[], waiting: readonly Incoming[]) => {
     const before = memory.cursor;
-    const records = recordsOf(overlay, before.fence, me, decided.at(-1)?.offset);
+    const records = recordsOf(overlay, before.fence, me, coveredBy(decided, waiting));
     const base = await log.append(partition, records).catch(() => undefined);
     switch (verdict(before, base)) {
       case 'take over':
@@ -209,7 +209,7 @@ export function createOwner(options: OwnerOptions): Owner {
     const more = { partition, partitions, random, onDeadLetter };
     const { decided, waiting, lacking } = sortOut({ ...desk, ...more }, todo, stored);
     for (const { command } of decided) sent.add(nameOf(command));
-    const left = decided.length > 0 ? await append(overlay, decided) : [];
+    const left = decided.length > 0 ? await append(overlay, decided, waiting) : [];
     if (lacking.length > 0 && owns()) await backing.bringChunks(memory, lacking);
     return [...left, ...waiting];
   };
