@@ -12,6 +12,9 @@ let well: History;
 
 beforeAll(async () => {
   well = (await simulate(3)).history;
+});
+
+it('has nothing to say of a world that was well', () => {
   expect(check(well)).toEqual([]);
 });
 

@@ -64,7 +64,7 @@ describe('a world', () => {
 describe('a planted mistake is found, and the same world is well without it', () => {
   it.each(Object.keys(mistakes).filter(isMistake))('%s', { timeout: TIMEOUT }, async (name) => {
     const found = await firstFinding(mistakeOf(name), PATIENCE);
-    expect(found).toBeDefined();
-    if (found) expect((await simulate(found.seed)).findings).toEqual([]);
+    const well = found && (await simulate(found.seed)).findings;
+    expect({ found: found?.findings.length, well }).toEqual({ found: expect.any(Number), well: [] });
   });
 });
