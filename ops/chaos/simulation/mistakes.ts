@@ -223,7 +223,7 @@ export const mistakes = {
     }),
   },
 
-  /** The newest time of the log is not known after a takeover: a slow clock is not noticed. */
+  /** The newest time of the log is not known after a takeover, so that a slow clock is not noticed. */
   'lets time run back on a takeover': {
     snapshots: (snapshots) => ({
       ...snapshots,
@@ -231,6 +231,16 @@ export const mistakes = {
         const { checkpoint, ...loaded } = await snapshots.load(home, wanted);
         return { ...loaded, checkpoint: checkpoint && { ...checkpoint, at: '' } };
       },
+    }),
+    log: (log, { process }) => ({
+      ...log,
+      append: (partition, batch) =>
+        log.append(
+          partition,
+          batch.map((entry) =>
+            entry.kind === 'takeover' ? { ...entry, at: new Date(process.now()).toISOString() } : entry,
+          ),
+        ),
     }),
   },
 

@@ -53,6 +53,6 @@ export function drawPlan(dice: Dice): Plan {
     },
     storm: dice.int(8_000, 40_000),
     gap: dice.pick([1_000, 4_000, 15_000]),
-    skew: dice.pick([0, 500, 2_000]),
+    skew: dice.pick([0, 500, 2_400]),
   };
 }
