@@ -55,9 +55,17 @@ const LONGEST_RETRY_MS = 60_000;
 /** How long whoever has an obligation has to end it after a stop, before somebody else does. */
 const SWEEP_MS = 5_000;
 
+/**
+ * How long a turn may be taken without an end before somebody takes the next one, in ms: longer than any reply takes, for
+ * whoever is at it may live.
+ */
+const LEASE_MS = 30 * 60_000;
+
 /** A turn that this process takes. */
 type Mine = {
   readonly turn: number;
+  /** The obligation as it was last told. */
+  told: Obligation;
   readonly stop: AbortController;
   readonly gone: AbortController;
   readonly ended: AbortController;
@@ -72,6 +80,8 @@ type Mine = {
  */
 export async function startExecutor({ obligations, keepers, wait, onFailure }: ExecutorOptions): Promise<Executor> {
   const running = new Map<Uuid, Mine>();
+  /** What this process was done with and what has not ended: somebody else has it, or had it. */
+  const resting = new Map<Uuid, { told: Obligation; readonly over: AbortController }>();
   const kept = new Set<Promise<void>>();
   const stopped = new AbortController();
   const begins = beginningOf(keepers);
@@ -100,7 +110,7 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
     if (!start) return;
     const [stop, gone, ended] = [new AbortController(), new AbortController(), new AbortController()];
     const { turn, stopping } = standingOf(owed);
-    const mine: Mine = { turn, stop, gone, ended, next: undefined };
+    const mine: Mine = { turn, told: owed, stop, gone, ended, next: undefined };
     if (stopping) stop.abort();
     running.set(owed.id, mine);
     const over = AbortSignal.any([gone.signal, stopped.signal]);
@@ -113,28 +123,57 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
       .finally(() => {
         kept.delete(doing);
         running.delete(owed.id);
-        if (mine.next && !stopped.signal.aborted) begin(mine.next);
+        if (ended.signal.aborted || stopped.signal.aborted) return;
+        if (mine.next) begin(mine.next);
+        else lookAfter(mine.told);
       });
     kept.add(doing);
   };
 
-  const end = (mine: Mine): void => {
+  /**
+   * Comes back to what has not ended after this process was done with it. Another one may have taken the turn, or its
+   * claim may have landed when it was gone already: then none of those who are there now would ever end it.
+   */
+  const lookAfter = (owed: Obligation): void => {
+    const left = { told: owed, over: new AbortController() };
+    resting.set(owed.id, left);
+    wait(LEASE_MS, AbortSignal.any([left.over.signal, stopped.signal]))
+      .then(() => {
+        if (left.over.signal.aborted || stopped.signal.aborted) return;
+        resting.delete(owed.id);
+        begin(left.told);
+      })
+      .catch(onFailure);
+  };
+
+  const end = (id: Uuid): void => {
+    wake(id);
+    const mine = running.get(id);
+    if (!mine) return;
     mine.next = undefined;
     mine.ended.abort();
     mine.gone.abort();
   };
 
+  const wake = (id: Uuid): void => {
+    resting.get(id)?.over.abort();
+    resting.delete(id);
+  };
+
   let settled = false;
   const unwatch = await obligations.watch((change) => {
     if (stopped.signal.aborted) return;
-    if ('ended' in change) {
-      const mine = running.get(change.ended);
-      if (mine) end(mine);
+    if ('ended' in change) return end(change.ended);
+    const mine = running.get(change.id);
+    const left = resting.get(change.id);
+    const { turn, taken, stopping } = standingOf(change);
+    if (left && taken && !stopping) {
+      left.told = change;
       return;
     }
-    const mine = running.get(change.id);
-    const { turn, taken, stopping } = standingOf(change);
+    wake(change.id);
     if (mine) {
+      mine.told = change;
       if (!taken && turn > mine.turn) mine.next = change;
       // A turn that is taken is the one before the next one: ours, or one that has overtaken ours.
       if (turn > mine.turn + (taken ? 1 : 0)) mine.gone.abort();

@@ -2,7 +2,7 @@ import { schemaOf } from '../../domain/catalogue.js';
 import { type Rejection, type Typed, isRejection, reject } from '../../domain/decider.js';
 import { type Envelope, hashOf } from '../../domain/event.js';
 import { type Stream, bucketOf, homeOf, parseStream, timedId } from '../../domain/ids.js';
-import type { Command, Letter, Outcome, RecordedOutcome } from '../command.js';
+import type { Command, Incoming, Letter, Outcome, RecordedOutcome } from '../command.js';
 import type { Fence } from '../log/fence.js';
 import type { Entry } from '../log/log.js';
 import { NotAtHand } from '../../domain/tree.js';
@@ -122,6 +122,13 @@ const stamp = (event: Typed, command: Command, before: Held, at: string, id: str
   previous: before.hash,
   data: event.data,
 });
+
+/** The offset in `commands` up to which everything is decided. What waits is not, nor is anything behind it. */
+export function coveredBy(decided: readonly Incoming[], waiting: readonly Incoming[]): number | undefined {
+  const open = Math.min(...waiting.map(({ offset = Infinity }) => offset));
+  const below = decided.flatMap(({ offset }) => (offset === undefined || offset > open ? [] : [offset]));
+  return below.length === 0 ? undefined : Math.max(...below);
+}
 
 /** The records of a batch of an owner: its events, the last with all outcomes; or one record of outcomes alone. */
 export function recordsOf(

@@ -3,7 +3,7 @@ import { type Answer, type Incoming, Refused } from '../command.js';
 import type { Log } from '../log/log.js';
 import type { Known, Snapshots } from '../snapshots/snapshots.js';
 import { Estranged, SnapshotsSilent, createBacking } from './backing.js';
-import { type OnDeadLetter, type Overlay, blankOverlay, recordsOf } from './batch.js';
+import { type OnDeadLetter, type Overlay, blankOverlay, coveredBy, recordsOf } from './batch.js';
 import { admit } from './letters.js';
 import { LIMITS, type Limits } from './limits.js';
 import { type Memory, answerOf, blankMemory, evict, fold, land, nameOf, touch } from './memory.js';
@@ -154,9 +154,9 @@ export function createOwner(options: OwnerOptions): Owner {
   };
 
   /** Appends an overlay, and answers what landed. Returns what may have landed or not: the memory will say. */
-  const append = async (overlay: Overlay, decided: readonly Incoming[]): Promise<readonly Incoming[]> => {
+  const append = async (overlay: Overlay, decided: readonly Incoming[], waiting: readonly Incoming[]) => {
     const before = memory.cursor;
-    const records = recordsOf(overlay, before.fence, me, decided.at(-1)?.offset);
+    const records = recordsOf(overlay, before.fence, me, coveredBy(decided, waiting));
     const base = await log.append(partition, records).catch(() => undefined);
     switch (verdict(before, base)) {
       case 'take over':
@@ -165,9 +165,14 @@ export function createOwner(options: OwnerOptions): Owner {
         return decided;
       case 'lost data':
         throw new Error(`the log of partition ${partition} lost data: ${base} after ${before.offset}`);
-      case 'read on':
+      case 'read on': {
+        // Until all of it is read, this memory may lack what this very owner has written.
+        const mine = me;
+        me = NOBODY;
         await catchUp();
+        me = mine;
         return decided;
+      }
       case 'landed': {
         const { streams, events, outcomes } = overlay;
         land(memory, { streams, events: events.length, outcomes, next: behind(before, records.length) });
@@ -196,7 +201,7 @@ export function createOwner(options: OwnerOptions): Owner {
     const more = { partition, partitions, random, onDeadLetter };
     const { decided, waiting, lacking } = sortOut({ ...desk, ...more }, todo, found);
     for (const { command } of decided) sent.add(nameOf(command));
-    const left = decided.length > 0 ? await append(overlay, decided) : [];
+    const left = decided.length > 0 ? await append(overlay, decided, waiting) : [];
     if (lacking.length > 0 && owns()) await backing.bringChunks(memory, lacking);
     return [...left, ...waiting];
   };

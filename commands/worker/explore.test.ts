@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { type Fence, type Fenced, pass } from '../log/fence.js';
+import type { Cursor } from '../log/log.js';
+import { explore } from './explore.js';
+import { type Rules, createModel, honest } from './model.js';
+import { tale } from './modeltale.js';
+import type { Bounds } from './modelworld.js';
+import { NOBODY, verdict } from './protocol.js';
+
+/** Explores everything within bounds. Tells how much that was, and what led to the first thing that must not be. */
+function all(bounds: Bounds, rules: Rules = honest): { readonly states: number; readonly story: string } {
+  const model = createModel(bounds, rules);
+  const begun = Date.now();
+  const { states, steps, depth, found } = explore(model);
+  const seconds = Math.round((Date.now() - begun) / 1000);
+  const within = `${states} states, ${steps} steps, at most ${depth} deep, in ${seconds} s, within ${JSON.stringify(bounds)}`;
+  console.log(found ? `${within}:\n${tale(model.start, found)}` : within);
+  return { states, story: found ? tale(model.start, found) : '' };
+}
+
+it('holds in every order in which three owners and their requests can meet', { timeout: 600_000 }, () => {
+  const { states, story } = all({ owners: 3, commands: 2, sends: 4, allSends: 4, faults: 1, deadlines: 1 });
+  expect(story).toBe('');
+  expect(states).toBeGreaterThanOrEqual(1_000_000);
+});
+
+describe('each of the mistakes that one might make is found', () => {
+  const small: Bounds = { owners: 2, commands: 1, sends: 4, allSends: 4, faults: 1, deadlines: 1 };
+
+  /** The rule one might think of first: whoever took over last is the owner. */
+  const latestWins = (fence: Fence, record: Fenced) => {
+    const { kind, header } = record;
+    if (kind !== 'takeover') return pass(fence, record);
+    return { fence: { term: header.term, owner: header.owner, batch: 0, index: 0 }, valid: true };
+  };
+
+  const mistakes: readonly [string, Partial<Rules>, Partial<Bounds>, RegExp][] = [
+    [
+      'to read the log after an error, where only a new term is a barrier',
+      { verdict: (before, base) => (base === undefined ? 'read on' : verdict(before, base)) },
+      {},
+      /A has refused command 0, and now it is done/,
+    ],
+    [
+      'to let the latest takeover win, whatever its term',
+      { pass: latestWins, doomed: () => false },
+      { faults: 2 },
+      /in the log twice/,
+    ],
+    ['to take being deposed for final', { mayTakeOver: (me) => me === NOBODY }, {}, /comes to no end/],
+    [
+      'to ask a flag who owns the partition, and not the fence',
+      { owns: (_, me) => me !== NOBODY },
+      {},
+      /acknowledges command \d at \d+, and it is not in the log/,
+    ],
+    [
+      'to take another place than expected for void records, always',
+      {
+        verdict: (before: Cursor, base) =>
+          base === undefined || base < before.offset ? verdict(before, base) : 'landed',
+      },
+      {},
+      /acknowledges command \d at \d+, and it is/,
+    ],
+    [
+      'to take another place than expected for a loss, and to decide again without reading',
+      { reads: false },
+      {},
+      /comes to no end/,
+    ],
+  ];
+
+  it('and nothing without them, within the same bounds', () => {
+    for (const [, , bounds] of mistakes) expect(all({ ...small, ...bounds }).story).toBe('');
+  });
+
+  it.each(mistakes)('%s', (_, mistake, bounds, found) => {
+    expect(all({ ...small, ...bounds }, { ...honest, ...mistake }).story).toMatch(found);
+  });
+});

@@ -1,0 +1,92 @@
+import { type Commands, type Item, type Known, type Written, keyOfItem } from './modellog.js';
+
+/** How much may happen. Whatever these numbers allow does happen, in every order. */
+export type Bounds = {
+  readonly owners: number;
+  readonly commands: number;
+  /** Requests sent by each owner, and by all together. */
+  readonly sends: number;
+  readonly allSends: number;
+  /** Requests that land twice, answers that are errors whatever became of the request, owners that forget all: together. */
+  readonly faults: number;
+  /** How many of the commands have a deadline, which passes at some time. */
+  readonly deadlines: number;
+};
+
+/** What was sent and is not answered: a takeover, or a batch of so many records. `base` is where it landed last. */
+export type Waiting = {
+  readonly request: number;
+  readonly base: number | undefined;
+  readonly sent: { readonly owner: string } | { readonly commands: Commands; readonly count: number };
+};
+
+export type Owner = {
+  readonly me: string;
+  readonly memory: Known;
+  /** What it is about, what it has acknowledged, what it has refused. */
+  readonly todo: Commands;
+  readonly acknowledged: Commands;
+  readonly refused: Commands;
+  readonly waiting: Waiting | undefined;
+  readonly sends: number;
+};
+
+/** A request that may still land. */
+export type Flight = { readonly owner: number; readonly request: number; readonly items: readonly Item[] };
+
+/** Equal parts of worlds have equal numbers, so that a few numbers tell a world. */
+export type Numbered<T> = T & { readonly number: number };
+
+export type World = {
+  readonly log: Written;
+  readonly owners: readonly Numbered<Owner>[];
+  readonly flights: readonly Numbered<Flight>[];
+  readonly expired: boolean;
+  readonly faults: number;
+  /** No bounds hold any more. */
+  readonly free: boolean;
+  readonly wrong: string | undefined;
+};
+
+export type Action =
+  | { readonly do: 'take'; readonly owner: number; readonly commands: Commands }
+  | { readonly do: 'hear' | 'fail' | 'crash'; readonly owner: number }
+  | { readonly do: 'land' | 'land twice'; readonly flight: number }
+  | { readonly do: 'expire' };
+
+/** The name of an owner, or of one of its requests: an owner id, if that is a takeover. */
+export const nameOf = (owner: number, request?: number): string => `${'ABCDEFGH'.charAt(owner)}${request ?? ''}`;
+
+/** Gives equal parts the same number and makes them one object. */
+export const numbering = <T extends object>(keyOf: (part: T) => string) => {
+  const found = new Map<string, Numbered<T>>();
+  return (part: T): Numbered<T> => {
+    const key = keyOf(part);
+    const already = found.get(key);
+    if (already) return already;
+    const one = { ...part, number: found.size };
+    found.set(key, one);
+    return one;
+  };
+};
+
+export const keyOfOwner = ({ me, memory, todo, acknowledged, refused, waiting, sends }: Owner): string => {
+  const { offset, fence } = memory.cursor;
+  const known = `${offset},${fence.term},${fence.owner},${fence.batch},${fence.index},${memory.version},${memory.outcomes.join()}`;
+  const rest = `${me}|${known}|${todo},${acknowledged},${refused},${sends}`;
+  if (!waiting) return rest;
+  const { request, base, sent } = waiting;
+  return `${rest}|${request},${base},${'owner' in sent ? sent.owner : `${sent.commands},${sent.count}`}`;
+};
+
+export const keyOfFlight = ({ owner, request, items }: Flight): string =>
+  `${nameOf(owner, request)}:${items.map(keyOfItem).join()}`;
+
+/** Two characters for a number below 2³⁰. */
+const short = (number: number): string => String.fromCharCode(number & 0x7fff, number >> 15);
+
+export const keyOfWorld = ({ log, owners, flights, faults, expired }: World): string =>
+  [log, ...owners, { number: 2 * faults + (expired ? 1 : 0) }, ...flights].reduce(
+    (key, { number }) => key + short(number),
+    '',
+  );

@@ -1,0 +1,229 @@
+import { type Answer, type Command, type CommandSource, type Incoming, Refused } from '../../../commands/command.js';
+import { nameOf } from '../../../commands/worker/memory.js';
+import { passAll, startOfLog } from '../../../commands/log/store.js';
+import type { Disk } from './log.js';
+import type { Process } from './process.js';
+import { type Scene, pace } from './scene.js';
+
+/** A command in the topic. Its place there is its offset. */
+export type Letter = {
+  readonly command: Command;
+  readonly at: number;
+  /** How often a worker took it. */
+  taken: number;
+  answered: boolean;
+  refused: boolean;
+};
+
+/** What was told to whom, for the checker: a command by name and hash, and what a worker said of it. */
+export type Told = { readonly name: string; readonly hash: string; readonly answer: Answer };
+
+/** One worker's reading of one partition. */
+type Reading = { position: number; under: { letter: Letter; offset: number; settled: boolean }[] };
+
+/**
+ * The channel as the fleet has it: a durable topic of commands, whose partitions are handed to workers. It delivers at
+ * least once: who takes a partition over goes on from the group's committed offset, which may lag, or behind what the log
+ * says is covered. A worker that lost a partition may go on for a while, and not know it.
+ */
+export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
+  const { dice, clock, counts, tell } = scene;
+  const partitions = disk.files.length;
+  const topic = Array.from({ length: partitions }, () => ({ start: 0, letters: [] as Letter[], committed: 0 }));
+  const readings = new Map<string, Reading>();
+  const owners: (Process | undefined)[] = [];
+  const told: Told[] = [];
+  const known: Told[] = [];
+  const sleepers = new Set<() => void>();
+  const replies = new WeakMap<Letter, (answer: Answer | Refused) => void>();
+  const wakeAll = (): void => {
+    for (const wake of sleepers) wake();
+  };
+  const part = (partition: number) => {
+    const found = topic[partition];
+    if (!found) throw new RangeError(`partition ${partition} of ${partitions}`);
+    return found;
+  };
+  const key = (process: Process, partition: number): string => `${process.name}/${partition}`;
+
+  const covered = (partition: number): number =>
+    passAll(
+      startOfLog,
+      (disk.files[partition] ?? []).map((entry, offset) => ({ offset, entry })),
+    ).records.reduce((most, { entry }) => Math.max(most, entry.covered ?? -1), -1);
+
+  /** Where a new owner goes on: behind what is decided, and not before the start, for old commands are gone. */
+  const resume = (partition: number): number => {
+    const { start, committed } = part(partition);
+    return Math.max(rules.resume === 'covered' ? covered(partition) + 1 : committed, start);
+  };
+
+  const assign = (partition: number, process: Process): void => {
+    const before = owners[partition];
+    owners[partition] = process;
+    const position = resume(partition);
+    tell('group', `${partition} goes to ${process.name} from ${position}`);
+    readings.set(key(process, partition), { position, under: [] });
+    // Who had it until now has not heard of that yet.
+    if (before && before !== process) {
+      const old = key(before, partition);
+      const reading = readings.get(old);
+      clock.after(dice.int(0, dice.pick([1, 3_000])), () => {
+        if (readings.get(old) === reading && owners[partition] !== before) readings.delete(old);
+      });
+    }
+    wakeAll();
+  };
+
+  /** Goes on behind what is settled. What is neither answered nor refused comes again. */
+  const settle = (process: Process, partition: number, reading: Reading): void => {
+    const open = reading.under.find(({ settled }) => !settled);
+    if (open) reading.position = open.offset;
+    reading.under = [];
+    const { committed } = part(partition);
+    if (owners[partition] === process && dice.chance(rules.commits)) {
+      part(partition).committed = Math.max(committed, reading.position);
+    }
+  };
+
+  const incoming = (process: Process, letter: Letter, offset: number, under: { settled: boolean }): Incoming => {
+    const { command } = letter;
+    const say = (what: Answer | Refused): void => {
+      if (!process.alive) return;
+      under.settled = true;
+      const reply = replies.get(letter);
+      if (dice.chance(scene.weather.net)) return;
+      const times = dice.chance(scene.weather.net) ? 2 : 1;
+      for (let n = 0; n < times; n++) clock.after(pace(scene), () => reply?.(what));
+    };
+    return {
+      command,
+      offset,
+      answer: (answer) => {
+        if (process.alive) {
+          letter.answered = true;
+          told.push({ name: nameOf(command), hash: command.hash, answer });
+          tell(process.name, `answers ${command.type} ${command.id} ${answer.status} at ${answer.position.offset}`);
+        }
+        say(answer);
+      },
+      refuse: (refusal) => {
+        if (process.alive) {
+          letter.refused = true;
+          tell(process.name, `refuses ${command.type} ${command.id} ${refusal.code}`);
+        }
+        say(refusal);
+      },
+    };
+  };
+
+  const sourceFor = (process: Process): CommandSource => ({
+    take: async (partition, max, signal) => {
+      const before = readings.get(key(process, partition));
+      if (before) settle(process, partition, before);
+      for (;;) {
+        if (signal.aborted) return [];
+        const reading = readings.get(key(process, partition));
+        const { letters, start } = part(partition);
+        const from = Math.max(reading?.position ?? 0, start);
+        if (reading && from < letters.length) {
+          const taken = letters.slice(from, from + Math.min(max, rules.batch));
+          reading.position = from + taken.length;
+          const batch = taken.map((letter, n) => {
+            if (letter.taken++ > 0) counts.redelivered++;
+            const under = { letter, offset: from + n, settled: false };
+            reading.under.push(under);
+            return incoming(process, letter, from + n, under);
+          });
+          if (rules.commitsEarly === true) part(partition).committed = reading.position;
+          tell(process.name, `takes ${from}–${from + taken.length - 1} of ${partition}`);
+          return batch;
+        }
+        await process.hears(
+          new Promise<void>((resolve) => {
+            const wake = (): void => {
+              sleepers.delete(wake);
+              signal.removeEventListener('abort', wake);
+              resolve();
+            };
+            sleepers.add(wake);
+            signal.addEventListener('abort', wake);
+          }),
+        );
+      }
+    },
+  });
+
+  const put = (partition: number, command: Command, reply: (answer: Answer | Refused) => void): void => {
+    const letter = { command, at: clock.now(), taken: 0, answered: false, refused: false };
+    replies.set(letter, reply);
+    part(partition).letters.push(letter);
+    wakeAll();
+  };
+
+  /** The way of a client to the topic and of answers back. */
+  const channelFor = (process: Process) => ({
+    submit: (partition: number, command: Command): Promise<Answer> =>
+      process.hears(
+        new Promise<Answer>((resolve, reject) => {
+          counts.commands++;
+          const fault = dice.chance(scene.weather.net) ? dice.pick(['lost', 'refused', 'doubled'] as const) : 'none';
+          tell(process.name, `sends ${command.type} ${command.id}${fault === 'none' ? '' : `, ${fault}`}`);
+          const reply = (answer: Answer | Refused): void => {
+            if (answer instanceof Refused) return reject(answer);
+            if (process.alive) known.push({ name: nameOf(command), hash: command.hash, answer });
+            resolve(answer);
+          };
+          if (fault === 'refused') {
+            clock.after(pace(scene), () => reject(new Refused('UNAVAILABLE', 'The topic cannot be reached.')));
+          }
+          if (fault === 'lost' || fault === 'refused') return;
+          clock.after(pace(scene), () => put(partition, command, reply));
+          if (fault === 'doubled') {
+            const later = dice.pick([5, 3_000, 3_600_000, 3 * 86_400_000]);
+            clock.after(dice.int(0, later), () => put(partition, command, reply));
+          }
+        }),
+      ),
+  });
+
+  return {
+    told,
+    known,
+    topic,
+    owners,
+    assign,
+    sourceFor,
+    channelFor,
+    /** Drops what lies in the topic for longer than it is kept. */
+    retain: (ms: number): void => {
+      for (const each of topic) {
+        while ((each.letters[each.start]?.at ?? Infinity) < clock.now() - ms) each.start++;
+      }
+    },
+    /** Whether everything in the topic was taken by its owner, and settled. */
+    settled: (): boolean =>
+      topic.every(({ letters, start }, partition) => {
+        const owner = owners[partition];
+        const reading = owner?.alive === true ? readings.get(key(owner, partition)) : undefined;
+        return (
+          reading !== undefined &&
+          Math.max(reading.position, start) === letters.length &&
+          reading.under.every(({ settled }) => settled)
+        );
+      }),
+  };
+}
+
+export type Channel = ReturnType<typeof createChannel>;
+
+export type ChannelRules = {
+  /** How a new owner finds where to go on. */
+  readonly resume: 'committed' | 'covered';
+  /** How many commands are taken at once, at most. */
+  readonly batch: number;
+  /** How likely the group's offset is committed, each time that it could be. */
+  readonly commits: number;
+  /** A planted mistake: what is taken counts as done. */
+  readonly commitsEarly?: boolean;
+};
