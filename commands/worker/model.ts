@@ -4,6 +4,7 @@ import {
   type Commands,
   type Item,
   type Known,
+  type Written,
   VOID,
   createLogs,
   decided,
@@ -72,9 +73,6 @@ const without = <T>(items: readonly T[], item: T): readonly T[] => items.toSplic
 /** Steps within which an owner must be done that nothing hinders. */
 const PATIENCE = 20;
 
-/** More than there are different owners. */
-const MANY = 2 ** 22;
-
 export function createModel(bounds: Bounds, rules: Rules = honest): Machine<World, Action> {
   const all = setOf(bounds.commands) - 1;
   const mortal = setOf(bounds.deadlines) - 1;
@@ -96,10 +94,13 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
   const blame = (world: World, wrong: string): World => ({ ...world, wrong: world.wrong ?? wrong });
 
   const put = (world: World, which: number, owner: Owner): World => {
-    const owners = world.owners.map((other, at) => (at === which ? ownerOf(owner) : other));
-    const after = { ...world, owners };
-    if (sameKnown(truthAt(world.log, owner.memory.cursor.offset), owner.memory)) return after;
-    return blame(after, `${nameOf(which)} knows something else than whoever reads the log from its start`);
+    const truth = truthAt(world.log, owner.memory.cursor.offset);
+    const right = sameKnown(truth, owner.memory);
+    const known = ownerOf(right && truth !== owner.memory ? { ...owner, memory: truth } : owner);
+    const after = { ...world, owners: world.owners.with(which, known) };
+    return right
+      ? after
+      : blame(after, `${nameOf(which)} knows something else than whoever reads the log from its start`);
   };
 
   /** Sends a request. Where the bounds do not allow it, the owner is stopped for ever. */
@@ -221,8 +222,10 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
           found.push({ do: 'take', owner, commands });
         }
       }
-      const blanked = memory.cursor.offset === 0 && !waiting;
-      if (!blanked && mayFail) found.push({ do: 'crash', owner });
+      // Of what it knew, any part may have been stored.
+      for (let stored = memory.cursor.offset; stored >= 0 && mayFail && sends > 0; stored--) {
+        found.push({ do: 'crash', owner, stored });
+      }
     }
     for (const flight of world.flights.keys()) {
       found.push({ do: 'land', flight });
@@ -266,7 +269,11 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
       case 'fail':
         return hear({ ...world, faults: world.faults + 1 }, which, owner, undefined);
       case 'crash':
-        return put({ ...world, faults: world.faults + 1 }, which, { ...owner, ...blank });
+        return put({ ...world, faults: world.faults + 1 }, which, {
+          ...owner,
+          ...blank,
+          memory: truthAt(world.log, action.stored),
+        });
     }
   };
 
@@ -287,13 +294,15 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
     return `${nameOf(which)} comes to no end with what it is asked for`;
   };
 
-  const checked = new Set<number>();
+  const checked = new Map<Written, Set<number>>();
   const wrong = (world: World): string | undefined => {
     if (world.wrong !== undefined) return world.wrong;
+    const done = checked.get(world.log) ?? new Set();
+    checked.set(world.log, done);
     for (const [which, owner] of world.owners.entries()) {
-      const place = (world.log.number * MANY + owner.number) * 2 + (world.expired ? 1 : 0);
-      if (checked.has(place)) continue;
-      checked.add(place);
+      const place = 2 * owner.number + (world.expired ? 1 : 0);
+      if (done.has(place)) continue;
+      done.add(place);
       const why = stuck(world, which);
       if (why !== undefined) return `with nothing that fails any more, and nobody else, ${why}`;
     }
