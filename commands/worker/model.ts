@@ -1,4 +1,3 @@
-import { pass } from '../log/fence.js';
 import type { Machine } from './explore.js';
 import {
   type Commands,
@@ -8,7 +7,6 @@ import {
   VOID,
   createLogs,
   decided,
-  doomed,
   each,
   sameKnown,
   setOf,
@@ -20,15 +18,17 @@ import {
   type Flight,
   type Numbered,
   type Owner,
+  type Rules,
   type Waiting,
   type World,
+  honest,
   keyOfFlight,
   keyOfOwner,
   keyOfWorld,
   nameOf,
   numbering,
 } from './modelworld.js';
-import { NOBODY, batchHeader, behind, isOwner, takeoverHeader, verdict } from './protocol.js';
+import { NOBODY, batchHeader, behind, takeoverHeader } from './protocol.js';
 
 /**
  * A partition and its owners as a machine: one log, requests on their way to it, owners who wait for answers, and a few
@@ -39,32 +39,6 @@ import { NOBODY, batchHeader, behind, isOwner, takeoverHeader, verdict } from '.
  * out by that: an owner that is stopped before it sends is one whose request lands late, one that is stopped before it
  * reads is one that is answered late, and one that dies on the way is one whose request is lost and that dies later.
  */
-
-/** What owners live by. Mistakes made on purpose replace one of these. */
-export type Rules = {
-  readonly pass: typeof pass;
-  readonly verdict: typeof verdict;
-  /** Whether its takeover came first. */
-  readonly won: typeof isOwner;
-  /** Whether the partition is still its own, asked before each batch. */
-  readonly owns: typeof isOwner;
-  /** Whether it may take over, having been `me` when it last owned the partition. */
-  readonly mayTakeOver: (me: string) => boolean;
-  /** Whether it reads what was written before its batch. */
-  readonly reads: boolean;
-  /** Whether the model may take a record on its way for void, since it can be nothing else. */
-  readonly doomed: typeof doomed;
-};
-
-export const honest: Rules = {
-  pass,
-  verdict,
-  won: isOwner,
-  owns: isOwner,
-  mayTakeOver: () => true,
-  reads: true,
-  doomed,
-};
 
 const byNumber = (a: { number: number }, b: { number: number }): number => a.number - b.number;
 
@@ -247,7 +221,14 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
       const awaited = world.owners[flight.owner]?.waiting?.request === flight.request;
       return flightOf(awaited ? { ...flight, items } : { owner: -1, request: 0, items });
     });
-    return { ...world, flights: flights.toSorted(byNumber) };
+    const after = { ...world, flights: flights.toSorted(byNumber) };
+    // What is given up here must be what the fence rejects.
+    const { fence, offset } = world.log.truth.cursor;
+    const passed = world.flights.find(
+      (flight) => isDoomed(world, flight) && flight.items.some((item) => rules.pass(fence, item).valid),
+    );
+    if (!passed) return after;
+    return blame(after, `${nameOf(passed.owner, passed.request)} would count at ${offset}, where it can only be void`);
   };
 
   const apply = (world: World, action: Action): World => simplified(step(world, action));

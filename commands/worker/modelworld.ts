@@ -1,4 +1,32 @@
-import { type Commands, type Item, type Known, type Written, keyOfItem } from './modellog.js';
+import { pass } from '../log/fence.js';
+import { type Commands, type Item, type Known, type Written, doomed, keyOfItem } from './modellog.js';
+import { isOwner, verdict } from './protocol.js';
+
+/** What owners live by. Mistakes made on purpose replace one of these. */
+export type Rules = {
+  readonly pass: typeof pass;
+  readonly verdict: typeof verdict;
+  /** Whether its takeover came first. */
+  readonly won: typeof isOwner;
+  /** Whether the partition is still its own, asked before each batch. */
+  readonly owns: typeof isOwner;
+  /** Whether it may take over, having been `me` when it last owned the partition. */
+  readonly mayTakeOver: (me: string) => boolean;
+  /** Whether it reads what was written before its batch. */
+  readonly reads: boolean;
+  /** Whether the model may take a record on its way for void, since it can be nothing else. */
+  readonly doomed: typeof doomed;
+};
+
+export const honest: Rules = {
+  pass,
+  verdict,
+  won: isOwner,
+  owns: isOwner,
+  mayTakeOver: () => true,
+  reads: true,
+  doomed,
+};
 
 /** How much may happen. Whatever these numbers allow does happen, in every order. */
 export type Bounds = {
