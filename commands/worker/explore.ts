@@ -43,8 +43,10 @@ export function explore<State, Action>(machine: Machine<State, Action>): Explore
   for (let level: readonly State[] = [start]; level.length > 0; depth++) {
     const next: State[] = [];
     for (const [at, state] of level.entries()) {
-      for (const [choice, action] of actions(state).entries()) {
+      let choice = -1;
+      for (const action of actions(state)) {
         steps++;
+        choice++;
         const reached = apply(state, action);
         const name = key(reached);
         if (seen.has(name)) continue;

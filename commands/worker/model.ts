@@ -1,13 +1,12 @@
-import { pass } from '../log/fence.js';
 import type { Machine } from './explore.js';
 import {
   type Commands,
   type Item,
   type Known,
+  type Written,
   VOID,
   createLogs,
   decided,
-  doomed,
   each,
   sameKnown,
   setOf,
@@ -19,15 +18,17 @@ import {
   type Flight,
   type Numbered,
   type Owner,
+  type Rules,
   type Waiting,
   type World,
+  honest,
   keyOfFlight,
   keyOfOwner,
   keyOfWorld,
   nameOf,
   numbering,
 } from './modelworld.js';
-import { NOBODY, batchHeader, behind, isOwner, takeoverHeader, verdict } from './protocol.js';
+import { NOBODY, batchHeader, behind, takeoverHeader } from './protocol.js';
 
 /**
  * A partition and its owners as a machine: one log, requests on their way to it, owners who wait for answers, and a few
@@ -39,41 +40,12 @@ import { NOBODY, batchHeader, behind, isOwner, takeoverHeader, verdict } from '.
  * reads is one that is answered late, and one that dies on the way is one whose request is lost and that dies later.
  */
 
-/** What owners live by. Mistakes made on purpose replace one of these. */
-export type Rules = {
-  readonly pass: typeof pass;
-  readonly verdict: typeof verdict;
-  /** Whether its takeover came first. */
-  readonly won: typeof isOwner;
-  /** Whether the partition is still its own, asked before each batch. */
-  readonly owns: typeof isOwner;
-  /** Whether it may take over, having been `me` when it last owned the partition. */
-  readonly mayTakeOver: (me: string) => boolean;
-  /** Whether it reads what was written before its batch. */
-  readonly reads: boolean;
-  /** Whether the model may take a record on its way for void, since it can be nothing else. */
-  readonly doomed: typeof doomed;
-};
-
-export const honest: Rules = {
-  pass,
-  verdict,
-  won: isOwner,
-  owns: isOwner,
-  mayTakeOver: () => true,
-  reads: true,
-  doomed,
-};
-
 const byNumber = (a: { number: number }, b: { number: number }): number => a.number - b.number;
 
 const without = <T>(items: readonly T[], item: T): readonly T[] => items.toSpliced(items.indexOf(item), 1);
 
 /** Steps within which an owner must be done that nothing hinders. */
 const PATIENCE = 20;
-
-/** More than there are different owners. */
-const MANY = 2 ** 22;
 
 export function createModel(bounds: Bounds, rules: Rules = honest): Machine<World, Action> {
   const all = setOf(bounds.commands) - 1;
@@ -96,10 +68,13 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
   const blame = (world: World, wrong: string): World => ({ ...world, wrong: world.wrong ?? wrong });
 
   const put = (world: World, which: number, owner: Owner): World => {
-    const owners = world.owners.map((other, at) => (at === which ? ownerOf(owner) : other));
-    const after = { ...world, owners };
-    if (sameKnown(truthAt(world.log, owner.memory.cursor.offset), owner.memory)) return after;
-    return blame(after, `${nameOf(which)} knows something else than whoever reads the log from its start`);
+    const truth = truthAt(world.log, owner.memory.cursor.offset);
+    const right = sameKnown(truth, owner.memory);
+    const known = ownerOf(right && truth !== owner.memory ? { ...owner, memory: truth } : owner);
+    const after = { ...world, owners: world.owners.with(which, known) };
+    return right
+      ? after
+      : blame(after, `${nameOf(which)} knows something else than whoever reads the log from its start`);
   };
 
   /** Sends a request. Where the bounds do not allow it, the owner is stopped for ever. */
@@ -221,8 +196,10 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
           found.push({ do: 'take', owner, commands });
         }
       }
-      const blanked = memory.cursor.offset === 0 && !waiting;
-      if (!blanked && mayFail) found.push({ do: 'crash', owner });
+      // Of what it knew, any part may have been stored.
+      for (let stored = memory.cursor.offset; stored >= 0 && mayFail && sends > 0; stored--) {
+        found.push({ do: 'crash', owner, stored });
+      }
     }
     for (const flight of world.flights.keys()) {
       found.push({ do: 'land', flight });
@@ -244,7 +221,14 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
       const awaited = world.owners[flight.owner]?.waiting?.request === flight.request;
       return flightOf(awaited ? { ...flight, items } : { owner: -1, request: 0, items });
     });
-    return { ...world, flights: flights.toSorted(byNumber) };
+    const after = { ...world, flights: flights.toSorted(byNumber) };
+    // What is given up here must be what the fence rejects.
+    const { fence, offset } = world.log.truth.cursor;
+    const passed = world.flights.find(
+      (flight) => isDoomed(world, flight) && flight.items.some((item) => rules.pass(fence, item).valid),
+    );
+    if (!passed) return after;
+    return blame(after, `${nameOf(passed.owner, passed.request)} would count at ${offset}, where it can only be void`);
   };
 
   const apply = (world: World, action: Action): World => simplified(step(world, action));
@@ -266,7 +250,11 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
       case 'fail':
         return hear({ ...world, faults: world.faults + 1 }, which, owner, undefined);
       case 'crash':
-        return put({ ...world, faults: world.faults + 1 }, which, { ...owner, ...blank });
+        return put({ ...world, faults: world.faults + 1 }, which, {
+          ...owner,
+          ...blank,
+          memory: truthAt(world.log, action.stored),
+        });
     }
   };
 
@@ -287,13 +275,15 @@ export function createModel(bounds: Bounds, rules: Rules = honest): Machine<Worl
     return `${nameOf(which)} comes to no end with what it is asked for`;
   };
 
-  const checked = new Set<number>();
+  const checked = new Map<Written, Set<number>>();
   const wrong = (world: World): string | undefined => {
     if (world.wrong !== undefined) return world.wrong;
+    const done = checked.get(world.log) ?? new Set();
+    checked.set(world.log, done);
     for (const [which, owner] of world.owners.entries()) {
-      const place = (world.log.number * MANY + owner.number) * 2 + (world.expired ? 1 : 0);
-      if (checked.has(place)) continue;
-      checked.add(place);
+      const place = 2 * owner.number + (world.expired ? 1 : 0);
+      if (done.has(place)) continue;
+      done.add(place);
       const why = stuck(world, which);
       if (why !== undefined) return `with nothing that fails any more, and nobody else, ${why}`;
     }

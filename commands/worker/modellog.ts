@@ -7,8 +7,11 @@ export type Commands = number;
 export const setOf = (command: number): Commands => 1 << command;
 
 /** The single commands of a set. */
-export const each = (commands: Commands): readonly number[] =>
-  Array.from({ length: 8 }, (_, command) => command).filter((command) => commands & setOf(command));
+export function each(commands: Commands): readonly number[] {
+  const found: number[] = [];
+  for (let command = 0; commands >= setOf(command); command++) if (commands & setOf(command)) found.push(command);
+  return found;
+}
 
 /** A record: the fence sees its header; folds see the version of its event and the outcomes that it carries. */
 export type Item = Fenced & { readonly version: number; readonly outcomes: Commands };
@@ -17,10 +20,11 @@ export type Item = Fenced & { readonly version: number; readonly outcomes: Comma
 export type Known = { readonly cursor: Cursor; readonly version: number; readonly outcomes: readonly number[] };
 
 export const sameKnown = (a: Known, b: Known): boolean =>
-  a.cursor.offset === b.cursor.offset &&
-  sameFence(a.cursor.fence, b.cursor.fence) &&
-  a.version === b.version &&
-  a.outcomes.every((offset, command) => offset === b.outcomes[command]);
+  a === b ||
+  (a.cursor.offset === b.cursor.offset &&
+    sameFence(a.cursor.fence, b.cursor.fence) &&
+    a.version === b.version &&
+    a.outcomes.every((offset, command) => offset === b.outcomes[command]));
 
 /** The commands that are known. */
 export const decided = ({ outcomes }: Known): Commands =>

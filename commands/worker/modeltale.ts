@@ -51,7 +51,7 @@ function told(action: Action, before: World, after: World): string {
     case 'fail':
       return `${nameOf(owner)} hears of an error with ${nameOf(owner, request)}${did}`;
     case 'crash':
-      return `${nameOf(owner)} forgets everything`;
+      return `${nameOf(owner)} begins anew, with what it knew at ${action.stored}`;
   }
 }
 

@@ -1,4 +1,32 @@
-import { type Commands, type Item, type Known, type Written, keyOfItem } from './modellog.js';
+import { pass } from '../log/fence.js';
+import { type Commands, type Item, type Known, type Written, doomed, keyOfItem } from './modellog.js';
+import { isOwner, verdict } from './protocol.js';
+
+/** What owners live by. Mistakes made on purpose replace one of these. */
+export type Rules = {
+  readonly pass: typeof pass;
+  readonly verdict: typeof verdict;
+  /** Whether its takeover came first. */
+  readonly won: typeof isOwner;
+  /** Whether the partition is still its own, asked before each batch. */
+  readonly owns: typeof isOwner;
+  /** Whether it may take over, having been `me` when it last owned the partition. */
+  readonly mayTakeOver: (me: string) => boolean;
+  /** Whether it reads what was written before its batch. */
+  readonly reads: boolean;
+  /** Whether the model may take a record on its way for void, since it can be nothing else. */
+  readonly doomed: typeof doomed;
+};
+
+export const honest: Rules = {
+  pass,
+  verdict,
+  won: isOwner,
+  owns: isOwner,
+  mayTakeOver: () => true,
+  reads: true,
+  doomed,
+};
 
 /** How much may happen. Whatever these numbers allow does happen, in every order. */
 export type Bounds = {
@@ -7,7 +35,7 @@ export type Bounds = {
   /** Requests sent by each owner, and by all together. */
   readonly sends: number;
   readonly allSends: number;
-  /** Requests that land twice, answers that are errors whatever became of the request, owners that forget all: together. */
+  /** Requests that land twice, answers that are errors whatever became of the request, owners that die and begin anew: together. */
   readonly faults: number;
   /** How many of the commands have a deadline, which passes at some time. */
   readonly deadlines: number;
@@ -50,7 +78,9 @@ export type World = {
 
 export type Action =
   | { readonly do: 'take'; readonly owner: number; readonly commands: Commands }
-  | { readonly do: 'hear' | 'fail' | 'crash'; readonly owner: number }
+  | { readonly do: 'hear' | 'fail'; readonly owner: number }
+  /** Begins anew from what was stored up to an offset. */
+  | { readonly do: 'crash'; readonly owner: number; readonly stored: number }
   | { readonly do: 'land' | 'land twice'; readonly flight: number }
   | { readonly do: 'expire' };
 
@@ -70,10 +100,21 @@ export const numbering = <T extends object>(keyOf: (part: T) => string) => {
   };
 };
 
+/** The same object is asked for again and again: its key is made once. */
+const keysOfKnown = new WeakMap<Known, string>();
+
+function keyOfKnown(known: Known): string {
+  const already = keysOfKnown.get(known);
+  if (already !== undefined) return already;
+  const { cursor, version, outcomes } = known;
+  const { term, owner, batch, index } = cursor.fence;
+  const key = `${cursor.offset},${term},${owner},${batch},${index},${version},${outcomes.join()}`;
+  keysOfKnown.set(known, key);
+  return key;
+}
+
 export const keyOfOwner = ({ me, memory, todo, acknowledged, refused, waiting, sends }: Owner): string => {
-  const { offset, fence } = memory.cursor;
-  const known = `${offset},${fence.term},${fence.owner},${fence.batch},${fence.index},${memory.version},${memory.outcomes.join()}`;
-  const rest = `${me}|${known}|${todo},${acknowledged},${refused},${sends}`;
+  const rest = `${me}|${keyOfKnown(memory)}|${todo},${acknowledged},${refused},${sends}`;
   if (!waiting) return rest;
   const { request, base, sent } = waiting;
   return `${rest}|${request},${base},${'owner' in sent ? sent.owner : `${sent.commands},${sent.count}`}`;
@@ -85,8 +126,9 @@ export const keyOfFlight = ({ owner, request, items }: Flight): string =>
 /** Two characters for a number below 2³⁰. */
 const short = (number: number): string => String.fromCharCode(number & 0x7fff, number >> 15);
 
-export const keyOfWorld = ({ log, owners, flights, faults, expired }: World): string =>
-  [log, ...owners, { number: 2 * faults + (expired ? 1 : 0) }, ...flights].reduce(
-    (key, { number }) => key + short(number),
-    '',
-  );
+export function keyOfWorld({ log, owners, flights, faults, expired }: World): string {
+  let key = short(log.number) + short(2 * faults + (expired ? 1 : 0));
+  for (const { number } of owners) key += short(number);
+  for (const { number } of flights) key += short(number);
+  return key;
+}
