@@ -3,7 +3,7 @@ import { type Sealed, charsOf } from '../../domain/content.js';
 import type { RejectionCode } from '../../domain/decider.js';
 import { type Stream, type Uuid, homeOf, isUuid } from '../../domain/ids.js';
 import { type Answer, type Command, type CommandChannel, Refused } from '../command.js';
-import { KeyDestroyed, type Keys } from '../keys/keys.js';
+import { KeyDestroyed, type Keys, KeysError } from '../keys/keys.js';
 import { payloadHash, seal } from '../keys/sealing.js';
 
 /** Text that is still in the open, and where it belongs (see `contentOf`). The client seals it. */
@@ -80,11 +80,8 @@ export function createClient({ channel, keys, partitions, now, random, wait }: C
     send: async (draft) => {
       const fault = isUuid(draft.id) ? faultOf(draft.data) : `The command id ${draft.id} is not a lower-case UUID.`;
       if (fault) return refusal('INVALID', fault);
-      const command = await toCommand(draft).catch((error: unknown) => {
-        if (error instanceof KeyDestroyed) return undefined;
-        throw error;
-      });
-      if (!command) return refusal('NOT_FOUND', 'Whose content this is was erased: nothing more is kept of them.');
+      const command = await toCommand(draft).catch(keyFault);
+      if ('status' in command) return command;
       if (Buffer.byteLength(JSON.stringify(command)) > LARGEST) {
         return refusal('TOO_LARGE', 'One command writes at most 256 KB. Send less.');
       }
@@ -103,6 +100,17 @@ export function createClient({ channel, keys, partitions, now, random, wait }: C
       }
     },
   };
+}
+
+/** Why there is no key for some content. Throws what is no answer to that. */
+function keyFault(error: unknown): Sent {
+  if (error instanceof KeyDestroyed) {
+    return refusal('NOT_FOUND', 'Whose content this is was erased: nothing more is kept of them.');
+  }
+  if (error instanceof KeysError && error.code === 'KEYS_UNAVAILABLE') {
+    return refusal('UNAVAILABLE', 'The server cannot keep anything right now. Send it again in a moment.');
+  }
+  throw error;
 }
 
 const refusal = (code: RejectionCode, message: string): Sent => ({ status: 'rejected', code, message });
