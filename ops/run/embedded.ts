@@ -28,7 +28,7 @@ import { announce } from '../../projections/sessions/announce.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
 import { branchReader } from './branch.js';
 import type { Folder } from './folder.js';
-import { lateDb } from './late.js';
+import { mendingDb } from './mending.js';
 
 /** Few, but more than one, so that every way across homes is walked on a laptop too. Fixed for the life of a log. */
 const PARTITIONS = 4;
@@ -99,21 +99,30 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
 
   const sessions = memorySessions();
-  const db = lateDb(openOrRecreate(folder.file('readmodels')));
+  const db = mendingDb({ open: () => openOrRecreate(folder.file('readmodels')), wait, say });
+  const onTrouble = (error: unknown): void => say(`the read models wait: ${textOf(error)}`);
   const coreRunner = startRunner({
     log,
-    db,
+    db: db.session(),
     projection: core,
     onCommit: (notices) => announce(sessions, notices),
     onProgress: progress('rebuilding the read models', say),
     onFailure,
+    onTrouble,
   });
   const watch = watchObligations(db);
-  const obligationsRunner = startRunner({ log, db, projection: obligations, onCommit: watch.told, onFailure });
+  const obligationsRunner = startRunner({
+    log,
+    db: db.session(),
+    projection: obligations,
+    onCommit: watch.told,
+    onFailure,
+    onTrouble,
+  });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: coreRunner.reached });
 
   const metrics = createMetrics();
-  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure });
+  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure: onTrouble });
   const services = { log: log.id, core: queries, client, sessions, heads, open: opener.open };
   const gateway = await startGateway({
     ...options,
