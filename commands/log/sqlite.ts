@@ -161,6 +161,7 @@ function told(file: string, error: unknown): unknown {
     const message = `The disk is full: ${file} can take nothing more. Make room, and it goes on by itself.`;
     return new LogError('LOG_FULL', message, { cause: error });
   }
-  if (!/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return error;
+  // ERROR: a statement of ours that does not fit to the tables; TOOBIG: a length that nothing of ours has.
+  if (!/^SQLITE_(CORRUPT|NOTADB|ERROR|TOOBIG)/.test(code)) return error;
   return corrupt(`The file ${file} is not as SQLite left it.`, error);
 }
