@@ -22,7 +22,7 @@ const by = <C extends ConversationCommand>(actor: string, command: C) => ({ ...c
 
 const start = (more: object = {}) => ({
   type: 'StartConversation' as const,
-  data: { message: m1, reply: r1, parts: [partOf(m1)], ...title(1), temporary: false, ...more },
+  data: { message: m1, reply: r1, parts: [partOf(m1)], ...title(1), expires: null, ...more },
 });
 const post = (more: object = {}) => ({
   type: 'PostMessage' as const,
@@ -50,7 +50,7 @@ const posted = (message: string, reply: string, parent: string | null, seq: numb
   { type: 'ReplyRequested', data: { reply, parent: message, seq: seq + 1, by: ada } },
 ];
 const started: ConversationEvent[] = [
-  { type: 'ConversationStarted', data: { starter: ada, ...title(1), temporary: false } },
+  { type: 'ConversationStarted', data: { starter: ada, ...title(1), expires: null, origin: null } },
   ...posted(m1, r1, null, 1),
 ];
 const claimed = (attempt: number, reply = r1): ConversationEvent => ({

@@ -71,7 +71,7 @@ const start = (text = TEXT, more: Partial<Draft> & { readonly chars?: number } =
       parts: [{ type: 'text', text: { plain: text, content: contentOf.part(message, 0) }, chars }],
       title: { plain: title, content: contentOf.title(conversation) },
       chars: title.length,
-      temporary: false,
+      expires: null,
     },
     id: nextId(),
     actor: ada,
@@ -280,8 +280,8 @@ describe('an answer', () => {
   });
 
   it('that is a refusal is told as one, and a fault of the channel is not hidden', async () => {
-    const full = clientTo(() => Promise.reject(new Refused('UNAVAILABLE', 'Too many.')));
-    expect(await full.send(markRead())).toEqual({ status: 'rejected', code: 'UNAVAILABLE', message: 'Too many.' });
+    const late = clientTo(() => Promise.reject(new Refused('EXPIRED', 'Too late.')));
+    expect(await late.send(markRead())).toEqual({ status: 'rejected', code: 'EXPIRED', message: 'Too late.' });
     const broken = clientTo(() => Promise.reject(new TypeError('a fault')));
     await expect(broken.send(markRead())).rejects.toThrow('a fault');
   });

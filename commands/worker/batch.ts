@@ -2,11 +2,13 @@ import { schemaOf } from '../../domain/catalogue.js';
 import { type Rejection, type Typed, isRejection, reject } from '../../domain/decider.js';
 import { type Envelope, hashOf } from '../../domain/event.js';
 import { type Stream, bucketOf, homeOf, parseStream, timedId } from '../../domain/ids.js';
-import type { Command, Outcome, RecordedOutcome } from '../command.js';
+import type { Command, Letter, Outcome, RecordedOutcome } from '../command.js';
 import type { Fence } from '../log/fence.js';
-import { CODE, type Entry } from '../log/log.js';
+import type { Entry } from '../log/log.js';
 import { NotAtHand } from '../../domain/tree.js';
+import { letterOf, requireReadable } from './letters.js';
 import { type Held, type Memory, held } from './memory.js';
+import { batchHeader } from './protocol.js';
 
 /** What a batch would change, kept apart from the memory until the fence says that it landed. */
 export type Overlay = {
@@ -40,21 +42,21 @@ export type OnDeadLetter = (command: Command, error: unknown) => void;
 
 /**
  * Decides one command on the overlay: its events and its outcome are added, the memory is untouched. A command that
- * throws is answered FAILED: no command stops a partition. Throws `NotAtHand`, with nothing changed, where a chunk of the
+ * throws is answered FAILED and kept as a dead letter: no command stops a partition. Throws `NotAtHand`, with nothing changed, where a chunk of the
  * stream has to be brought first.
  */
 export function decideOn(desk: Desk, command: Command): void {
   const { overlay, at } = desk;
   const { id, actor, stream, hash } = command;
-  const note = (outcome: Outcome): void => {
-    const recorded = { actor, command: id, hash, at, outcome };
+  const note = (outcome: Outcome, letter?: Letter): void => {
+    const recorded = { actor, command: id, hash, at, outcome, ...(letter ? { letter } : {}) };
     overlay.outcomes.push(recorded);
     overlay.bytes += sizeOf(recorded);
   };
   const made = decideOne(desk, command);
   if ('rejected' in made) {
-    const { rejected: code, message, head } = made;
-    note({ status: 'rejected', code, message, ...(head === undefined ? {} : { head }) });
+    const { rejected: code, message, head, letter } = made;
+    note({ status: 'rejected', code, message, ...(head === undefined ? {} : { head }) }, letter);
     return;
   }
   overlay.streams.set(stream, made.after);
@@ -67,9 +69,10 @@ const sizeOf = (value: object): number => Buffer.byteLength(JSON.stringify(value
 
 type Decided = { readonly after: Held; readonly events: readonly Envelope[]; readonly bytes: number };
 
-function decideOne(desk: Desk, command: Command): Decided | Rejection {
+function decideOne(desk: Desk, command: Command): Decided | (Rejection & { readonly letter?: Letter }) {
   const { memory, overlay, at, partition, partitions, random } = desk;
   try {
+    requireReadable(command);
     const { id } = parseStream(command.stream);
     if (homeOf(command.stream, partitions) !== partition) {
       return reject(
@@ -100,7 +103,8 @@ function decideOne(desk: Desk, command: Command): Decided | Rejection {
   } catch (error) {
     if (error instanceof NotAtHand) throw error;
     desk.onDeadLetter?.(command, error);
-    return reject('FAILED', 'This command could not be decided. It changed nothing; sending it again will not help.');
+    const words = 'This command could not be decided. It changed nothing; sending it again will not help.';
+    return { ...reject('FAILED', words), letter: letterOf(command, error) };
   }
 }
 
@@ -119,23 +123,19 @@ const stamp = (event: Typed, command: Command, before: Held, at: string, id: str
   data: event.data,
 });
 
-/** The records of a batch: its events, the last of them with all outcomes; or one record of outcomes alone. */
-export function recordsOf({ events, outcomes }: Overlay, fence: Fence, covered: number | undefined): readonly Entry[] {
-  const count = Math.max(events.length, 1);
-  const header = (index: number) => ({
-    owner: fence.owner ?? '',
-    term: fence.term,
-    batch: fence.batch,
-    index,
-    count,
-    code: CODE,
-  });
+/** The records of a batch of an owner: its events, the last with all outcomes; or one record of outcomes alone. */
+export function recordsOf(
+  { events, outcomes }: Overlay,
+  fence: Fence,
+  owner: string,
+  covered: number | undefined,
+): readonly Entry[] {
   const last = { outcomes, ...(covered === undefined ? {} : { covered }) };
-  if (events.length === 0) return [{ kind: 'outcomes', header: header(0), ...last }];
+  if (events.length === 0) return [{ kind: 'outcomes', header: batchHeader(fence, owner, 0, 1), ...last }];
   return events.map((event, index): Entry => ({
     kind: 'event',
-    header: header(index),
+    header: batchHeader(fence, owner, index, events.length),
     event,
-    ...(index === count - 1 ? last : {}),
+    ...(index === events.length - 1 ? last : {}),
   }));
 }
