@@ -1,4 +1,5 @@
 import { closeSync, existsSync, openSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import manifest from '../../package.json' with { type: 'json' };
@@ -30,7 +31,8 @@ const SEGMENT = 16 << 20;
 const STUCK_MS = 10_000;
 
 const hasRoom = (dir: string): boolean => {
-  const { bavail, bsize } = statfsSync(dir);
+  // The folder itself may not be there yet.
+  const { bavail, bsize } = statfsSync(dirname(dir));
   return bavail * bsize >= SEGMENT;
 };
 
