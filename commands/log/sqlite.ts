@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import Database from 'libsql';
 import type { Uuid } from '../../domain/ids.js';
 import { makePrivate, takeLock } from './lock.js';
@@ -28,6 +29,7 @@ export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Lo
   }
   try {
     makePrivate(file);
+    if (isStump(file)) throw corrupt(`The file ${file} ends before it begins.`);
     const db = new Database(file);
     try {
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
@@ -40,6 +42,12 @@ export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Lo
     unlock();
     throw error;
   }
+}
+
+/** Whether a file is shorter than any database, and yet not new: SQLite would begin it anew without a word. */
+function isStump(file: string): boolean {
+  const { size } = statSync(file);
+  return size > 0 && size < 512 && !existsSync(`${file}-journal`);
 }
 
 type Waiting = {
@@ -154,9 +162,14 @@ function advance(tail: Tail, records: readonly Placed[]): void {
   for (const { entry } of valid) tail.at = timeOf(entry) ?? tail.at;
 }
 
-/** An error in our words, where it says that the file is damaged. */
+/** An error in our words, where it says that the file is damaged, or that there is no room for it. */
 function told(file: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (!/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return error;
+  if (code.startsWith('SQLITE_FULL')) {
+    const message = `The disk is full: ${file} can take nothing more. Make room, and it goes on by itself.`;
+    return new LogError('LOG_FULL', message, { cause: error });
+  }
+  // ERROR: a statement of ours that does not fit to the tables; TOOBIG: a length that nothing of ours has.
+  if (!/^SQLITE_(CORRUPT|NOTADB|ERROR|TOOBIG)/.test(code)) return error;
   return corrupt(`The file ${file} is not as SQLite left it.`, error);
 }

@@ -80,7 +80,7 @@ export async function openBench() {
   const worker = startWorker({ log, snapshots, source: channel, now, random, wait: waitTurns, onFailure });
   const client: CommandClient = createClient({ channel, keys, partitions: PARTITIONS, now, random, wait: never });
   await worker.ready;
-  const opener = createOpener({ keys, now });
+  const opener = createOpener({ keys });
   const screen = screens();
   const views: View[] = [];
   const view = (...from: Parameters<typeof openView> extends [unknown, ...infer Rest] ? Rest : never): View => {
@@ -103,13 +103,12 @@ export async function openBench() {
       signal?.addEventListener('abort', () => resolve(), { once: true });
     });
   };
-  const destroyKey: DestroyKey = (key) => keys.destroy(key).finally(() => opener.forget(key));
   const defaults: Process = {
     kinds: ['reply'],
     obligations,
     relations,
     client,
-    destroyKey,
+    destroyKey: keys.destroy,
     wait,
     branch: async () => [{ role: 'user', text: 'Say something.' }],
     titler: quick().titler,
@@ -167,7 +166,7 @@ export async function openBench() {
     failures,
     obligations,
     relations,
-    destroyKey,
+    destroyKey: keys.destroy,
     wait,
     screen,
     /** Starts the reactors of a process, named by a number. */

@@ -1,6 +1,6 @@
 import { randomUuid } from '../../domain/ids.js';
 import { type Answer, type Incoming, Refused } from '../command.js';
-import type { Log } from '../log/log.js';
+import { type Log, LogError } from '../log/log.js';
 import type { Known, Snapshots } from '../snapshots/snapshots.js';
 import { Estranged, SnapshotsSilent, createBacking } from './backing.js';
 import { type OnDeadLetter, type Overlay, blankOverlay, coveredBy, recordsOf } from './batch.js';
@@ -108,6 +108,8 @@ export function createOwner(options: OwnerOptions): Owner {
     try {
       await log.append(partition, [{ kind: 'takeover', header, at: stampTime() }]);
     } catch (error) {
+      // Without room another try only keeps those waiting who could be told.
+      if (error instanceof LogError && error.code === 'LOG_FULL') throw new Unowned(error.message, { cause: error });
       onTrouble?.(error);
       return false;
     }

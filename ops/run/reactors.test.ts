@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { memoryChannel } from '../../commands/channel.js';
 import { type Draft, createClient } from '../../commands/client/client.js';
+import { cacheKeys } from '../../commands/keys/cache.js';
 import { createOpener } from '../../commands/keys/opener.js';
 import { openKeys } from '../../commands/keys/sqlite.js';
 import type { Wait } from '../../commands/reactors/executor.js';
@@ -29,8 +30,8 @@ import { startReactors } from './reactors.js';
 
 const bob = clientId(2, 0x900);
 const folder = mkdtempSync(join(tmpdir(), 'verbatim-promises-'));
-const keys = openKeys({ file: join(folder, 'keys.db'), random });
-const opener = createOpener({ keys, now: Date.now });
+const keys = cacheKeys({ keys: openKeys({ file: join(folder, 'keys.db'), random }), now: Date.now });
+const opener = createOpener({ keys });
 const log = openLog();
 const channel = memoryChannel({ partitions: PARTITIONS });
 const failures: unknown[] = [];
@@ -67,7 +68,7 @@ async function startProcess(name: number) {
     relations: relationsReader(db, runner),
     branch: branchReader(queries, opener),
     client,
-    destroyKey: (key) => keys.destroy(key).finally(() => opener.forget(key)),
+    destroyKey: keys.destroy,
     live: memorySessions(),
     executor: clientId(900 + name),
     now: Date.now,
