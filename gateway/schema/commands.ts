@@ -1,11 +1,12 @@
 import type { Draft, Sent } from '../../commands/client/client.js';
+import { positionToken } from '../../commands/client/position.js';
 import { contentOf, personKey } from '../../domain/content.js';
 import { rejectionCodes } from '../../domain/decider.js';
 import { type Uuid, isClientId, membershipStream, streamOf } from '../../domain/ids.js';
 import { type Context, PATIENCE, ownConversation } from '../context.js';
 import { builder } from './builder.js';
 import { Conversation } from './conversation.js';
-import { nodeId, positionToken, requireNodeId } from './ids.js';
+import { nodeId, requireNodeId } from './ids.js';
 import {
   ConversationDeleteInput,
   ConversationReadInput,
@@ -39,7 +40,7 @@ const Accepted = builder.objectRef<Of<'accepted'>>('Accepted').implement({
     position: t.field({
       type: 'Position',
       description: 'From where on every view shows it.',
-      resolve: ({ sent }, _, { log }) => positionToken(log, sent.position),
+      resolve: ({ sent }, _, { log }) => positionToken(log, [sent.position]),
     }),
     conversation: t.field({
       type: Conversation,

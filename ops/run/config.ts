@@ -1,3 +1,5 @@
+import type { Options } from '../cli/words.js';
+
 export class ConfigError extends Error {
   override name = 'ConfigError';
   readonly code = 'CONFIG_INVALID';
@@ -62,20 +64,10 @@ export const settings = {
 type Key = keyof typeof settings;
 type Given = Partial<Record<Key, string>>;
 
-/** Whether the words after the command ask for help. */
-export const asksHelp = (argv: readonly string[]): boolean => argv.includes('--help') || argv.includes('-h');
-
-export function helpText(): string {
-  const rows = Object.entries(settings).map(([key, { flag, value, fallback, meaning }]) => ({
-    left: `  --${flag} <${value}>`,
-    right: [meaning, `env ${key}, default: ${fallback}`],
-  }));
-  const width = Math.max(...rows.map(({ left }) => left.length)) + 2;
-  const lines = rows.flatMap(({ left, right }) =>
-    right.map((text, at) => `${at === 0 ? left.padEnd(width) : ' '.repeat(width)}${text}`),
-  );
-  return ['Usage: npm start -- [options]', '', ...lines, `${'  --help'.padEnd(width)}this text`].join('\n');
-}
+/** The settings as the options of a command, for its help. */
+export const startOptions: Options = Object.fromEntries(
+  Object.entries(settings).map(([env, { flag, ...rest }]) => [flag, { ...rest, env }]),
+);
 
 /** Reads the settings; a flag outranks its environment variable, an empty variable counts as none. Throws ConfigError. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>, argv: readonly string[]): Config {

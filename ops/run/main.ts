@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import manifest from '../../package.json' with { type: 'json' };
-import { type Config, ConfigError, asksHelp, helpText, isLoopback, readConfig } from './config.js';
+import { type Config, isLoopback } from './config.js';
 import { startEmbedded } from './embedded.js';
-import { FolderError, openFolder } from './folder.js';
+import { openFolder } from './folder.js';
 import { PortError, freePort } from './port.js';
 import { ensureUi, uiIsBuilt } from './ui.js';
 
@@ -11,17 +11,13 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-const tell = (error: unknown): void => {
-  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-};
-
 const fail = (error: unknown): void => {
-  tell(error);
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   process.exit(1);
 };
 
-/** `npm start`: opens the data folder, listens, and says where. */
-async function main(config: Config): Promise<void> {
+/** Opens the data folder, listens, and says where. Resolves when all is ready; the process then runs until it is told to stop. */
+export async function start(config: Config): Promise<void> {
   const begun = performance.now();
   const folder = openFolder(config.data);
   const { port, busy } = await freePort(config.host, config.port);
@@ -69,21 +65,4 @@ async function main(config: Config): Promise<void> {
   say(`\n  Verbatim ${manifest.version} is ready at ${publicUrl} (in ${took} s)`);
   say(`  Data in ${folder.path}; metrics at http://127.0.0.1:${running.opsPort}/metrics; Ctrl+C stops it.\n`);
   if (firstCode !== undefined) say(`  The first account needs this one-time code: ${firstCode}\n`);
-}
-
-// What this process makes is nobody else's to read.
-process.umask(0o077);
-
-const words = process.argv.slice(2);
-if (asksHelp(words)) {
-  say(helpText());
-} else {
-  try {
-    await main(readConfig(process.env, words));
-  } catch (error) {
-    const ours = error instanceof ConfigError || error instanceof FolderError || error instanceof PortError;
-    if (ours) process.stderr.write(`${error.code}: ${error.message}\n`);
-    else tell(error);
-    process.exit(1);
-  }
 }

@@ -1,0 +1,51 @@
+import { PositionError } from '../../commands/client/position.js';
+import { LogError } from '../../commands/log/log.js';
+import manifest from '../../package.json' with { type: 'json' };
+import { ConfigError } from '../run/config.js';
+import { FolderError } from '../run/folder.js';
+import { PortError } from '../run/port.js';
+import { type Command, helpOf, overviewOf, say } from './command.js';
+import { backupCommand } from './commands/backup.js';
+import { replayCommand } from './commands/replay.js';
+import { restoreCommand } from './commands/restore.js';
+import { startCommand } from './commands/start.js';
+import { CliError, UsageError } from './errors.js';
+import { readWords } from './words.js';
+
+export const commands: readonly Command[] = [startCommand, replayCommand, backupCommand, restoreCommand];
+
+const asksHelp = (word: string): boolean => word === '--help' || word === '-h';
+
+/** Runs `verbatim` with its words. The process ends with 0 (done), 1 (failed) or 2 (not understood). */
+export async function main(argv: readonly string[]): Promise<void> {
+  // What this process makes is nobody else's to read.
+  process.umask(0o077);
+  try {
+    await run(argv);
+  } catch (error) {
+    process.stderr.write(`${textOf(error)}\n`);
+    process.exit(error instanceof UsageError || error instanceof ConfigError ? 2 : 1);
+  }
+}
+
+async function run([name, ...argv]: readonly string[]): Promise<void> {
+  if (name === undefined) throw new UsageError(`Say what to do.\n\n${overviewOf(commands)}`);
+  if (asksHelp(name)) return say(overviewOf(commands));
+  if (name === '--version') return say(manifest.version);
+  const command = commands.find((each) => each.name === name);
+  if (!command) {
+    const there = commands.map((each) => each.name).join(', ');
+    throw new UsageError(`"${name}" is not a command. There are ${there}; \`npx verbatim --help\` explains them.`);
+  }
+  if (argv.some(asksHelp)) return say(helpOf(command));
+  await command.run(readWords(command, argv), argv);
+}
+
+/** What people are told: our own errors in a line, all others with where they come from. */
+function textOf(error: unknown): string {
+  const ours = [UsageError, CliError, ConfigError, FolderError, PortError, LogError, PositionError].some(
+    (known) => error instanceof known,
+  );
+  if (!(error instanceof Error)) return String(error);
+  return ours && 'code' in error ? `${String(error.code)}: ${error.message}` : String(error.stack);
+}
