@@ -14,6 +14,9 @@ import { readWords } from './words.js';
 
 export const commands: readonly Command[] = [startCommand, replayCommand, backupCommand, restoreCommand];
 
+/** What is wrong with the words themselves. */
+const misused: ReadonlySet<unknown> = new Set(['USAGE', 'CONFIG_INVALID', 'BAD_POSITION']);
+
 const asksHelp = (word: string): boolean => word === '--help' || word === '-h';
 
 /** Runs `verbatim` with its words. The process ends with 0 (done), 1 (failed) or 2 (not understood). */
@@ -24,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     await run(argv);
   } catch (error) {
     process.stderr.write(`${textOf(error)}\n`);
-    process.exit(error instanceof UsageError || error instanceof ConfigError ? 2 : 1);
+    process.exit(error instanceof Error && 'code' in error && misused.has(error.code) ? 2 : 1);
   }
 }
 

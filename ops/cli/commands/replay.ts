@@ -67,6 +67,11 @@ const normal = (given: Given, { since, until }: Selection): Given => ({
 });
 
 async function printFiles(folder: Folder, selection: Selection, signal: AbortSignal): Promise<void> {
+  if (selection.follow) {
+    folder.close();
+    const message = `No server runs on ${folder.path}, so nothing comes that could be followed. Start one, or leave out --follow.`;
+    throw new CliError('NOT_RUNNING', message);
+  }
   const log = openLogIn(folder);
   try {
     const plan = await planReplay(log, selection);
