@@ -1,6 +1,7 @@
-import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { makePrivate } from '../../commands/log/lock.js';
 import type { Uuid } from '../../domain/ids.js';
 import { FolderError, UNFINISHED, readFormat } from '../run/folder.js';
 import { CliError } from './errors.js';
@@ -26,12 +27,8 @@ type Ends = readonly {
 }[];
 type Report = { readonly to: string; readonly before: Ends; readonly after: Ends; readonly faults: readonly string[] };
 
-/**
- * Copies the files of a data folder into an empty one: the log, then the keys, then the accounts, each as it is at one
- * moment, then `format.json`, without which no folder is one. The source may be in use, by this process too. What was
- * copied is read again, and on the disk before this resolves. Throws FolderError, CliError COPY_BROKEN.
- */
-export async function copyData(from: string, to: string): Promise<Copied> {
+/** Looks whether a folder is a whole data folder of ours. Says which version wrote it; throws FolderError. */
+export function checkSource(from: string): string {
   const { version } = readFormat(from);
   if (existsSync(join(from, UNFINISHED))) {
     throw new FolderError('DATA_UNFINISHED', `${from} is itself the rest of a copy that was cut short.`);
@@ -40,9 +37,21 @@ export async function copyData(from: string, to: string): Promise<Copied> {
     if (existsSync(join(from, name))) continue;
     throw new FolderError('DATA_MISSING', `${from} holds no ${name}: it is not a whole data folder.`);
   }
+  return version;
+}
+
+/**
+ * Copies the files of a data folder into an empty one: the log, then the keys, then the accounts, each as it is at one
+ * moment, then `format.json`, without which no folder is one. The source may be in use, by this process too. What was
+ * copied is read again, and on the disk before this resolves. Throws FolderError, CliError COPY_FAILED, COPY_BROKEN.
+ */
+export async function copyData(from: string, to: string): Promise<Copied> {
+  const version = checkSource(from);
+  // SQLite fills the file that it finds, and keeps its mode.
+  for (const name of kept) makePrivate(join(to, name));
   const reports = await copyFiles(kept.map((name) => ({ from: join(from, name), to: join(to, name) })));
   for (const report of reports) check(report);
-  copyFileSync(join(from, 'format.json'), join(to, 'format.json'));
+  writeFileSync(join(to, 'format.json'), readFileSync(join(from, 'format.json')), { mode: 0o600 });
   const files = [...kept, 'format.json'].map((name) => join(to, name));
   for (const path of [...files, to]) sync(path);
 

@@ -6,7 +6,7 @@ import type { Log } from '../../commands/log/log.js';
 import { openSqliteLog } from '../../commands/log/sqlite.js';
 import type { Envelope } from '../../domain/event.js';
 import { UNFINISHED, strangersIn } from '../run/folder.js';
-import { type Copied, copyData, sync } from './copy.js';
+import { type Copied, checkSource, copyData, sync } from './copy.js';
 import { CliError } from './errors.js';
 
 /** What a restore did. */
@@ -26,6 +26,7 @@ export type Restored = Copied & {
 export async function restore(from: string, target: string): Promise<Restored> {
   const path = resolve(target);
   const mark = join(path, UNFINISHED);
+  checkSource(resolve(from));
   mkdirSync(path, { recursive: true, mode: 0o700 });
   if (!existsSync(mark) && strangersIn(path).length > 0) {
     throw new CliError('TARGET_NOT_EMPTY', `${path} is not empty, and nothing is ever overwritten. Name a new folder.`);
