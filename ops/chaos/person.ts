@@ -26,7 +26,7 @@ export const register = (url: string, login: string): Promise<Person> => enter(u
 /** Signs in somebody who is registered, in the same way. */
 export const signIn = (url: string, login: string): Promise<Person> => enter(url, login, 'login');
 
-async function enter(url: string, login: string, form: 'register' | 'login'): Promise<Person> {
+async function enter(url: string, login: string, step: 'register' | 'login'): Promise<Person> {
   const { issuer, clientId } = await config(url);
   const verifier = randomBytes(32).toString('base64url');
   const callback = `${url}/auth/callback`;
@@ -58,10 +58,10 @@ async function enter(url: string, login: string, form: 'register' | 'login'): Pr
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
     state: randomBytes(8).toString('hex'),
-    prompt: form === 'register' ? 'create' : 'login',
+    prompt: step === 'register' ? 'create' : 'login',
   }).toString();
   const page = await visit(auth);
-  const back = await visit(new URL(`${page.pathname}/${form}`, url), { login, password: `the password of ${login}` });
+  const back = await visit(new URL(`${page.pathname}/${step}`, url), { login, password: `the password of ${login}` });
   const code = back.searchParams.get('code');
   if (!code) throw new Error(`the sign-in of ${login} ended at ${back.href}`);
 

@@ -185,7 +185,7 @@ describe('a restore', () => {
   it('leaves nothing that starts when it is cut short, and can be done again', async () => {
     const whole = readFileSync(at('copy/keys.db'));
     damage(at('copy/keys.db'));
-    await expect(restore(at('copy'), at('new'))).rejects.toThrow();
+    await expect(restore(at('copy'), at('new'))).rejects.toThrow(expect.objectContaining({ name: 'CliError' }));
     expect(() => openFolder(at('new'))).toThrow(expect.objectContaining({ code: 'DATA_UNFINISHED' }));
     writeFileSync(at('copy/keys.db'), whole);
     await restore(at('copy'), at('new'));
