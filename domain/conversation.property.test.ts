@@ -14,6 +14,21 @@ const id = clientId(10);
 const messages = [11, 12, 13, 14].map((n) => clientId(n));
 const replies = [21, 22, 23].map((n) => clientId(n));
 
+type Asking = Extract<
+  ConversationCommand,
+  {
+    type:
+      | 'StartConversation'
+      | 'PostMessage'
+      | 'RenameConversation'
+      | 'DeleteConversation'
+      | 'StopReply'
+      | 'ClaimReply'
+      | 'CompleteReply'
+      | 'FailReply'
+      | 'EndStoppedReply';
+  }
+>;
 const message = fc.constantFrom(...messages, clientId(31, 0x124));
 const reply = fc.constantFrom(...replies, clientId(11));
 const parent = fc.constantFrom(null, ...messages, ...replies, clientId(99));
@@ -26,8 +41,8 @@ const parts = fc.array(
 const title = fc.nat(3).map((n) => sealedText(personKey(ada), contentOf.title(id), n));
 const end = { reply, attempt, parts, latencyMs: fc.nat() };
 
-const data: { [C in ConversationCommand as C['type']]: fc.Arbitrary<C['data']> } = {
-  StartConversation: fc.record({ message, reply, parts, title, chars, temporary: fc.boolean() }),
+const data: { [C in Asking as C['type']]: fc.Arbitrary<C['data']> } = {
+  StartConversation: fc.record({ message, reply, parts, title, chars, expires: fc.constant(null) }),
   PostMessage: fc.record({ message, reply, parts, parent, fork: fc.boolean() }),
   RenameConversation: fc.record({ title, chars }),
   DeleteConversation: fc.constant({}),
@@ -55,8 +70,7 @@ const actor = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(bob, SYSTEM) },
 );
 
-const asked = <T extends ConversationCommand['type']>(type: T) =>
-  fc.record({ type: fc.constant(type), data: data[type] });
+const asked = <T extends Asking['type']>(type: T) => fc.record({ type: fc.constant(type), data: data[type] });
 const command: fc.Arbitrary<Asked<ConversationCommand>> = fc
   .tuple(
     actor,
@@ -84,7 +98,7 @@ const history = fc.array(command, { maxLength: 60, size: 'max' }).map((commands)
       parts: [{ type: 'text' as const, text: sealedText(personKey(ada), 'x'), chars: 5 }],
       title: sealedText(personKey(ada), contentOf.title(id)),
       chars: 5,
-      temporary: false,
+      expires: null,
     },
     actor: ada,
     id,

@@ -45,7 +45,8 @@ describe('the instance', () => {
           asked.map(([user, to, actor]) => grant(user, to, actor)),
         );
         const last = new Map<string, string>();
-        for (const { data } of events) {
+        for (const { type, data } of events) {
+          if (type !== 'RolesGranted') throw new Error(type);
           expect(last.get(data.user)).not.toBe(data.roles.join());
           last.set(data.user, data.roles.join());
         }

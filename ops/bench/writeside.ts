@@ -57,7 +57,7 @@ export function startConversation(n: number): Draft {
       parts: [{ type: 'text', text: { plain: text, content: contentOf.part(message, 0) }, chars: text.length }],
       title: { plain: 'A title', content: contentOf.title(conversation) },
       chars: 7,
-      temporary: false,
+      expires: null,
     },
   };
 }
