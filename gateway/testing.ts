@@ -92,7 +92,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     outcome: options.outcome?.(worker.outcome) ?? worker.outcome,
     sessions,
     heads,
-    open: createOpener({ keys, now: Date.now }).open,
+    open: createOpener({ keys }).open,
   };
   const metrics = createMetrics();
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;

@@ -24,7 +24,7 @@ describe('the help', () => {
       const help = helpOf(command);
       expect(help).toMatch(new RegExp(`^Usage: npx verbatim ${name}`));
       for (const flag of [...Object.keys(command.options), 'help'])
-        expect(help).toMatch(new RegExp(`^  --${flag}\\b`, 'm'));
+        expect(help).toMatch(new RegExp(`^  (--)?${flag}\\b`, 'm'));
       expect(command.examples.length).toBeGreaterThan(1);
       for (const [words] of command.examples) {
         // What is shown is what is understood, up to where the shell takes over.
@@ -41,7 +41,7 @@ describe('the help', () => {
 
   it('of start has every setting', () => {
     const help = commands.find(({ name }) => name === 'start');
-    expect(Object.keys(help?.options ?? {})).toEqual(Object.values(settings).map(({ flag }) => flag));
+    expect(Object.keys(help?.options ?? {})).toEqual(Object.entries(settings).map(([env, { flag }]) => flag ?? env));
   });
 });
 

@@ -1,15 +1,10 @@
-import { PositionError } from '../../commands/client/position.js';
-import { LogError } from '../../commands/log/log.js';
 import manifest from '../../package.json' with { type: 'json' };
-import { ConfigError } from '../run/config.js';
-import { FolderError } from '../run/folder.js';
-import { PortError } from '../run/port.js';
 import { type Command, helpOf, overviewOf, say } from './command.js';
 import { backupCommand } from './commands/backup.js';
 import { replayCommand } from './commands/replay.js';
 import { restoreCommand } from './commands/restore.js';
 import { startCommand } from './commands/start.js';
-import { CliError, UsageError } from './errors.js';
+import { UsageError, textOf } from './errors.js';
 import { readWords } from './words.js';
 
 export const commands: readonly Command[] = [startCommand, replayCommand, backupCommand, restoreCommand];
@@ -42,13 +37,4 @@ async function run([name, ...argv]: readonly string[]): Promise<void> {
   }
   if (argv.some(asksHelp)) return say(helpOf(command));
   await command.run(readWords(command, argv), argv);
-}
-
-/** What people are told: our own errors in a line, all others with where they come from. */
-function textOf(error: unknown): string {
-  const ours = [UsageError, CliError, ConfigError, FolderError, PortError, LogError, PositionError].some(
-    (known) => error instanceof known,
-  );
-  if (!(error instanceof Error)) return String(error);
-  return ours && 'code' in error ? `${String(error.code)}: ${error.message}` : String(error.stack);
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { openKeys } from '../../commands/keys/sqlite.js';
@@ -20,10 +21,10 @@ export type Restored = Copied & {
 
 /**
  * Makes a data folder from a backup. Until it is whole and every erasure in its log is done again, it holds a mark with
- * which nothing starts on it; restoring into it again then begins anew. Throws CliError TARGET_NOT_EMPTY, DATA_LOCKED,
+ * which nothing starts on it; restoring into it again then begins anew. `masters` are the master keys of the keys in it. Throws CliError TARGET_NOT_EMPTY, DATA_LOCKED,
  * and what `copyData` throws.
  */
-export async function restore(from: string, target: string): Promise<Restored> {
+export async function restore(from: string, target: string, masters: readonly Uint8Array[] = []): Promise<Restored> {
   const path = resolve(target);
   const mark = join(path, UNFINISHED);
   checkSource(resolve(from));
@@ -39,7 +40,7 @@ export async function restore(from: string, target: string): Promise<Restored> {
     sync(path);
     for (const name of strangersIn(path).filter((each) => each !== UNFINISHED)) rmSync(join(path, name));
     const copied = await copyData(resolve(from), path);
-    const erased = await eraseAgain(path, copied.partitions);
+    const erased = await eraseAgain(path, copied.partitions, masters);
     rmSync(mark);
     sync(path);
     return { path, ...copied, ...erased };
@@ -49,10 +50,14 @@ export async function restore(from: string, target: string): Promise<Restored> {
 }
 
 /** The keys in a folder follow the log in it: what is erased there is erased here, before anybody reads. */
-async function eraseAgain(path: string, partitions: number): Promise<Pick<Restored, 'destroyed' | 'missing'>> {
+async function eraseAgain(
+  path: string,
+  partitions: number,
+  masters: readonly Uint8Array[],
+): Promise<Pick<Restored, 'destroyed' | 'missing'>> {
   const file = join(path, 'log.db');
   const log = openSqliteLog({ file, partitions, newId: () => nothing(file) });
-  const keys = openKeys({ file: join(path, 'keys.db'), random: () => nothing('keys.db') });
+  const keys = openKeys({ file: join(path, 'keys.db'), random, masters });
   try {
     const used = new Set<string>();
     const erased = new Set<string>();
@@ -79,6 +84,9 @@ async function* eventsIn(log: Log): AsyncGenerator<Envelope> {
     }
   }
 }
+
+// Keys that are wrapped anew, under another master key, need it.
+const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
 
 const nothing = (what: string): never => {
   throw new CliError('COPY_BROKEN', `The backup holds no ${what}.`);

@@ -8,6 +8,8 @@ export type Option = {
   /** The environment variable that stands for it, and what holds without either. */
   readonly env?: string;
   readonly fallback?: string;
+  /** Whether there is only the variable, under whose name it stands here. */
+  readonly bare?: boolean;
 };
 export type Options = Readonly<Record<string, Option>>;
 
@@ -41,8 +43,9 @@ export function readWords({ name, operands, options }: Takes, argv: readonly str
     if (token.kind === 'positional') given.push(token.value);
     if (token.kind !== 'option') continue;
     const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
-    if (!option) {
-      const there = [...Object.keys(options), 'help'].map((flag) => `--${flag}`).join(', ');
+    if (!option || option.bare) {
+      const flags = Object.keys(options).filter((flag) => !options[flag]?.bare);
+      const there = [...flags, 'help'].map((flag) => `--${flag}`).join(', ');
       throw new UsageError(`${token.rawName} is not an option of \`verbatim ${name}\`. There are ${there}.`);
     }
     if (option.value === undefined) {
@@ -67,10 +70,11 @@ export function readWords({ name, operands, options }: Takes, argv: readonly str
 /** A table of options for people, in two columns. */
 export function optionsText(options: Options): readonly string[] {
   const rows = Object.entries({ ...options, help: { meaning: 'this text' } }).map(
-    ([flag, { value, meaning, env, fallback }]: [string, Option]) => {
-      const notes = [...(env ? [`env ${env}`] : []), ...(fallback ? [`default: ${fallback}`] : [])];
+    ([flag, { value, meaning, env, fallback, bare = false }]: [string, Option]) => {
+      const variable = bare ? `env ${env} only` : `env ${env}`;
+      const notes = [...(env ? [variable] : []), ...(fallback ? [`default: ${fallback}`] : [])];
       return {
-        left: value === undefined ? `  --${flag}` : `  --${flag} <${value}>`,
+        left: bare ? `  ${flag}=<${value}>` : value === undefined ? `  --${flag}` : `  --${flag} <${value}>`,
         right: notes.length === 0 ? [meaning] : [meaning, notes.join(', ')],
       };
     },

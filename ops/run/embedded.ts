@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryChannel } from '../../commands/channel.js';
 import { createClient } from '../../commands/client/client.js';
+import { cacheKeys } from '../../commands/keys/cache.js';
 import { createOpener } from '../../commands/keys/opener.js';
 import { openKeys } from '../../commands/keys/sqlite.js';
 import { openSqliteLog } from '../../commands/log/sqlite.js';
@@ -42,6 +43,8 @@ export type EmbeddedOptions = {
   readonly registration: 'open' | 'closed';
   readonly firstCode: string | undefined;
   readonly introspection: boolean;
+  /** Wrap the keys (see `openKeys`). */
+  readonly masterKeys: readonly Uint8Array[];
   /** Builds the page if it must be built; resolves with its folder. */
   readonly page: { readonly folder: string; readonly built: Promise<unknown> };
   /** Told what goes on, in a line for people. */
@@ -70,8 +73,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const waiting = new Set(['the page', 'the log', 'the read models']);
 
   const log = openSqliteLog({ file: folder.file('log.db'), partitions: PARTITIONS, newId });
-  const keys = openKeys({ file: folder.file('keys.db'), random });
-  const opener = createOpener({ keys, now });
+  const keys = cacheKeys({
+    keys: openKeys({ file: folder.file('keys.db'), random, masters: options.masterKeys }),
+    now,
+  });
+  const opener = createOpener({ keys });
   const provider = await openProvider({ ...options, file: folder.file('identity.db'), now, newId, random });
 
   const snapshots = openSnapshots({ file: folder.file('snapshots.db'), state: STATE });

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import manifest from '../../package.json' with { type: 'json' };
+import { textOf } from '../cli/errors.js';
 import { type Config, isLoopback } from './config.js';
 import { startEmbedded } from './embedded.js';
 import { openFolder } from './folder.js';
@@ -12,7 +13,7 @@ const say = (line: string): void => {
 };
 
 const fail = (error: unknown): void => {
-  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(`${textOf(error)}\n`);
   process.exit(1);
 };
 

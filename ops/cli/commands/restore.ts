@@ -1,3 +1,4 @@
+import { masterKeysIn } from '../../run/config.js';
 import { type Command, dataOf, dataOption, say } from '../command.js';
 import { restore } from '../restore.js';
 
@@ -16,7 +17,8 @@ export const restoreCommand: Command = {
   ],
   run: async (words) => {
     const [from = ''] = words.operands;
-    const { path, log, records, version, destroyed, missing } = await restore(from, dataOf(words));
+    const masters = masterKeysIn(process.env['VERBATIM_MASTER_KEYS']);
+    const { path, log, records, version, destroyed, missing } = await restore(from, dataOf(words), masters);
     say(`Restored to ${path}: ${records} records of the log ${log}, written by Verbatim ${version}.`);
     say(`Destroyed ${destroyed.length} keys of what is erased in the log.`);
     if (missing.length > 0) {
