@@ -79,6 +79,7 @@ describe('a selection', () => {
       readSelection({ since: '2026-01-31', until: '2026-01-31T20:00:00+02:00', type: 'MessagePosted, UserRegistered' }),
     ).toEqual({
       follow: false,
+      deadLetters: false,
       since: '2026-01-31T00:00:00.000Z',
       until: '2026-01-31T18:00:00.000Z',
       types: new Set(['MessagePosted', 'UserRegistered']),

@@ -3,11 +3,12 @@ import { type Command, helpOf, overviewOf, say } from './command.js';
 import { backupCommand } from './commands/backup.js';
 import { replayCommand } from './commands/replay.js';
 import { restoreCommand } from './commands/restore.js';
+import { schemaCommand } from './commands/schema.js';
 import { startCommand } from './commands/start.js';
 import { UsageError, textOf } from './errors.js';
 import { readWords } from './words.js';
 
-export const commands: readonly Command[] = [startCommand, replayCommand, backupCommand, restoreCommand];
+export const commands: readonly Command[] = [startCommand, replayCommand, schemaCommand, backupCommand, restoreCommand];
 
 /** What is wrong with the words themselves. */
 const misused: ReadonlySet<unknown> = new Set(['USAGE', 'CONFIG_INVALID', 'BAD_POSITION']);

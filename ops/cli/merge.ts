@@ -1,7 +1,11 @@
-import type { Envelope } from '../../domain/event.js';
-
-/** An event and its place. */
-export type Found = { readonly partition: number; readonly offset: number; readonly event: Envelope };
+/** What was found in a record, its place and time, and whether it is the last that was found in that record. */
+export type Found = {
+  readonly partition: number;
+  readonly offset: number;
+  readonly at: string;
+  readonly value: object;
+  readonly last: boolean;
+};
 
 type Source = AsyncIterator<readonly Found[]>;
 
@@ -41,7 +45,7 @@ function oldest(queues: readonly Queue[]): Queue | undefined {
   let found: Queue | undefined;
   let time = '';
   for (const queue of queues) {
-    const at = queue.items[queue.at]?.event.at;
+    const at = queue.items[queue.at]?.at;
     if (at !== undefined && (!found || at < time)) [found, time] = [queue, at];
   }
   return found;

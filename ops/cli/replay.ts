@@ -1,5 +1,6 @@
 import { PositionError, parsePosition, positionToken } from '../../commands/client/position.js';
-import type { Chunk, Cursor, Log } from '../../commands/log/log.js';
+import { deadLettersIn } from '../../commands/command.js';
+import type { Chunk, Cursor, Entry, Log } from '../../commands/log/log.js';
 import { homeOf } from '../../domain/ids.js';
 import { UsageError } from './errors.js';
 import { type Found, arriving, oldestFirst } from './merge.js';
@@ -54,8 +55,8 @@ function partitionsOf(log: Log, { stream, partition }: Selection): readonly numb
 }
 
 /**
- * The events of a plan as NDJSON, in pieces of whole lines: each the envelope as it is stored, its `position`, and the
- * `token` to go on from behind it. Those that are there come oldest first, across partitions; then, with `follow`, what
+ * The events (or dead letters) of a plan as NDJSON, in pieces of whole lines: each as it is stored, its `position`, and
+ * the `token` to go on from behind it. Those that are there come oldest first, across partitions; then, with `follow`, what
  * comes, as it comes. Within a partition the order is the log's. Reads no further than it is asked for.
  */
 export async function* replay(plan: Plan, signal: AbortSignal): AsyncGenerator<string> {
@@ -65,14 +66,15 @@ export async function* replay(plan: Plan, signal: AbortSignal): AsyncGenerator<s
   const lines = (found: readonly Found[]): string =>
     found
       .slice(0, left)
-      .map(({ partition, offset, event }) => {
+      .map(({ partition, offset, value, last }) => {
         left -= 1;
-        seen.set(partition, offset + 1);
+        // In the middle of a record: whoever goes on from there gets it from its start, so that nothing is left out.
+        seen.set(partition, last ? offset + 1 : offset);
         const token = positionToken(
           log.id,
           [...seen].map(([each, at]) => ({ partition: each, offset: at })),
         );
-        return `${JSON.stringify({ ...event, position: { partition, offset }, token })}\n`;
+        return `${JSON.stringify({ ...value, position: { partition, offset }, token })}\n`;
       })
       .join('');
 
@@ -121,20 +123,31 @@ async function* pages(
 }
 
 async function* chosen(
-  { selection: { stream, types, since, until } }: Plan,
+  { selection }: Plan,
   partition: number,
   chunks: AsyncIterable<Chunk>,
 ): AsyncGenerator<readonly Found[]> {
   for await (const { records } of chunks) {
     yield records.flatMap(({ offset, entry }): Found[] => {
-      if (entry.kind !== 'event') return [];
-      const { event } = entry;
-      const wanted =
-        (stream === undefined || event.stream === stream) &&
-        (types === undefined || types.has(event.type)) &&
-        (since === undefined || event.at >= since) &&
-        (until === undefined || event.at < until);
-      return wanted ? [{ partition, offset, event }] : [];
+      const values = (selection.deadLetters ? lettersIn(entry) : eventsIn(entry)).filter((value) =>
+        isWanted(selection, value),
+      );
+      return values.map(({ at, value }, n) => ({ partition, offset, at, value, last: n === values.length - 1 }));
     });
   }
 }
+
+/** What a filter sees of an event or a dead letter. */
+type Candidate = { readonly stream: string; readonly type: string; readonly at: string; readonly value: object };
+
+const eventsIn = (entry: Entry): readonly Candidate[] =>
+  entry.kind === 'event' ? [{ ...entry.event, value: entry.event }] : [];
+
+const lettersIn = (entry: Entry): readonly Candidate[] =>
+  deadLettersIn(entry).map((value) => ({ stream: value.letter.stream, type: value.letter.type, at: value.at, value }));
+
+const isWanted = ({ stream, types, since, until }: Selection, each: Candidate): boolean =>
+  (stream === undefined || each.stream === stream) &&
+  (types === undefined || types.has(each.type)) &&
+  (since === undefined || each.at >= since) &&
+  (until === undefined || each.at < until);

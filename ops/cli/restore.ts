@@ -5,7 +5,9 @@ import { openKeys } from '../../commands/keys/sqlite.js';
 import { takeLock } from '../../commands/log/lock.js';
 import type { Log } from '../../commands/log/log.js';
 import { openSqliteLog } from '../../commands/log/sqlite.js';
+import { conversationKey, personKey } from '../../domain/content.js';
 import type { Envelope } from '../../domain/event.js';
+import { parseStream } from '../../domain/ids.js';
 import { UNFINISHED, strangersIn } from '../run/folder.js';
 import { type Copied, checkSource, copyData, sync } from './copy.js';
 import { CliError } from './errors.js';
@@ -21,8 +23,8 @@ export type Restored = Copied & {
 
 /**
  * Makes a data folder from a backup. Until it is whole and every erasure in its log is done again, it holds a mark with
- * which nothing starts on it; restoring into it again then begins anew. `masters` are the master keys of the keys in it. Throws CliError TARGET_NOT_EMPTY, DATA_LOCKED,
- * and what `copyData` throws.
+ * which nothing starts on it; restoring into it again then begins anew. `masters` are the master keys under which the
+ * keys in it are wrapped. Throws CliError TARGET_NOT_EMPTY, DATA_LOCKED, and what `copyData` and `openKeys` throw.
  */
 export async function restore(from: string, target: string, masters: readonly Uint8Array[] = []): Promise<Restored> {
   const path = resolve(target);
@@ -33,8 +35,9 @@ export async function restore(from: string, target: string, masters: readonly Ui
     throw new CliError('TARGET_NOT_EMPTY', `${path} is not empty, and nothing is ever overwritten. Name a new folder.`);
   }
   const unlock = takeLock(join(path, 'lock'));
-  if (!unlock)
+  if (!unlock) {
     throw new CliError('DATA_LOCKED', `Another process has ${path}. Wait for its end, or name a new folder.`);
+  }
   try {
     closeSync(openSync(mark, 'w', 0o600));
     sync(path);
@@ -92,9 +95,11 @@ const nothing = (what: string): never => {
   throw new CliError('COPY_BROKEN', `The backup holds no ${what}.`);
 };
 
-/** The key that an event leaves nobody. A key bears the name of the stream of whom or what it belongs to. */
+/** The key of whom or what an event ends for ever. */
 function erasedBy({ type, stream }: Envelope): string | undefined {
-  return type === 'UserErased' || type === 'ConversationExpired' || type === 'ConversationPurged' ? stream : undefined;
+  const { id } = parseStream(stream);
+  if (type === 'UserErased') return personKey(id);
+  return type === 'ConversationExpired' || type === 'ConversationPurged' ? conversationKey(id) : undefined;
 }
 
 /** The ids of the keys under which something in a value is sealed. */

@@ -16,10 +16,22 @@ export type Selection = {
   readonly limit?: number;
   /** Whether to go on with what comes after the end. */
   readonly follow: boolean;
+  /** Not events, but commands that could not be decided; their types are those of commands. */
+  readonly deadLetters: boolean;
 };
 
 /** The names under which a selection is given, on the command line and to a server alike. */
-export const selectionNames = ['from', 'stream', 'type', 'since', 'until', 'partition', 'limit', 'follow'] as const;
+export const selectionNames = [
+  'from',
+  'stream',
+  'type',
+  'since',
+  'until',
+  'partition',
+  'limit',
+  'follow',
+  'dead-letters',
+] as const;
 export type Given = Partial<Record<(typeof selectionNames)[number], string>>;
 
 /** Reads a selection. Throws UsageError, which names what is wrong and what there is. */
@@ -29,11 +41,13 @@ export function readSelection(given: Given): Selection {
   if (follow && until !== undefined) {
     throw new UsageError('--follow waits for what comes and --until ends at a time: use one of them.');
   }
+  const deadLetters = given['dead-letters'] !== undefined;
   return {
     follow,
+    deadLetters,
     ...(from === undefined ? {} : { from }),
     ...(stream === undefined ? {} : { stream: streamIn(stream) }),
-    ...(type === undefined ? {} : { types: typesIn(type) }),
+    ...(type === undefined ? {} : { types: typesIn(type, deadLetters) }),
     ...(since === undefined ? {} : { since: timeIn('--since', since) }),
     ...(until === undefined ? {} : { until: timeIn('--until', until) }),
     ...(partition === undefined ? {} : { partition: numberIn('--partition', partition, 0) }),
@@ -52,8 +66,10 @@ function streamIn(value: string): Stream {
   }
 }
 
-function typesIn(value: string): ReadonlySet<string> {
+function typesIn(value: string, any: boolean): ReadonlySet<string> {
   const types = value.split(',').map((each) => each.trim());
+  // A dead letter may say anything.
+  if (any) return new Set(types);
   const unknown = types.filter((each) => !Object.hasOwn(contentTable, each));
   if (unknown.length === 0) return new Set(types);
   const there = Object.keys(contentTable).toSorted().join(', ');

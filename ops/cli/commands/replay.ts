@@ -25,6 +25,7 @@ export const replayCommand: Command = {
     partition: { value: 'number', meaning: 'only this partition of the log' },
     limit: { value: 'number', meaning: 'at most so many events' },
     follow: { meaning: 'go on with what comes, until Ctrl+C' },
+    'dead-letters': { meaning: 'not events, but the commands that could not be decided, each with its error' },
     data: dataOption,
   },
   summary: 'Prints the events of the log, one line of JSON each, oldest first.',
@@ -37,6 +38,7 @@ export const replayCommand: Command = {
     ['replay', 'everything that ever happened'],
     ['replay --type MessagePosted,ReplyCompleted --since 2026-01-31', 'messages and replies since a day'],
     ['replay --follow | jq -c "{type, stream, at}"', 'what happens, while it happens'],
+    ['replay --dead-letters', 'what went wrong, as it came'],
     ['replay --from <token> --limit 100', 'the next hundred after a line that you have'],
   ],
   run: async (words) => {
