@@ -52,13 +52,13 @@ const openLog = (dir: string): ReturnType<typeof openSqliteLog> =>
   openSqliteLog({ file: join(dir, 'log.db'), partitions: PARTITIONS, newId: () => id(9) });
 
 /** A data folder with an erasure in its log whose key is still there, and a key that is not. */
-async function writeData(dir: string): Promise<void> {
+async function writeData(dir: string, masters: readonly Uint8Array[] = []): Promise<void> {
   openFolder(dir).close();
   const log = openLog(dir);
   await log.append(2, [takeover('a', 1)]);
   await log.append(2, batchOf('a', 1, 0, events));
   await log.close();
-  const keys = openKeys({ file: join(dir, 'keys.db'), random });
+  const keys = openKeys({ file: join(dir, 'keys.db'), random, masters });
   for (const key of [kept, erased, over]) await keys.ensure(key);
   await keys.close();
   const identity = new Database(join(dir, 'identity.db'));
@@ -95,6 +95,23 @@ describe('a backup', () => {
     const log = openLog(at('copy'));
     expect(await readAll(log, 2)).toEqual(['log', 'takeover', ...events.map((event) => event.id)]);
     await log.close();
+  });
+
+  it('is copied in order: what the log needs of the files behind it is older than their copies', async () => {
+    await backUp(at('data'), at('copy'));
+    const times = ['log.db', 'keys.db', 'identity.db', 'format.json'].map(
+      (name) => statSync(at('copy', name), { bigint: true }).mtimeNs,
+    );
+    expect(times).toEqual(times.toSorted((a, b) => Number(a - b)));
+  });
+
+  it('of a log with a hole is none', async () => {
+    const db = new Database(at('data/log.db'));
+    db.exec('DELETE FROM records_2 WHERE "offset" = 4');
+    db.close();
+    const broken = { code: 'COPY_BROKEN', message: expect.stringContaining('partition 2 is not whole') };
+    await expect(backUp(at('data'), at('copy'))).rejects.toThrow(expect.objectContaining(broken));
+    expect(readdirSync(temp)).toEqual(['data']);
   });
 
   it('is made of what is being written, without holding up who writes it', async () => {
@@ -189,6 +206,17 @@ describe('a restore', () => {
     expect(() => openFolder(at('new'))).toThrow(expect.objectContaining({ code: 'DATA_UNFINISHED' }));
     writeFileSync(at('copy/keys.db'), whole);
     await restore(at('copy'), at('new'));
+    openFolder(at('new')).close();
+  });
+
+  it('of wrapped keys wants their master key, and until then nothing starts', async () => {
+    const master = random(32);
+    await writeData(at('wrapped'), [master]);
+    await backUp(at('wrapped'), at('locked'));
+    const locked = expect.objectContaining({ code: 'KEYS_LOCKED' });
+    await expect(restore(at('locked'), at('new'))).rejects.toThrow(locked);
+    expect(() => openFolder(at('new'))).toThrow(expect.objectContaining({ code: 'DATA_UNFINISHED' }));
+    expect(await restore(at('locked'), at('new'), [master])).toMatchObject({ destroyed: [erased, over] });
     openFolder(at('new')).close();
   });
 

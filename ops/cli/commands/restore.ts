@@ -10,6 +10,7 @@ export const restoreCommand: Command = {
   more: [
     'Before anything can start on it, the keys of everyone who is erased in the log are destroyed in it, and those of',
     'temporary conversations that have ended. One that was cut short does not start; restore into it again.',
+    'Keys that are wrapped want their master key, in VERBATIM_MASTER_KEYS.',
   ],
   examples: [
     ['restore /backups/verbatim-2026-01-31', 'into ./data'],
