@@ -49,7 +49,11 @@ describe('words', () => {
   const takes = {
     name: 'try',
     operands: ['TO'],
-    options: { from: { value: 'x', meaning: '' }, loud: { meaning: '' } },
+    options: {
+      from: { value: 'x', meaning: '' },
+      loud: { meaning: '' },
+      SECRET: { value: 'x', meaning: '', bare: true },
+    },
   };
 
   it('are read in any order and both forms', () => {
@@ -67,6 +71,7 @@ describe('words', () => {
     [['there', '--loud=yes'], /--loud takes no value/],
     [[], /takes TO, and got nothing/],
     [['here', 'there'], /takes TO, and got "here there"/],
+    [['there', '--SECRET', 'x'], /--SECRET is not an option.*There are --from, --loud, --help/],
     [['there', '--constructor', 'x'], /--constructor is not an option/],
   ])('that mean nothing are refused: %j', (argv, message) => {
     expect(() => readWords(takes, argv)).toThrow(usage(message));
@@ -106,6 +111,7 @@ describe('the process', () => {
     [['fly'], 2, /^USAGE: "fly" is not a command. There are start, replay/],
     [['replay', '--partition', 'x'], 2, /^USAGE: --partition/],
     [['start', '--port', 'x'], 2, /^CONFIG_INVALID: PORT/],
+    [['replay', '--from', 'x', '--data', '/nowhere'], 1, /^DATA_MISSING: /],
     [['restore', '/nowhere'], 1, /^DATA_MISSING: \/nowhere/],
   ])('%j ends with %i and a line', async (words, code, told) => {
     expect(await verbatim(words).ended).toMatchObject({ code, lines: [], told: expect.stringMatching(told) });
