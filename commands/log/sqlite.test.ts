@@ -213,7 +213,7 @@ describe('an append that fails', () => {
     const log = open(file);
     await log.append(0, [takeover('a', 1)]);
     const [landed] = batchOf('a', 1, 0, [eventNamed('landed')]);
-    behind(file, `INSERT INTO records_0 VALUES (2, '${JSON.stringify(landed)}')`);
+    behind(file, `INSERT INTO records_0 ("offset", entry) VALUES (2, '${JSON.stringify(landed)}')`);
     await expect(log.append(0, batchOf('a', 1, 0, [eventNamed('again')]))).rejects.toThrow('UNIQUE');
     expect(await log.append(0, [takeover('b', 2)])).toBe(3);
     expect(await readAll(log, 0)).toEqual(['log', 'takeover', 'landed', 'takeover']);

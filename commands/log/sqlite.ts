@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import Database from 'libsql';
 import type { Uuid } from '../../domain/ids.js';
 import { makePrivate, takeLock } from './lock.js';
@@ -28,6 +29,7 @@ export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Lo
   }
   try {
     makePrivate(file);
+    if (isStump(file)) throw corrupt(`The file ${file} ends before it begins.`);
     const db = new Database(file);
     try {
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
@@ -40,6 +42,12 @@ export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Lo
     unlock();
     throw error;
   }
+}
+
+/** Whether a file is shorter than any database, and yet not new: SQLite would begin it anew without a word. */
+function isStump(file: string): boolean {
+  const { size } = statSync(file);
+  return size > 0 && size < 512 && !existsSync(`${file}-journal`);
 }
 
 type Waiting = {
@@ -161,6 +169,7 @@ function told(file: string, error: unknown): unknown {
     const message = `The disk is full: ${file} can take nothing more. Make room, and it goes on by itself.`;
     return new LogError('LOG_FULL', message, { cause: error });
   }
-  if (!/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return error;
+  // ERROR: a statement of ours that does not fit to the tables; TOOBIG: a length that nothing of ours has.
+  if (!/^SQLITE_(CORRUPT|NOTADB|ERROR|TOOBIG)/.test(code)) return error;
   return corrupt(`The file ${file} is not as SQLite left it.`, error);
 }

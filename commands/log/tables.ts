@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type Database from 'libsql';
 import type { Uuid } from '../../domain/ids.js';
 import { type Cursor, type Entry, type Placed, CODE, LogError } from './log.js';
@@ -25,29 +26,35 @@ export type Tables = {
  */
 export function openTables(db: Database.Database, partitions: number, newId: () => Uuid): Tables {
   splitOldTable(db);
+  addOldSums(db, partitions);
   const id = identityIn(db, partitions) ?? begin(db, partitions, newId());
   const each = Array.from({ length: partitions }, (_, partition) => ({
-    insert: db.prepare(`INSERT INTO records_${partition} VALUES (?, ?)`),
-    scan: db.prepare(`SELECT "offset", entry FROM records_${partition} WHERE "offset" >= ? ORDER BY "offset" LIMIT ?`),
+    insert: db.prepare(`INSERT INTO records_${partition} VALUES (?, ?, ?)`),
+    scan: db.prepare(
+      `SELECT "offset", entry, sum FROM records_${partition} WHERE "offset" >= ? ORDER BY "offset" LIMIT ?`,
+    ),
   }));
   const of = (partition: number) => {
     const found = each[partition];
     if (!found) throw new RangeError(`partition ${partition} of ${partitions}`);
     return found;
   };
-  const insertMark = db.prepare('INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)');
+  const insertMark = db.prepare('INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?)');
   const lastMark = (which: string) =>
-    db.prepare(`SELECT "offset", fence, at FROM marks WHERE partition = ? AND ${which} ORDER BY "offset" DESC LIMIT 1`);
+    db.prepare(
+      `SELECT "offset", fence, at, sum FROM marks WHERE partition = ? AND ${which} ORDER BY "offset" DESC LIMIT 1`,
+    );
   const markByOffset = lastMark('"offset" <= ?');
   const markByTime = lastMark('at < ?');
 
   return {
     id,
     insert: (partition, offset, text) => {
-      of(partition).insert.run(offset, text);
+      of(partition).insert.run(offset, text, sumOf(partition, offset, text));
     },
     insertMark: (partition, { cursor, at }) => {
-      insertMark.run(partition, cursor.offset, JSON.stringify(cursor.fence), at);
+      const fence = JSON.stringify(cursor.fence);
+      insertMark.run(partition, cursor.offset, fence, at, sumOf(partition, cursor.offset, fence + at));
     },
     scan: (partition, from, limit) =>
       of(partition)
@@ -56,7 +63,7 @@ export function openTables(db: Database.Database, partitions: number, newId: () 
     mark: (partition, place) => {
       const row: unknown =
         'offset' in place ? markByOffset.get(partition, place.offset) : markByTime.get(partition, place.time);
-      return row === undefined ? undefined : marked(row);
+      return row === undefined ? undefined : marked(row, partition);
     },
   };
 }
@@ -81,10 +88,11 @@ function begin(db: Database.Database, partitions: number, id: Uuid): Uuid {
   transaction(db, () => {
     db.exec(`CREATE TABLE marks (
       partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, fence TEXT NOT NULL, at TEXT NOT NULL,
-      PRIMARY KEY (partition, "offset")) WITHOUT ROWID`);
+      sum INTEGER, PRIMARY KEY (partition, "offset")) WITHOUT ROWID`);
     for (let partition = 0; partition < partitions; partition++) {
       createRecords(db, partition);
-      db.prepare(`INSERT INTO records_${partition} VALUES (0, ?)`).run(JSON.stringify(identity));
+      const text = JSON.stringify(identity);
+      db.prepare(`INSERT INTO records_${partition} VALUES (0, ?, ?)`).run(text, sumOf(partition, 0, text));
     }
   });
   return id;
@@ -98,10 +106,22 @@ function splitOldTable(db: Database.Database): void {
       const partition = typeof row === 'object' && row && 'partition' in row ? Number(row.partition) : NaN;
       createRecords(db, partition);
       db.prepare(
-        `INSERT INTO records_${partition} SELECT "offset", entry FROM records WHERE partition = ? ORDER BY "offset"`,
+        `INSERT INTO records_${partition} SELECT "offset", entry, NULL FROM records WHERE partition = ? ORDER BY "offset"`,
       ).run(partition);
     }
     db.exec('DROP TABLE records');
+  });
+}
+
+/** Records had no sums at first: those that are there stay without. */
+function addOldSums(db: Database.Database, partitions: number): void {
+  const names = ['marks', ...Array.from({ length: partitions }, (_, partition) => `records_${partition}`)];
+  const without = names.filter(
+    (name) => hasTable(db, name) && !db.prepare(`SELECT 1 FROM pragma_table_info('${name}') WHERE name = 'sum'`).get(),
+  );
+  if (without.length === 0) return;
+  transaction(db, () => {
+    for (const name of without) db.exec(`ALTER TABLE ${name} ADD COLUMN sum INTEGER`);
   });
 }
 
@@ -109,14 +129,16 @@ const hasTable = (db: Database.Database, name: string): boolean =>
   db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
 
 const createRecords = (db: Database.Database, partition: number): void => {
-  db.exec(`CREATE TABLE records_${partition} ("offset" INTEGER PRIMARY KEY, entry TEXT NOT NULL)`);
+  db.exec(`CREATE TABLE records_${partition} ("offset" INTEGER PRIMARY KEY, entry TEXT NOT NULL, sum INTEGER)`);
 };
 
 /** The log id in the first record of every partition; undefined where no log was begun yet. */
 function identityIn(db: Database.Database, partitions: number): Uuid | undefined {
   if (!hasTable(db, 'records_0')) return undefined;
   const first = (partition: number): Extract<Entry, { kind: 'log' }> => {
-    const row: unknown = db.prepare(`SELECT "offset", entry FROM records_${partition} ORDER BY "offset" LIMIT 1`).get();
+    const row: unknown = db
+      .prepare(`SELECT "offset", entry, sum FROM records_${partition} ORDER BY "offset" LIMIT 1`)
+      .get();
     const { entry } = placed(row, partition, 0);
     if (entry.kind !== 'log') throw corrupt(`The first record of partition ${partition} is not the identity of a log.`);
     return entry;
@@ -135,10 +157,19 @@ function identityIn(db: Database.Database, partitions: number): Uuid | undefined
 export const corrupt = (what: string, cause?: unknown): LogError =>
   new LogError('LOG_CORRUPT', `${what} The log is damaged: restore it from a backup.`, { cause });
 
+/**
+ * SQLite has checksums for its write-ahead log and none for the file itself. This one tells a record that was changed in
+ * its place, or has got into another.
+ */
+const sumOf = (partition: number, offset: number, text: string): number => crc32(text, crc32(`${partition}/${offset}`));
+
 function placed(row: unknown, partition: number, expected: number): Placed {
   const where = `Record ${expected} of partition ${partition}`;
-  const found = typeof row === 'object' && row && 'offset' in row && 'entry' in row ? row : undefined;
+  const found = typeof row === 'object' && row && 'offset' in row && 'entry' in row && 'sum' in row ? row : undefined;
   if (found?.offset !== expected || typeof found.entry !== 'string') throw corrupt(`${where} is missing.`);
+  if (found.sum !== null && found.sum !== sumOf(partition, expected, found.entry)) {
+    throw corrupt(`${where} is not as it was written.`);
+  }
   try {
     return { offset: expected, entry: JSON.parse(found.entry) };
   } catch (error) {
@@ -146,10 +177,12 @@ function placed(row: unknown, partition: number, expected: number): Placed {
   }
 }
 
-function marked(row: unknown): Mark {
-  if (typeof row === 'object' && row && 'offset' in row && 'fence' in row && 'at' in row) {
-    const { offset, fence, at } = row;
+function marked(row: unknown, partition: number): Mark {
+  if (typeof row === 'object' && row && 'offset' in row && 'fence' in row && 'at' in row && 'sum' in row) {
+    const { offset, fence, at, sum } = row;
     if (typeof offset === 'number' && typeof fence === 'string' && typeof at === 'string') {
+      if (sum !== null && sum !== sumOf(partition, offset, fence + at))
+        throw corrupt('A mark is not as it was written.');
       return { cursor: { offset, fence: JSON.parse(fence) }, at };
     }
   }

@@ -4,10 +4,11 @@ import { type Envelope, hashOf } from '../../domain/event.js';
 import { type Stream, bucketOf, homeOf, parseStream, timedId } from '../../domain/ids.js';
 import type { Command, Letter, Outcome, RecordedOutcome } from '../command.js';
 import type { Fence } from '../log/fence.js';
-import { CODE, type Entry } from '../log/log.js';
+import type { Entry } from '../log/log.js';
 import { NotAtHand } from '../../domain/tree.js';
 import { letterOf, requireReadable } from './letters.js';
 import { type Held, type Memory, held } from './memory.js';
+import { batchHeader } from './protocol.js';
 
 /** What a batch would change, kept apart from the memory until the fence says that it landed. */
 export type Overlay = {
@@ -122,23 +123,19 @@ const stamp = (event: Typed, command: Command, before: Held, at: string, id: str
   data: event.data,
 });
 
-/** The records of a batch: its events, the last of them with all outcomes; or one record of outcomes alone. */
-export function recordsOf({ events, outcomes }: Overlay, fence: Fence, covered: number | undefined): readonly Entry[] {
-  const count = Math.max(events.length, 1);
-  const header = (index: number) => ({
-    owner: fence.owner ?? '',
-    term: fence.term,
-    batch: fence.batch,
-    index,
-    count,
-    code: CODE,
-  });
+/** The records of a batch of an owner: its events, the last with all outcomes; or one record of outcomes alone. */
+export function recordsOf(
+  { events, outcomes }: Overlay,
+  fence: Fence,
+  owner: string,
+  covered: number | undefined,
+): readonly Entry[] {
   const last = { outcomes, ...(covered === undefined ? {} : { covered }) };
-  if (events.length === 0) return [{ kind: 'outcomes', header: header(0), ...last }];
+  if (events.length === 0) return [{ kind: 'outcomes', header: batchHeader(fence, owner, 0, 1), ...last }];
   return events.map((event, index): Entry => ({
     kind: 'event',
-    header: header(index),
+    header: batchHeader(fence, owner, index, events.length),
     event,
-    ...(index === count - 1 ? last : {}),
+    ...(index === events.length - 1 ? last : {}),
   }));
 }

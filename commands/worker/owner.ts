@@ -1,11 +1,12 @@
 import { randomUuid } from '../../domain/ids.js';
 import { type Answer, type Incoming, Refused } from '../command.js';
-import { CODE, type Log } from '../log/log.js';
+import { type Log, LogError } from '../log/log.js';
 import type { Known, Snapshots } from '../snapshots/snapshots.js';
 import { Estranged, SnapshotsSilent, createBacking } from './backing.js';
 import { type OnDeadLetter, type Overlay, blankOverlay, recordsOf } from './batch.js';
 import { admit } from './letters.js';
 import { type Memory, answerOf, blankMemory, evict, fold, land, nameOf, touch } from './memory.js';
+import { NOBODY, behind, isOwner, takeoverHeader, verdict } from './protocol.js';
 import { sortOut, streamsOf } from './sort.js';
 
 export type OwnerOptions = {
@@ -77,11 +78,11 @@ export function createOwner(options: OwnerOptions): Owner {
   } = options;
   const backing = createBacking({ snapshots, log, home: partition, wait });
   let memory: Memory = { ...blankMemory(), estranged: true };
-  let me: string | undefined;
+  let me = NOBODY;
   /** What an append of unknown result may yet bring into the log, until a new term is open. */
   const adrift = new Set<string>();
 
-  const owns = (): boolean => me !== undefined && !memory.estranged && memory.cursor.fence.owner === me;
+  const owns = (): boolean => !memory.estranged && isOwner(memory.cursor.fence, me);
 
   /** Everything that uses the memory across a pause does so one after the other. */
   let last: Promise<unknown> = Promise.resolve();
@@ -116,15 +117,17 @@ export function createOwner(options: OwnerOptions): Owner {
       throw new Error(`the clock is behind the log, whose last time is ${memory.at}: set it right, then start again`);
     }
     const owner = randomUuid(random(16));
-    const header = { owner, term: memory.cursor.fence.term + 1, batch: 0, index: 0, count: 1, code: CODE };
+    const header = takeoverHeader(memory.cursor.fence, owner);
     try {
       await log.append(partition, [{ kind: 'takeover', header, at: stampTime() }]);
     } catch (error) {
+      // Without room another try only keeps those waiting who could be told.
+      if (error instanceof LogError && error.code === 'LOG_FULL') throw new Unowned(error.message, { cause: error });
       onTrouble?.(error);
       return false;
     }
     await catchUp();
-    if (memory.cursor.fence.owner !== owner) return false;
+    if (!isOwner(memory.cursor.fence, owner)) return false;
     me = owner;
     adrift.clear();
     return true;
@@ -133,7 +136,7 @@ export function createOwner(options: OwnerOptions): Owner {
   /** Begins anew from the store, where it is not at what the memory goes on from. */
   const adopt = async (): Promise<void> => {
     if (!memory.estranged) return;
-    me = undefined;
+    me = NOBODY;
     memory = await backing.adopt();
   };
 
@@ -167,23 +170,24 @@ export function createOwner(options: OwnerOptions): Owner {
 
   /** Appends an overlay, and answers what landed. Returns what may have landed or not: the memory will say. */
   const append = async (overlay: Overlay, decided: readonly Incoming[]): Promise<readonly Incoming[]> => {
-    const { offset, fence } = memory.cursor;
-    const records = recordsOf(overlay, fence, decided.at(-1)?.offset);
-    let base: number;
-    try {
-      base = await log.append(partition, records);
-    } catch {
-      me = undefined;
-      for (const { command } of decided) adrift.add(nameOf(command));
-      return decided;
+    const before = memory.cursor;
+    const records = recordsOf(overlay, before.fence, me, decided.at(-1)?.offset);
+    const base = await log.append(partition, records).catch(() => undefined);
+    switch (verdict(before, base)) {
+      case 'take over':
+        me = NOBODY;
+        for (const { command } of decided) adrift.add(nameOf(command));
+        return decided;
+      case 'lost data':
+        throw new Error(`the log of partition ${partition} lost data: ${base} after ${before.offset}`);
+      case 'read on':
+        await catchUp();
+        return decided;
+      case 'landed': {
+        const { streams, events, outcomes } = overlay;
+        land(memory, { streams, events: events.length, outcomes, next: behind(before, records.length) });
+      }
     }
-    if (base < offset) throw new Error(`the log of partition ${partition} lost data: ${base} after ${offset}`);
-    if (base > offset) {
-      await catchUp();
-      return decided;
-    }
-    const next = { offset: base + records.length, fence: { ...fence, batch: fence.batch + 1, index: 0 } };
-    land(memory, { streams: overlay.streams, events: overlay.events.length, outcomes: overlay.outcomes, next });
     return decided.filter(({ command, answer }) => {
       const known = memory.outcomes.get(nameOf(command));
       if (known) answer(answerOf(known, partition));

@@ -21,13 +21,22 @@ export type Server = {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Runs `npm start` on a data folder. The same port again is the same address, so that clients find it again. */
-export async function startServer({ data, port }: { data: string; port?: number }): Promise<Server> {
+export type ServerOptions = {
+  readonly data: string;
+  /** The same port again is the same address, so that clients find it again. */
+  readonly port?: number;
+  /** Settings beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+/** Runs `npm start` on a data folder. */
+export async function startServer({ data, port, env = {} }: ServerOptions): Promise<Server> {
   const at = port ?? (await freePort('127.0.0.1', 0)).port;
   const flags = ['--port', String(at), '--ops-port', '0', '--data', data];
   // A group of its own: npm, its shell and the server can be killed as one.
   const child = spawn('npm', ['start', '--silent', '--', ...flags], {
     cwd: root,
+    env: { ...process.env, ...env },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -29,7 +29,7 @@ import { memorySessions } from '../../projections/sessions/memory.js';
 import { operatorRoutes } from '../cli/operators.js';
 import { branchReader } from './branch.js';
 import { type Folder, PARTITIONS } from './folder.js';
-import { lateDb } from './late.js';
+import { mendingDb } from './mending.js';
 
 /** Where people's ids come from, together with the provider's subjects. Fixed for the life of an installation. */
 const PEOPLE = 'b6c7d1a4-3f0e-4c1b-9a52-7d0c2f6e8a11';
@@ -97,21 +97,30 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
 
   const sessions = memorySessions();
-  const db = lateDb(openOrRecreate(folder.file('readmodels')));
+  const db = mendingDb({ open: () => openOrRecreate(folder.file('readmodels')), wait, say });
+  const onTrouble = (error: unknown): void => say(`the read models wait: ${textOf(error)}`);
   const coreRunner = startRunner({
     log,
-    db,
+    db: db.session(),
     projection: core,
     onCommit: (notices) => announce(sessions, notices),
     onProgress: progress('rebuilding the read models', say),
     onFailure,
+    onTrouble,
   });
   const watch = watchObligations(db);
-  const obligationsRunner = startRunner({ log, db, projection: obligations, onCommit: watch.told, onFailure });
+  const obligationsRunner = startRunner({
+    log,
+    db: db.session(),
+    projection: obligations,
+    onCommit: watch.told,
+    onFailure,
+    onTrouble,
+  });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: coreRunner.reached });
 
   const metrics = createMetrics();
-  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure });
+  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure: onTrouble });
   const { outcome } = worker;
   const services = { log: log.id, core: queries, client, outcome, sessions, heads, open: opener.open };
   const gateway = await startGateway({
