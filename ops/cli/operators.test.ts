@@ -46,7 +46,7 @@ afterEach(() => rmSync(temp, { recursive: true, force: true }));
 const routes = () => operatorRoutes({ log, folder: { path: join(temp, 'data'), token: 'secret' } });
 
 describe('the operators’ routes', () => {
-  it.each([{}, { authorization: 'secret' }, { authorization: 'Bearer secret ' + 'x' }, { authorization: 'Bearer ' }])(
+  it.each([{}, { authorization: 'secret' }, { authorization: 'Bearer secret x' }, { authorization: 'Bearer ' }])(
     'are closed to %j',
     async (wrong) => {
       for (const [method, path] of [
