@@ -7,7 +7,7 @@ import type { ConversationRow, CoreQueries, MessageRow, UserRow } from '../proje
 import type { Sessions } from '../projections/sessions/sessions.js';
 import type { Identity } from './identity/identity.js';
 import type { Heads } from './live/heads.js';
-import { parsePosition } from './schema/ids.js';
+import { requirePosition } from './schema/ids.js';
 
 /** What the gateway works with; all of it is passed in. */
 export type Services = {
@@ -84,6 +84,6 @@ export async function ownConversation({ core, identity }: Context, id: Uuid): Pr
 /** Waits for the view to show a position; false if it did not in time. */
 export async function shows({ core, log }: Context, after: string | null | undefined): Promise<boolean> {
   if (after === null || after === undefined) return true;
-  const reached = await Promise.all(parsePosition(log, after).map((position) => core.reached(position, PATIENCE)));
+  const reached = await Promise.all(requirePosition(log, after).map((position) => core.reached(position, PATIENCE)));
   return reached.every(Boolean);
 }

@@ -31,6 +31,8 @@ export type GatewayOptions = {
   /** What is not ready yet, in words; empty when all is. */
   readonly waitingFor: () => readonly string[];
   readonly metrics: Metrics;
+  /** Routes for operators, which guard themselves. */
+  readonly operators?: Hono;
   readonly now: () => number;
 };
 
@@ -59,9 +61,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }
   });
   const closeSockets = serveSockets(people, { ...options, origin: new URL(publicUrl).origin });
-  const operators = createServer((request, response) =>
-    answer(getRequestListener(opsApp(options).fetch), request, response),
-  );
+  const ops = getRequestListener(opsApp(options).fetch);
+  const operators = createServer((request, response) => answer(ops, request, response));
 
   await listen(people, port, host);
   await listen(operators, opsPort, '127.0.0.1');
@@ -131,6 +132,7 @@ function opsApp(options: GatewayOptions): Hono {
   const app = new Hono();
   health(app, options);
   app.get('/metrics', async (c) => c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }));
+  if (options.operators) app.route('/', options.operators);
   return app;
 }
 

@@ -1,4 +1,5 @@
 import type { Draft, Sent } from '../../commands/client/client.js';
+import { positionToken } from '../../commands/client/position.js';
 import { Refused } from '../../commands/command.js';
 import { contentOf, personKey } from '../../domain/content.js';
 import { rejectionCodes } from '../../domain/decider.js';
@@ -6,7 +7,7 @@ import { type Uuid, isClientId, membershipStream, parseStream, streamOf } from '
 import { type Context, PATIENCE, ownConversation } from '../context.js';
 import { builder } from './builder.js';
 import { Conversation } from './conversation.js';
-import { clientError, nodeId, positionToken, requireNodeId } from './ids.js';
+import { clientError, nodeId, requireNodeId } from './ids.js';
 import {
   ConversationDeleteInput,
   ConversationReadInput,
@@ -40,7 +41,7 @@ const Accepted = builder.objectRef<Of<'accepted'>>('Accepted').implement({
     position: t.field({
       type: 'Position',
       description: 'From where on every view shows it.',
-      resolve: ({ sent }, _, { log }) => positionToken(log, sent.position),
+      resolve: ({ sent }, _, { log }) => positionToken(log, [sent.position]),
     }),
     conversation: t.field({
       type: Conversation,

@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql';
 import { validate } from 'uuid';
+import { PositionError, parsePosition } from '../../commands/client/position.js';
 import type { Position } from '../../commands/command.js';
 import type { Uuid } from '../../domain/ids.js';
 
@@ -23,36 +24,15 @@ export function requireNodeId(type: NodeType, id: string): Uuid {
   return uuid;
 }
 
-/** A position as clients carry it: the log and the offsets that they want to see. */
-export const positionToken = (log: Uuid, { partition, offset }: Position): string =>
-  Buffer.from(JSON.stringify({ log, at: { [partition]: offset } })).toString('base64url');
-
-/** The positions in a token. Throws BAD_POSITION, or CURSOR_EXPIRED if it speaks of another log. */
-export function parsePosition(log: Uuid, token: string): readonly Position[] {
-  const parsed = parseJson(Buffer.from(token, 'base64url').toString());
-  if (!isToken(parsed)) throw clientError('BAD_POSITION', 'This is not a position: pass on what a command answered.');
-  if (parsed.log !== log) throw clientError('CURSOR_EXPIRED', 'This position belongs to another log: fetch anew.');
-  return Object.entries(parsed.at).map(([partition, offset]) => ({ partition: Number(partition), offset }));
+/** The positions in a token that a client sends. Throws BAD_POSITION, or CURSOR_EXPIRED if it speaks of another log. */
+export function requirePosition(log: Uuid, token: string): readonly Position[] {
+  try {
+    return parsePosition(log, token);
+  } catch (error) {
+    throw error instanceof PositionError ? clientError(error.code, error.message) : error;
+  }
 }
 
 /** An error that the client can mend; its code is stable. Everything else that is thrown is masked. */
 export const clientError = (code: string, message: string): GraphQLError =>
   new GraphQLError(message, { extensions: { code } });
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-const isToken = (value: unknown): value is { log: string; at: Record<string, number> } =>
-  typeof value === 'object' &&
-  value !== null &&
-  'log' in value &&
-  'at' in value &&
-  typeof value.log === 'string' &&
-  typeof value.at === 'object' &&
-  value.at !== null &&
-  Object.values(value.at).every(Number.isSafeInteger);

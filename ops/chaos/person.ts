@@ -21,7 +21,12 @@ export function at(value: unknown, ...path: readonly (string | number)[]): unkno
 }
 
 /** Registers by the forms that a browser would be shown, and gets a token by code and PKCE. */
-export async function register(url: string, login: string): Promise<Person> {
+export const register = (url: string, login: string): Promise<Person> => enter(url, login, 'register');
+
+/** Signs in somebody who is registered, in the same way. */
+export const signIn = (url: string, login: string): Promise<Person> => enter(url, login, 'login');
+
+async function enter(url: string, login: string, step: 'register' | 'login'): Promise<Person> {
   const { issuer, clientId } = await config(url);
   const verifier = randomBytes(32).toString('base64url');
   const callback = `${url}/auth/callback`;
@@ -53,10 +58,10 @@ export async function register(url: string, login: string): Promise<Person> {
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
     state: randomBytes(8).toString('hex'),
-    prompt: 'create',
+    prompt: step === 'register' ? 'create' : 'login',
   }).toString();
   const page = await visit(auth);
-  const back = await visit(new URL(`${page.pathname}/register`, url), { login, password: `the password of ${login}` });
+  const back = await visit(new URL(`${page.pathname}/${step}`, url), { login, password: `the password of ${login}` });
   const code = back.searchParams.get('code');
   if (!code) throw new Error(`the sign-in of ${login} ended at ${back.href}`);
 

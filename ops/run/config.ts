@@ -1,4 +1,5 @@
 import { MASTER } from '../../commands/keys/wrapping.js';
+import type { Options } from '../cli/words.js';
 
 export class ConfigError extends Error {
   override name = 'ConfigError';
@@ -77,20 +78,10 @@ export const settings = {
 type Key = keyof typeof settings;
 type Given = Partial<Record<Key, string>>;
 
-/** Whether the words after the command ask for help. */
-export const asksHelp = (argv: readonly string[]): boolean => argv.includes('--help') || argv.includes('-h');
-
-export function helpText(): string {
-  const rows = Object.entries(settings).map(([key, { flag, value, fallback, meaning }]) => ({
-    left: flag === undefined ? `  ${key}=<${value}>` : `  --${flag} <${value}>`,
-    right: [meaning, `env ${key}${flag === undefined ? ' only' : ''}, default: ${fallback}`],
-  }));
-  const width = Math.max(...rows.map(({ left }) => left.length)) + 2;
-  const lines = rows.flatMap(({ left, right }) =>
-    right.map((text, at) => `${at === 0 ? left.padEnd(width) : ' '.repeat(width)}${text}`),
-  );
-  return ['Usage: npm start -- [options]', '', ...lines, `${'  --help'.padEnd(width)}this text`].join('\n');
-}
+/** The settings as the options of a command, for its help. Those without a flag are named by their variable. */
+export const startOptions: Options = Object.fromEntries(
+  Object.entries(settings).map(([env, { flag, ...rest }]) => [flag ?? env, { ...rest, env, bare: flag === undefined }]),
+);
 
 /** Reads the settings; a flag outranks its environment variable, an empty variable counts as none. Throws ConfigError. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>, argv: readonly string[]): Config {
@@ -113,7 +104,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ar
     data: given.VERBATIM_DATA ?? settings.VERBATIM_DATA.fallback,
     registration: oneOf('REGISTRATION', given, ['open', 'closed'], local ? 'open' : 'closed'),
     introspection: oneOf('GRAPHQL_INTROSPECTION', given, ['on', 'off'], local ? 'on' : 'off') === 'on',
-    masterKeys: given.VERBATIM_MASTER_KEYS === undefined ? [] : masterKeysIn(given.VERBATIM_MASTER_KEYS),
+    masterKeys: masterKeysIn(given.VERBATIM_MASTER_KEYS),
   };
 }
 
@@ -151,8 +142,9 @@ function portIn(key: 'PORT' | 'OPS_PORT', value: string): number {
   return port;
 }
 
-/** What is wrong with a key is told by its place alone. */
-function masterKeysIn(value: string): readonly Uint8Array[] {
+/** The master keys in the variable VERBATIM_MASTER_KEYS. What is wrong with one is told by its place alone. */
+export function masterKeysIn(value: string | undefined): readonly Uint8Array[] {
+  if (!value) return [];
   return value.split(',').map((text, at) => {
     const bytes = new Uint8Array(Buffer.from(text.trim(), 'base64'));
     if (/^[A-Za-z0-9+/]{43}=$/.test(text.trim()) && bytes.length === MASTER) return bytes;

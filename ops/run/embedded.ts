@@ -24,13 +24,11 @@ import { openOrRecreate } from '../../projections/readmodel/pglite.js';
 import { startRunner } from '../../projections/runner.js';
 import { announce } from '../../projections/sessions/announce.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
+import { operatorRoutes } from '../cli/operators.js';
 import { branchReader } from './branch.js';
-import type { Folder } from './folder.js';
+import { type Folder, PARTITIONS } from './folder.js';
 import { mendingDb } from './mending.js';
 import { startReactors } from './reactors.js';
-
-/** Few, but more than one, so that every way across homes is walked on a laptop too. Fixed for the life of a log. */
-const PARTITIONS = 4;
 
 /** Where people's ids come from, together with the provider's subjects. Fixed for the life of an installation. */
 const PEOPLE = 'b6c7d1a4-3f0e-4c1b-9a52-7d0c2f6e8a11';
@@ -141,6 +139,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     page: page.folder,
     waitingFor: () => [...waiting],
     metrics,
+    operators: operatorRoutes({ log, folder }),
     now,
   });
   folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });

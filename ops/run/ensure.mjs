@@ -1,4 +1,4 @@
-// Runs before `npm start` and `npm test`: looks whether Node is new enough and whether what package-lock.json names is
+// Runs before `npx verbatim …`, `npm start` and `npm test`: looks whether Node is new enough and whether what package-lock.json names is
 // installed, and installs it if not. It needs no package itself and keeps to old syntax, so that an old Node still gets
 // as far as the message. A second run reads two small files and needs no network.
 import { createHash } from 'crypto';
@@ -72,7 +72,8 @@ if (found === 'dev' || (found === 'prod' && !dev)) {
   }
   // Who had the tools for development keeps them.
   const mode = dev || (stamp && stamp.dev) ? 'dev' : 'prod';
-  console.log('Installing what Verbatim needs (only when it has changed; about half a minute) …');
+  // Not where a command writes what it found.
+  console.error('Installing what Verbatim needs (only when it has changed; about half a minute) …');
   const options = ['--no-audit', '--no-fund', '--loglevel=error'].concat(mode === 'prod' ? '--omit=dev' : []);
   const ran = spawnSync(process.execPath, [npm, 'ci'].concat(options), {
     cwd: root,

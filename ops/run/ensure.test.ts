@@ -65,6 +65,12 @@ describe('what is installed', () => {
     expect(calls()).toEqual([prod]);
   });
 
+  it('says so beside what a command prints, not in it', () => {
+    const env = { npm_execpath: join(root, 'npm-cli.js') };
+    const ran = spawnSync(process.execPath, [join(root, 'ops/run/ensure.mjs')], { env, encoding: 'utf8' });
+    expect(ran).toMatchObject({ status: 0, stdout: '', stderr: expect.stringContaining('Installing') });
+  });
+
   it('is completed for tests, which satisfies a start too', () => {
     ensure();
     ensure(['--dev']);

@@ -83,6 +83,39 @@ describe('the data folder', () => {
     expect(() => openFolder(temp)).toThrow(newer);
   });
 
+  it('signs the data of older code, so that older code refuses it from then on', () => {
+    for (const older of [
+      { format: 0, version: '0.0.1' },
+      { format: 1, version: '0.0.9' },
+    ]) {
+      writeFileSync(join(temp, 'format.json'), JSON.stringify(older));
+      openFolder(temp).close();
+      const signed: unknown = JSON.parse(readFileSync(join(temp, 'format.json'), 'utf8'));
+      expect(signed).toEqual({ format: 1, version: manifest.version });
+    }
+  });
+
+  it('gives a token to whoever can read it, another one each time, for as long as it is open', () => {
+    const tokens = [1, 2].map(() => {
+      const folder = openFolder(temp);
+      expect(existsSync(folder.file('ops.token'))).toBe(false);
+      folder.announce({ url: 'http://localhost:8080', opsUrl: 'http://localhost:8081' });
+      expect(readFileSync(folder.file('ops.token'), 'utf8')).toBe(`${folder.token}\n`);
+      expect(statSync(folder.file('ops.token')).mode & 0o777).toBe(0o600);
+      folder.close();
+      expect(existsSync(folder.file('ops.token'))).toBe(false);
+      return folder.token;
+    });
+    expect(new Set(tokens).size).toBe(2);
+    expect(tokens[0]).toMatch(/^[\w-]{43}$/);
+  });
+
+  it('refuses one into which a copy was cut short', () => {
+    writeFileSync(join(temp, 'format.json'), JSON.stringify({ format: 1, version: manifest.version }));
+    writeFileSync(join(temp, 'unfinished'), '');
+    expect(() => openFolder(temp)).toThrow(expect.objectContaining({ code: 'DATA_UNFINISHED' }));
+  });
+
   it('refuses a folder with somebody else’s files', () => {
     writeFileSync(join(temp, 'thesis.doc'), '');
     expect(() => openFolder(temp)).toThrow(

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -15,24 +16,32 @@ import manifest from '../../package.json' with { type: 'json' };
 export class FolderError extends Error {
   override name = 'FolderError';
   constructor(
-    readonly code: 'DATA_LOCKED' | 'DATA_NEWER' | 'DATA_FOREIGN' | 'DATA_UNUSABLE',
+    readonly code: 'DATA_LOCKED' | 'DATA_NEWER' | 'DATA_FOREIGN' | 'DATA_UNFINISHED' | 'DATA_MISSING' | 'DATA_UNUSABLE',
     message: string,
   ) {
     super(message);
   }
 }
 
-/** How the files of the folder are laid out and named. Raised when older code could no longer read them. */
+/** What stands in the files of the folder, and how. Raised when older code could no longer read them. */
 const FORMAT = 1;
+
+/** Few, but more than one, so that every way across homes is walked on a laptop too. Fixed for the life of a log. */
+export const PARTITIONS = 4;
+
+/** Stands in a folder for as long as something is being copied into it. */
+export const UNFINISHED = 'unfinished';
 
 /** Where the process that has the folder can be found. */
 export type Address = { readonly url: string; readonly opsUrl: string };
 
 export type Folder = {
   readonly path: string;
+  /** What whoever may read this folder shows to the operators' port. Made anew each time. */
+  readonly token: string;
   /** The path of a file in it. */
   file(name: string): string;
-  /** Tells others, once it listens, who has the folder and where (`server.json`). */
+  /** Tells others, once it listens, who has the folder and where (`server.json`), and the token (`ops.token`). */
   announce(address: Address): void;
   close(): void;
 };
@@ -46,41 +55,57 @@ export function openFolder(dir: string): Folder {
   const path = resolve(dir);
   const file = (name: string): string => join(path, name);
   prepare(path);
+  const hide = (): void => {
+    for (const name of ['server.json', 'ops.token']) rmSync(file(name), { force: true });
+  };
   const unlock = usable(path, () => takeLock(file('lock')));
   if (!unlock) throw new FolderError('DATA_LOCKED', lockedBy(path, file('server.json')));
   try {
     // What a killed process left here says nothing about this one.
-    rmSync(file('server.json'), { force: true });
+    hide();
     chmodSync(file('lock'), 0o600);
     checkFormat(path, file('format.json'));
   } catch (error) {
     unlock();
     throw error;
   }
+  const token = randomBytes(32).toString('base64url');
   return {
     path,
+    token,
     file,
-    announce: (address) => writeWhole(file('server.json'), { pid: process.pid, ...address }),
+    announce: (address) => {
+      writeWhole(file('ops.token'), `${token}\n`);
+      writeWhole(file('server.json'), `${JSON.stringify({ pid: process.pid, ...address })}\n`);
+    },
     close: () => {
-      rmSync(file('server.json'), { force: true });
+      hide();
       unlock();
     },
   };
 }
 
-/** Makes the folder, and refuses one that is somebody else's. */
+/** Makes the folder, and refuses one that is somebody else's, or half of one. */
 function prepare(path: string): void {
   usable(path, () => {
-    if (existsSync(path)) {
-      const others = readdirSync(path).filter((name) => !name.startsWith('.') && !/^lock|^lost\+found$/.test(name));
-      if (others.length > 0 && !others.includes('format.json')) {
-        const message = `${path} holds files that are not Verbatim's (${others.slice(0, 3).join(', ')}). Name an empty or a new folder.`;
-        throw new FolderError('DATA_FOREIGN', message);
-      }
+    if (existsSync(join(path, UNFINISHED))) {
+      const message = `A copy into ${path} was cut short, so it holds half of what it should. Restore into it again, or remove it.`;
+      throw new FolderError('DATA_UNFINISHED', message);
+    }
+    const others = strangersIn(path);
+    if (others.length > 0 && !others.includes('format.json')) {
+      const message = `${path} holds files that are not Verbatim's (${others.slice(0, 3).join(', ')}). Name an empty or a new folder.`;
+      throw new FolderError('DATA_FOREIGN', message);
     }
     mkdirSync(path, { recursive: true, mode: 0o700 });
   });
 }
+
+/** What a folder holds that an empty one does not. */
+export const strangersIn = (path: string): readonly string[] =>
+  existsSync(path)
+    ? readdirSync(path).filter((name) => !name.startsWith('.') && !/^lock|^lost\+found$/.test(name))
+    : [];
 
 /** Runs a first step in the folder; what the file system refuses is told in our words. */
 function usable<T>(path: string, step: () => T): T {
@@ -93,15 +118,24 @@ function usable<T>(path: string, step: () => T): T {
   }
 }
 
+/** Refuses what this code cannot read, and signs what it may now write, so that older code refuses it in its turn. */
 function checkFormat(path: string, file: string): void {
-  const known = readObject(file);
+  const found = existsSync(file) ? readFormat(path) : undefined;
+  if (found?.format === FORMAT && found.version === manifest.version) return;
+  writeWhole(file, `${JSON.stringify({ format: FORMAT, version: manifest.version })}\n`);
+}
+
+/** Which version wrote a folder. Throws DATA_MISSING if it is none of ours, DATA_NEWER if this code cannot read it. */
+export function readFormat(path: string): { readonly format: number; readonly version: string } {
+  const known = readObject(join(path, 'format.json'));
   if (!known) {
-    writeWhole(file, { format: FORMAT, version: manifest.version });
-  } else if (typeof known['format'] !== 'number' || known['format'] > FORMAT) {
-    const writer = typeof known['version'] === 'string' ? `Verbatim ${known['version']}` : 'a newer Verbatim';
-    const message = `The data in ${path} was written by ${writer}; this is ${manifest.version}, which cannot read it. Start that version or a newer one.`;
-    throw new FolderError('DATA_NEWER', message);
+    throw new FolderError('DATA_MISSING', `${path} holds no data of Verbatim's: there is no format.json in it.`);
   }
+  const { format, version } = known;
+  if (typeof format === 'number' && format <= FORMAT) return { format, version: String(version) };
+  const writer = typeof version === 'string' ? `Verbatim ${version}` : 'a newer Verbatim';
+  const message = `The data in ${path} was written by ${writer}; this is ${manifest.version}, which cannot read it. Start that version or a newer one.`;
+  throw new FolderError('DATA_NEWER', message);
 }
 
 function lockedBy(path: string, file: string): string {
@@ -112,14 +146,14 @@ function lockedBy(path: string, file: string): string {
 }
 
 /** A JSON object in a file, or undefined if there is none. */
-function readObject(file: string): Readonly<Record<string, unknown>> | undefined {
+export function readObject(file: string): Readonly<Record<string, unknown>> | undefined {
   if (!existsSync(file)) return undefined;
   const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
 /** Writes a file so that a reader, or a kill, never finds half of it. */
-function writeWhole(file: string, value: object): void {
-  writeFileSync(`${file}.new`, `${JSON.stringify(value)}\n`, { mode: 0o600 });
+function writeWhole(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import manifest from '../../package.json' with { type: 'json' };
-import { type Config, asksHelp, helpText, isLoopback, readConfig } from './config.js';
+import { textOf } from '../cli/errors.js';
+import { type Config, isLoopback } from './config.js';
 import { startEmbedded } from './embedded.js';
 import { openFolder } from './folder.js';
 import { PortError, freePort } from './port.js';
@@ -11,28 +12,13 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-/** The codes of what whoever starts the server can do something about. */
-const OURS = /^(CONFIG|DATA|PORT|LOG|KEYS)_[A-Z_]+$/;
-
-/** An error of ours, or behind another, says by itself what is wrong and what to do. Of others the stack is told. */
-function textOf(error: unknown): string {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && OURS.test(String(at.code))) return `${String(at.code)}: ${at.message}`;
-  }
-  return (error instanceof Error ? error.stack : undefined) ?? String(error);
-}
-
-const tell = (error: unknown): void => {
-  process.stderr.write(`${textOf(error)}\n`);
-};
-
 const fail = (error: unknown): void => {
-  tell(error);
+  process.stderr.write(`${textOf(error)}\n`);
   process.exit(1);
 };
 
-/** `npm start`: opens the data folder, listens, and says where. */
-async function main(config: Config): Promise<void> {
+/** Opens the data folder, listens, and says where. Resolves when all is ready; the process then runs until it is told to stop. */
+export async function start(config: Config): Promise<void> {
   const begun = performance.now();
   const folder = openFolder(config.data);
   const { port, busy } = await freePort(config.host, config.port);
@@ -80,18 +66,4 @@ async function main(config: Config): Promise<void> {
   say(`\n  Verbatim ${manifest.version} is ready at ${publicUrl} (in ${took} s)`);
   say(`  Data in ${folder.path}; metrics at http://127.0.0.1:${running.opsPort}/metrics; Ctrl+C stops it.\n`);
   if (firstCode !== undefined) say(`  The first account needs this one-time code: ${firstCode}\n`);
-}
-
-// What this process makes is nobody else's to read.
-process.umask(0o077);
-
-const words = process.argv.slice(2);
-if (asksHelp(words)) {
-  say(helpText());
-} else {
-  try {
-    await main(readConfig(process.env, words));
-  } catch (error) {
-    fail(error);
-  }
 }

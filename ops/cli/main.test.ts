@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { settings } from '../run/config.js';
+import { helpOf, overviewOf } from './command.js';
+import { commands } from './main.js';
+import { readSelection } from './selection.js';
+import { verbatim } from './child.js';
+import { readWords } from './words.js';
+
+const usage = (message: RegExp) => expect.objectContaining({ code: 'USAGE', message: expect.stringMatching(message) });
+
+describe('the help', () => {
+  it('names every command with what it does', () => {
+    for (const { name, summary } of commands) {
+      const line = overviewOf(commands)
+        .split('\n')
+        .find((each) => each.startsWith(`  ${name} `));
+      expect(line).toContain(summary);
+    }
+  });
+
+  it.each(commands.map((command) => [command.name, command] as const))(
+    'of %s explains every option and shows examples',
+    (name, command) => {
+      const help = helpOf(command);
+      expect(help).toMatch(new RegExp(`^Usage: npx verbatim ${name}`));
+      for (const flag of [...Object.keys(command.options), 'help'])
+        expect(help).toMatch(new RegExp(`^  (--)?${flag}\\b`, 'm'));
+      expect(command.examples.length).toBeGreaterThan(1);
+      for (const [words] of command.examples) {
+        // What is shown is what is understood, up to where the shell takes over.
+        const [first, ...argv] =
+          words
+            .split(' | ')[0]
+            ?.replaceAll(/<(\w+)>/g, '$1')
+            .split(' ') ?? [];
+        expect(first).toBe(name);
+        readWords(command, argv);
+      }
+    },
+  );
+
+  it('of start has every setting', () => {
+    const help = commands.find(({ name }) => name === 'start');
+    expect(Object.keys(help?.options ?? {})).toEqual(Object.entries(settings).map(([env, { flag }]) => flag ?? env));
+  });
+});
+
+describe('words', () => {
+  const takes = {
+    name: 'try',
+    operands: ['TO'],
+    options: {
+      from: { value: 'x', meaning: '' },
+      loud: { meaning: '' },
+      SECRET: { value: 'x', meaning: '', bare: true },
+    },
+  };
+
+  it('are read in any order and both forms', () => {
+    const read = { values: { from: 'a=b' }, switches: new Set(['loud']), operands: ['there'] };
+    expect(readWords(takes, ['--from', 'a=b', 'there', '--loud'])).toEqual(read);
+    expect(readWords(takes, ['--loud', 'there', '--from=a=b'])).toEqual(read);
+    expect(readWords(takes, ['--', '--from']).operands).toEqual(['--from']);
+  });
+
+  it.each([
+    [['there', '--form', 'x'], /--form is not an option of `verbatim try`. There are --from, --loud, --help/],
+    [['there', '-x'], /-x is not an option/],
+    [['there', '--from'], /--from is given without a value/],
+    [['there', '--from', '--loud'], /--from is given without a value/],
+    [['there', '--loud=yes'], /--loud takes no value/],
+    [[], /takes TO, and got nothing/],
+    [['here', 'there'], /takes TO, and got "here there"/],
+    [['there', '--SECRET', 'x'], /--SECRET is not an option.*There are --from, --loud, --help/],
+    [['there', '--constructor', 'x'], /--constructor is not an option/],
+  ])('that mean nothing are refused: %j', (argv, message) => {
+    expect(() => readWords(takes, argv)).toThrow(usage(message));
+  });
+});
+
+describe('a selection', () => {
+  it('takes times in any spelling, and types in a list', () => {
+    expect(
+      readSelection({ since: '2026-01-31', until: '2026-01-31T20:00:00+02:00', type: 'MessagePosted, UserRegistered' }),
+    ).toEqual({
+      follow: false,
+      deadLetters: false,
+      since: '2026-01-31T00:00:00.000Z',
+      until: '2026-01-31T18:00:00.000Z',
+      types: new Set(['MessagePosted', 'UserRegistered']),
+    });
+  });
+
+  it.each([
+    [{ since: 'yesterday' }, /--since is "yesterday".*2026-01-31/],
+    [{ until: '5' }, /--until is "5"/],
+    [{ type: 'MessagePosted,Nothing' }, /no events of type "Nothing".*MessagePosted/],
+    [{ stream: 'conversation_1' }, /not a stream.*conversation-<id>/],
+    [{ stream: 'conversation-01980000-0000-7000-8000-00000000000A' }, /not a stream/],
+    [{ partition: '-1' }, /--partition is "-1"/],
+    [{ limit: '0' }, /--limit is "0".*from 1 on/],
+    [{ follow: 'on', until: '2026-01-31' }, /use one of them/],
+  ])('says what is wrong with %j', (given, message) => {
+    expect(() => readSelection(given)).toThrow(usage(message));
+  });
+});
+
+describe('the process', () => {
+  it.each([
+    [[], 2, /^USAGE: Say what to do.*npx verbatim <command>/s],
+    [['fly'], 2, /^USAGE: "fly" is not a command. There are start, replay/],
+    [['replay', '--partition', 'x'], 2, /^USAGE: --partition/],
+    [['start', '--port', 'x'], 2, /^CONFIG_INVALID: PORT/],
+    [['replay', '--from', 'x', '--data', '/nowhere'], 1, /^DATA_MISSING: /],
+    [['restore', '/nowhere'], 1, /^DATA_MISSING: \/nowhere/],
+  ])('%j ends with %i and a line', async (words, code, told) => {
+    expect(await verbatim(words).ended).toMatchObject({ code, lines: [], told: expect.stringMatching(told) });
+  });
+});

@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Log } from '../../commands/log/log.js';
+import { memoryLog } from '../../commands/log/memory.js';
+import { batchOf, eventNamed, takeover } from '../../commands/log/testing.js';
+import { operatorRoutes } from './operators.js';
+
+const LOG = '01980000-0000-7000-8000-000000000000';
+const headers = { authorization: 'Bearer secret' };
+
+let temp: string;
+let log: Log;
+/** How many records were read, and the signals of those who read. */
+let records: number;
+let signals: AbortSignal[];
+beforeEach(async () => {
+  temp = mkdtempSync(join(tmpdir(), 'verbatim-operators-'));
+  const memory = memoryLog({ partitions: 1, id: LOG });
+  await memory.append(0, [takeover('a', 1)]);
+  await memory.append(
+    0,
+    batchOf(
+      'a',
+      1,
+      0,
+      Array.from({ length: 1_000 }, (_, n) => eventNamed(`event ${n}`)),
+    ),
+  );
+  [records, signals] = [0, []];
+  log = {
+    ...memory,
+    read: async function* (partition, from, options) {
+      if (options?.signal) signals.push(options.signal);
+      for await (const chunk of memory.read(partition, from, options)) {
+        records += chunk.records.length;
+        yield chunk;
+      }
+    },
+  };
+});
+afterEach(() => rmSync(temp, { recursive: true, force: true }));
+
+const routes = () => operatorRoutes({ log, folder: { path: join(temp, 'data'), token: 'secret' } });
+
+describe('the operators’ routes', () => {
+  it.each([{}, { authorization: 'secret' }, { authorization: 'Bearer secret x' }, { authorization: 'Bearer ' }])(
+    'are closed to %j',
+    async (wrong) => {
+      for (const [method, path] of [
+        ['GET', '/log'],
+        ['POST', `/backup?to=${join(temp, 'copy')}`],
+      ] as const) {
+        const answer = await routes().request(path, { method, headers: wrong });
+        expect(answer.status).toBe(401);
+        expect(await answer.json()).toEqual({ code: 'TOKEN_INVALID', message: expect.stringContaining('ops.token') });
+      }
+      expect(records).toBe(0);
+    },
+  );
+
+  it('hand out the log no faster than it is taken, and stop when its reader leaves', async () => {
+    const answer = await routes().request('/log?follow=on', { headers });
+    expect(answer.headers.get('content-type')).toBe('application/x-ndjson');
+    const reader = answer.body?.getReader();
+    await reader?.read();
+    await turn();
+    expect(records).toBeLessThan(400);
+    let taken = 0;
+    for (let piece = await reader?.read(); taken < 850; piece = await reader?.read()) {
+      taken += new TextDecoder().decode(piece?.value).split('\n').length - 1;
+    }
+    await reader?.cancel();
+    expect(signals.map(({ aborted }) => aborted)).not.toContain(false);
+  });
+
+  it('say in words what they cannot do', async () => {
+    const answer = async (path: string, method = 'GET') => {
+      const got = await routes().request(path, { method, headers });
+      return { status: got.status, ...(await got.json()) };
+    };
+    expect(await answer('/log?limit=none')).toMatchObject({ status: 400, code: 'USAGE' });
+    expect(await answer('/log?from=none')).toMatchObject({ status: 400, code: 'BAD_POSITION' });
+    expect(await answer('/backup', 'POST')).toMatchObject({ status: 400, code: 'USAGE' });
+    expect(await answer(`/backup?to=${join(temp, 'copy')}`, 'POST')).toMatchObject({
+      status: 400,
+      code: 'DATA_MISSING',
+    });
+  });
+
+  it('make one backup at a time', async () => {
+    const app = routes();
+    const ask = () => app.request(`/backup?to=${join(temp, 'copy')}`, { method: 'POST', headers });
+    const codes = await Promise.all([ask(), ask()].map(async (each) => (await (await each).json()).code));
+    expect(codes).toEqual(['DATA_MISSING', 'BACKUP_RUNNING']);
+    expect((await (await ask()).json()).code).toBe('DATA_MISSING');
+  });
+});

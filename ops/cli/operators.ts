@@ -1,0 +1,78 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { type Context, Hono } from 'hono';
+import { PositionError } from '../../commands/client/position.js';
+import type { Log } from '../../commands/log/log.js';
+import { type Folder, FolderError } from '../run/folder.js';
+import { backUp } from './backup.js';
+import { CliError, UsageError } from './errors.js';
+import { planReplay, replay } from './replay.js';
+import { type Given, readSelection, selectionNames } from './selection.js';
+
+/**
+ * What the command line asks of a running server, on the operators' port: `GET /log`, NDJSON; `POST /backup`, to a path
+ * on this machine. Only whoever can read the data folder knows the token. Errors are `{ code, message }`.
+ */
+export function operatorRoutes({ log, folder }: { log: Log; folder: Pick<Folder, 'path' | 'token'> }): Hono {
+  const app = new Hono();
+  const expected = digest(`Bearer ${folder.token}`);
+  let copying = false;
+
+  app.on(['GET', 'POST'], ['/log', '/backup'], async (c, next) => {
+    if (timingSafeEqual(digest(c.req.header('authorization') ?? ''), expected)) return next();
+    const message =
+      'Send the token that stands in the file ops.token of the data folder, as "Authorization: Bearer …".';
+    return c.json({ code: 'TOKEN_INVALID', message }, 401);
+  });
+
+  app.get('/log', async (c) => {
+    const given: Given = {};
+    for (const name of selectionNames) {
+      const value = c.req.query(name);
+      if (value !== undefined) given[name] = value;
+    }
+    const stop = new AbortController();
+    const lines = replay(await planReplay(log, readSelection(given)), stop.signal);
+    return c.body(streamOf(lines, stop), 200, { 'content-type': 'application/x-ndjson' });
+  });
+
+  app.post('/backup', async (c) => {
+    const target = c.req.query('to');
+    if (!target) throw new UsageError('Say where to: POST /backup?to=<folder>.');
+    if (copying) throw new CliError('BACKUP_RUNNING', 'A backup is being made already. Wait for its end.');
+    copying = true;
+    try {
+      return c.json(await backUp(folder.path, target));
+    } finally {
+      copying = false;
+    }
+  });
+
+  app.onError(refusal);
+  return app;
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** Asked for line by line: what the reader has not taken is not read from the log. A reader who leaves ends it. */
+function streamOf(lines: AsyncGenerator<string>, stop: AbortController): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    pull: async (controller) => {
+      const { done, value } = await lines.next();
+      if (done) controller.close();
+      else controller.enqueue(encoder.encode(value));
+    },
+    cancel: () => stop.abort(),
+  });
+}
+
+function refusal(error: Error, c: Context): Response {
+  const ours =
+    error instanceof UsageError ||
+    error instanceof PositionError ||
+    error instanceof CliError ||
+    error instanceof FolderError;
+  return ours
+    ? c.json({ code: error.code, message: error.message }, 400)
+    : c.json({ code: 'FAILED', message: error.message }, 500);
+}

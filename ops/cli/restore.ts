@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { openKeys } from '../../commands/keys/sqlite.js';
+import { takeLock } from '../../commands/log/lock.js';
+import type { Log } from '../../commands/log/log.js';
+import { openSqliteLog } from '../../commands/log/sqlite.js';
+import { conversationKey, personKey } from '../../domain/content.js';
+import type { Envelope } from '../../domain/event.js';
+import { parseStream } from '../../domain/ids.js';
+import { UNFINISHED, strangersIn } from '../run/folder.js';
+import { type Copied, checkSource, copyData, sync } from './copy.js';
+import { CliError } from './errors.js';
+
+/** What a restore did. */
+export type Restored = Copied & {
+  readonly path: string;
+  /** The ids of the keys that were destroyed: what they had sealed is erased in the log. */
+  readonly destroyed: readonly string[];
+  /** The ids of keys that something in the log is sealed with, and that the backup does not hold. */
+  readonly missing: readonly string[];
+};
+
+/**
+ * Makes a data folder from a backup. Until it is whole and every erasure in its log is done again, it holds a mark with
+ * which nothing starts on it; restoring into it again then begins anew. `masters` are the master keys under which the
+ * keys in it are wrapped. Throws CliError TARGET_NOT_EMPTY, DATA_LOCKED, and what `copyData` and `openKeys` throw.
+ */
+export async function restore(from: string, target: string, masters: readonly Uint8Array[] = []): Promise<Restored> {
+  const path = resolve(target);
+  const mark = join(path, UNFINISHED);
+  checkSource(resolve(from));
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (!existsSync(mark) && strangersIn(path).length > 0) {
+    throw new CliError('TARGET_NOT_EMPTY', `${path} is not empty, and nothing is ever overwritten. Name a new folder.`);
+  }
+  const unlock = takeLock(join(path, 'lock'));
+  if (!unlock) {
+    throw new CliError('DATA_LOCKED', `Another process has ${path}. Wait for its end, or name a new folder.`);
+  }
+  try {
+    closeSync(openSync(mark, 'w', 0o600));
+    sync(path);
+    for (const name of strangersIn(path).filter((each) => each !== UNFINISHED)) rmSync(join(path, name));
+    const copied = await copyData(resolve(from), path);
+    const erased = await eraseAgain(path, copied.partitions, masters);
+    rmSync(mark);
+    sync(path);
+    return { path, ...copied, ...erased };
+  } finally {
+    unlock();
+  }
+}
+
+/** The keys in a folder follow the log in it: what is erased there is erased here, before anybody reads. */
+async function eraseAgain(
+  path: string,
+  partitions: number,
+  masters: readonly Uint8Array[],
+): Promise<Pick<Restored, 'destroyed' | 'missing'>> {
+  const file = join(path, 'log.db');
+  const log = openSqliteLog({ file, partitions, newId: () => nothing(file) });
+  const keys = openKeys({ file: join(path, 'keys.db'), random, masters });
+  try {
+    const used = new Set<string>();
+    const erased = new Set<string>();
+    for await (const event of eventsIn(log)) {
+      for (const key of keysIn(event.data)) used.add(key);
+      const key = erasedBy(event);
+      if (key !== undefined) erased.add(key);
+    }
+    const held = await keys.find([...used, ...erased]);
+    const destroyed = [...erased].filter((key) => held.has(key));
+    // Those that the backup does not hold too: a tombstone keeps them from being made anew.
+    for (const key of erased) await keys.destroy(key);
+    return { destroyed, missing: [...used].filter((key) => !held.has(key) && !erased.has(key)) };
+  } finally {
+    await keys.close();
+    await log.close();
+  }
+}
+
+async function* eventsIn(log: Log): AsyncGenerator<Envelope> {
+  for (let partition = 0; partition < log.partitions; partition++) {
+    for await (const { records } of log.read(partition, undefined, { limit: 100 })) {
+      for (const { entry } of records) if (entry.kind === 'event') yield entry.event;
+    }
+  }
+}
+
+// Keys that are wrapped anew, under another master key, need it.
+const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
+
+const nothing = (what: string): never => {
+  throw new CliError('COPY_BROKEN', `The backup holds no ${what}.`);
+};
+
+/** The key of whom or what an event ends for ever. */
+function erasedBy({ type, stream }: Envelope): string | undefined {
+  const { id } = parseStream(stream);
+  if (type === 'UserErased') return personKey(id);
+  return type === 'ConversationExpired' || type === 'ConversationPurged' ? conversationKey(id) : undefined;
+}
+
+/** The ids of the keys under which something in a value is sealed. */
+function keysIn(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if ('box' in value && 'key' in value && typeof value.key === 'string') return [value.key];
+  return Object.values(value).flatMap(keysIn);
+}
