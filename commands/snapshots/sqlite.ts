@@ -22,17 +22,20 @@ const SCHEMA = `
     at TEXT, PRIMARY KEY (state, home, name)) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS outcomes_by_time ON outcomes (state, home, at);`;
 
-/** One statement, so that what it finds and the checkpoint are of one moment. */
-const LOAD = `
+/**
+ * One statement, so that what it finds and the checkpoint are of one moment. CROSS JOIN keeps SQLite from turning the
+ * order round: it would read a whole home to find a few rows of it.
+ */
+export const LOAD = `
   SELECT 'checkpoint' AS kind, '' AS name, "offset" AS n, log AS a, fence AS b, at AS c
     FROM checkpoints WHERE state = ?1 AND home = ?2
   UNION ALL SELECT 'stream', s.stream, s.version, s.hash, s.bare, ''
-    FROM json_each(?3) w JOIN streams s ON s.state = ?1 AND s.home = ?2 AND s.stream = w.value
+    FROM json_each(?3) w CROSS JOIN streams s ON s.state = ?1 AND s.home = ?2 AND s.stream = w.value
   UNION ALL SELECT 'chunk', c.stream, c.chunk, c.body, '', ''
-    FROM json_each(?4) w JOIN chunks c
+    FROM json_each(?4) w CROSS JOIN chunks c
     ON c.state = ?1 AND c.home = ?2 AND c.stream = w.value ->> 'stream' AND c.chunk = w.value ->> 'chunk'
   UNION ALL SELECT 'outcome', o.name, o."offset", o.hash, o.outcome, o.at
-    FROM json_each(?5) w JOIN outcomes o ON o.state = ?1 AND o.home = ?2 AND o.name = w.value`;
+    FROM json_each(?5) w CROSS JOIN outcomes o ON o.state = ?1 AND o.home = ?2 AND o.name = w.value`;
 
 const TABLES = ['checkpoints', 'streams', 'chunks', 'outcomes'];
 
