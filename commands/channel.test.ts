@@ -46,6 +46,23 @@ describe('the channel in memory', () => {
     expect(await Promise.all([...waiting, elsewhere, room])).toEqual([answer, answer, answer, answer]);
   });
 
+  it('has room for so many bytes, whoever counts them', async () => {
+    const size = Buffer.byteLength(JSON.stringify(markRead(1, 1)));
+    const channel = memoryChannel({ partitions: 2, room: 2 * size });
+    const waiting = [channel.submit(0, markRead(1, 1)), channel.submit(0, markRead(1, 2), size)];
+    for (const bytes of [undefined, 1]) {
+      await expect(channel.submit(0, markRead(1, 3), bytes)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    }
+    const elsewhere = channel.submit(1, markRead(1, 3));
+    const taken = await channel.take(0, 1, live());
+    waiting.push(channel.submit(0, markRead(1, 4)), elsewhere);
+    await expect(channel.submit(0, markRead(1, 5), 1)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    for (const each of [...taken, ...(await channel.take(0, 9, live())), ...(await channel.take(1, 9, live()))]) {
+      each.answer(answer);
+    }
+    expect(await Promise.all(waiting)).toEqual([answer, answer, answer, answer]);
+  });
+
   it('passes on a refusal', async () => {
     const channel = memoryChannel({ partitions: 1 });
     const sent = channel.submit(0, markRead(1, 1));

@@ -2,37 +2,40 @@ import { type CommandChannel, type CommandSource, type Incoming, Refused } from 
 
 /**
  * The channel within one process: commands wait in memory, and the outcome in the log is the acknowledgement. At most
- * `capacity` wait per partition; beyond that they are refused at once, for a queue without a bound only hides the load.
- * Once its owner has stopped taking, a partition refuses too, until somebody takes again.
+ * `capacity` wait per partition, and of `room` bytes together; beyond that they are refused at once, for a queue without a
+ * bound only hides the load. Once its owner has stopped taking, a partition refuses too, until somebody takes again.
  */
-export function memoryChannel({ partitions, capacity = 10_000 }: ChannelOptions): CommandChannel & CommandSource {
-  const queues: Incoming[][] = Array.from({ length: partitions }, () => []);
+export function memoryChannel(options: ChannelOptions): CommandChannel & CommandSource {
+  const { partitions, capacity = 10_000, room = 16 << 20 } = options;
+  const queues: Queue[] = Array.from({ length: partitions }, () => ({ waiting: [], bytes: 0 }));
   const wakers: (() => void)[] = [];
   const stopped = new Set<number>();
 
-  const queue = (partition: number): Incoming[] => {
+  const queue = (partition: number): Queue => {
     const found = queues[partition];
     if (!found) throw new RangeError(`partition ${partition} of ${partitions}`);
     return found;
   };
 
   return {
-    submit: (partition, command) =>
+    submit: (partition, command, bytes = Buffer.byteLength(JSON.stringify(command))) =>
       new Promise((answer, refuse) => {
-        const waiting = queue(partition);
+        const line = queue(partition);
         if (stopped.has(partition)) {
           refuse(new Refused('UNAVAILABLE', 'The server is stopping. Send it again when it is back.'));
           return;
         }
-        if (waiting.length >= capacity) {
+        if (line.waiting.length >= capacity || line.bytes + bytes > room) {
           refuse(new Refused('UNAVAILABLE', 'Too many commands are waiting. Send it again in a moment.'));
           return;
         }
-        waiting.push({ command, answer, refuse });
+        line.waiting.push({ command, answer, refuse, bytes });
+        line.bytes += bytes;
         wakers[partition]?.();
       }),
     take: async (partition, max, signal) => {
-      const waiting = queue(partition);
+      const line = queue(partition);
+      const { waiting } = line;
       stopped.delete(partition);
       while (waiting.length === 0 && !signal.aborted) {
         await new Promise<void>((resolve) => {
@@ -45,9 +48,19 @@ export function memoryChannel({ partitions, capacity = 10_000 }: ChannelOptions)
         });
       }
       if (waiting.length === 0) stopped.add(partition);
-      return waiting.splice(0, max);
+      const taken = waiting.splice(0, max);
+      for (const { bytes } of taken) line.bytes -= bytes;
+      return taken;
     },
   };
 }
 
-export type ChannelOptions = { readonly partitions: number; readonly capacity?: number };
+type Queue = { readonly waiting: (Incoming & { readonly bytes: number })[]; bytes: number };
+
+export type ChannelOptions = {
+  readonly partitions: number;
+  /** How many commands may wait per partition. Default 10,000. */
+  readonly capacity?: number;
+  /** Of how many bytes together. Default 16 MB. */
+  readonly room?: number;
+};

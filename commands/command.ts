@@ -25,14 +25,40 @@ export type Outcome =
   | { readonly status: 'accepted'; readonly stream: Stream; readonly version: number; readonly events: number }
   | { readonly status: 'rejected'; readonly code: RejectionCode; readonly message: string; readonly head?: string };
 
-/** An outcome as the log keeps it, so that a command that comes again is answered and not done again. */
+/**
+ * An outcome as the log keeps it, so that a command that comes again is answered and not done again. That of a command
+ * that could not be decided has its `letter`, which stays in the log alone: nobody who decides needs it.
+ */
 export type RecordedOutcome = {
   readonly actor: string;
   readonly command: Uuid;
   readonly hash: string;
   readonly at: string;
   readonly outcome: Outcome;
+  readonly letter?: Letter;
 };
+
+/**
+ * A command that could not be decided, as it came, its content sealed; and the error. Of a command that could not even be
+ * read `data` is the whole of it. Data too large to be written is `null`, and `left` says how many bytes that were.
+ */
+export type Letter = {
+  readonly type: string;
+  readonly stream: string;
+  readonly data: unknown;
+  readonly left?: number;
+  readonly error: { readonly name: string; readonly message: string };
+};
+
+/** A letter, and whose command it was. */
+export type DeadLetter = Omit<RecordedOutcome, 'letter'> & { readonly letter: Letter };
+
+/** The dead letters in a record of the log. */
+export const deadLettersIn = (entry: {
+  readonly kind: string;
+  readonly outcomes?: readonly RecordedOutcome[];
+}): readonly DeadLetter[] =>
+  (entry.outcomes ?? []).flatMap(({ letter, ...rest }) => (letter ? [{ ...rest, letter }] : []));
 
 /** The answer to the sender: the outcome, and the position from which every view shows it. */
 export type Answer = Outcome & { readonly position: Position };
@@ -42,8 +68,11 @@ export const LONGEST_DEADLINE = 7 * 24 * 3600_000;
 
 /** The way of commands to the owners of the partitions and of answers back. In the fleet it is a topic. */
 export type CommandChannel = {
-  /** Hands a command to its partition's owner. Resolves with its answer; rejects with `Refused` if it was not taken. */
-  submit(partition: number, command: Command): Promise<Answer>;
+  /**
+   * Hands a command to its partition's owner. Resolves with its answer; rejects with `Refused` if it was not taken.
+   * Without either it may yet be done: the answer was lost, or waits. `bytes` is how large it is, if the sender knows.
+   */
+  submit(partition: number, command: Command, bytes?: number): Promise<Answer>;
 };
 
 /** The owner's end of the channel. Waits for at least one command, then takes up to `max`. Ends with `signal`. */
@@ -52,6 +81,7 @@ export type CommandSource = {
 };
 
 export type Incoming = {
+  /** As it came: where it comes from elsewhere, nobody has looked yet whether it is one. */
   readonly command: Command;
   /** Its offset in `commands`, where commands have offsets. */
   readonly offset?: number;

@@ -280,8 +280,8 @@ describe('an answer', () => {
   });
 
   it('that is a refusal is told as one, and a fault of the channel is not hidden', async () => {
-    const full = clientTo(() => Promise.reject(new Refused('UNAVAILABLE', 'Too many.')));
-    expect(await full.send(markRead())).toEqual({ status: 'rejected', code: 'UNAVAILABLE', message: 'Too many.' });
+    const late = clientTo(() => Promise.reject(new Refused('EXPIRED', 'Too late.')));
+    expect(await late.send(markRead())).toEqual({ status: 'rejected', code: 'EXPIRED', message: 'Too late.' });
     const broken = clientTo(() => Promise.reject(new TypeError('a fault')));
     await expect(broken.send(markRead())).rejects.toThrow('a fault');
   });

@@ -1,10 +1,12 @@
 import type { DomainCommand } from '../../domain/catalogue.js';
 import { type Sealed, charsOf } from '../../domain/content.js';
-import type { RejectionCode } from '../../domain/decider.js';
+import { ASSISTANT, type RejectionCode, SYSTEM } from '../../domain/decider.js';
 import { type Stream, type Uuid, homeOf, isUuid } from '../../domain/ids.js';
 import { type Answer, type Command, type CommandChannel, Refused } from '../command.js';
 import { KeyDestroyed, type Keys } from '../keys/keys.js';
 import { payloadHash, seal } from '../keys/sealing.js';
+import { backOff } from './backoff.js';
+import { type Most, createCrowd } from './crowd.js';
 
 /** Text that is still in the open, and where it belongs (see `contentOf`). The client seals it. */
 export type Plain = { readonly plain: string; readonly content: string };
@@ -38,7 +40,11 @@ export type Sent =
   | { readonly status: 'rejected'; readonly code: RejectionCode; readonly message: string; readonly head?: string }
   | { readonly status: 'pending'; readonly command: Uuid };
 
-/** Sends commands. Content is sealed here, before it leaves for any log. A pending command may still be decided. */
+/**
+ * Sends commands. Content is sealed here, before it leaves for any log. What an owner refuses as UNAVAILABLE is sent again
+ * within its patience, the same sealed command each time, after a wait that grows; what is not answered is not, for it
+ * waits already and would only wait twice. A pending command may still be decided.
+ */
 export type CommandClient = { send(draft: Draft): Promise<Sent> };
 
 export type ClientOptions = {
@@ -49,13 +55,20 @@ export type ClientOptions = {
   readonly now: () => number;
   readonly random: (bytes: number) => Uint8Array;
   readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** How many commands may be under way; what is beyond that is UNAVAILABLE at once. Default 10,000, and 200 of one actor. */
+  readonly most?: Most;
 };
 
 const PATIENCE = 10_000;
 const LARGEST = 256 * 1024;
+const MOST: Most = { all: 10_000, actor: 200 };
+const HOUSE: ReadonlySet<string> = new Set([ASSISTANT, SYSTEM]);
 
 /** A client over a channel. `wait` resolves after so many ms, or with the signal; `random` gives so many random bytes. */
-export function createClient({ channel, keys, partitions, now, random, wait }: ClientOptions): CommandClient {
+export function createClient(options: ClientOptions): CommandClient {
+  const { channel, keys, partitions, now, random, wait, most = MOST } = options;
+  const crowd = createCrowd(most, HOUSE);
+
   const toCommand = async (draft: Draft): Promise<Command> => {
     const { id, actor, stream, type, data, expected, correlation = id, patience = PATIENCE } = draft;
     const key = draft.key === undefined ? undefined : { id: draft.key, bytes: await keys.ensure(draft.key) };
@@ -76,30 +89,53 @@ export function createClient({ channel, keys, partitions, now, random, wait }: C
     };
   };
 
+  /** Hands a command over until it is taken or its patience ends, in ms; what was heard last stands then. */
+  const deliver = async (command: Command, bytes: number, patience: number): Promise<Sent> => {
+    const over = new AbortController();
+    const partition = homeOf(command.stream, partitions);
+    const pending: Sent = { status: 'pending', command: command.id };
+    let heard: Sent = pending;
+    const trying = async (): Promise<Sent> => {
+      for (let tries = 1; !over.signal.aborted; tries++) {
+        heard = pending;
+        try {
+          return await channel.submit(partition, command, bytes);
+        } catch (error) {
+          if (!(error instanceof Refused)) throw error;
+          heard = refusal(error.code, error.message);
+          if (error.code !== 'UNAVAILABLE') return heard;
+        }
+        await wait(backOff(tries, random), over.signal);
+      }
+      return heard;
+    };
+    try {
+      return await Promise.race([trying(), wait(patience, over.signal).then(() => heard)]);
+    } finally {
+      over.abort();
+    }
+  };
+
+  const sealed = (draft: Draft): Promise<Command | undefined> =>
+    toCommand(draft).catch((error: unknown) => {
+      if (error instanceof KeyDestroyed) return undefined;
+      throw error;
+    });
+
   return {
     send: async (draft) => {
       const fault = isUuid(draft.id) ? faultOf(draft.data) : `The command id ${draft.id} is not a lower-case UUID.`;
       if (fault) return refusal('INVALID', fault);
-      const command = await toCommand(draft).catch((error: unknown) => {
-        if (error instanceof KeyDestroyed) return undefined;
-        throw error;
-      });
-      if (!command) return refusal('NOT_FOUND', 'Whose content this is was erased: nothing more is kept of them.');
-      if (Buffer.byteLength(JSON.stringify(command)) > LARGEST) {
-        return refusal('TOO_LARGE', 'One command writes at most 256 KB. Send less.');
-      }
-      const answered = new AbortController();
-      const pending = wait(draft.patience ?? PATIENCE, answered.signal).then((): Sent => ({
-        status: 'pending',
-        command: draft.id,
-      }));
+      const place = crowd.enter(draft.actor);
+      if ('full' in place) return refusal('UNAVAILABLE', place.full);
       try {
-        return await Promise.race([channel.submit(homeOf(draft.stream, partitions), command), pending]);
-      } catch (error) {
-        if (error instanceof Refused) return refusal(error.code, error.message);
-        throw error;
+        const command = await sealed(draft);
+        if (!command) return refusal('NOT_FOUND', 'Whose content this is was erased: nothing more is kept of them.');
+        const bytes = Buffer.byteLength(JSON.stringify(command));
+        if (bytes > LARGEST) return refusal('TOO_LARGE', 'One command writes at most 256 KB. Send less.');
+        return await deliver(command, bytes, draft.patience ?? PATIENCE);
       } finally {
-        answered.abort();
+        place.leave();
       }
     },
   };

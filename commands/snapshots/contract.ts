@@ -151,7 +151,7 @@ export function snapshotsContract(open: (state: number) => Snapshots): void {
       expect(await store.flush(HOME, undefined, checkpointAt(1), changes())).toBe(true);
     });
 
-    it('holds versions of the states beside each other until one retires the others of its home', async () => {
+    it('holds versions of the states beside each other until one retires the older ones of its home', async () => {
       const newer = open(2);
       for (const [each, offset] of [
         [store, 5],
@@ -169,7 +169,11 @@ export function snapshotsContract(open: (state: number) => Snapshots): void {
       const wanted = { streams: [stream(1)], outcomes: ['a'] };
       expect(await store.load(HOME, wanted)).toMatchObject({ checkpoint: checkpointAt(5), outcomes: { size: 1 } });
       expect(await newer.load(HOME, wanted)).toMatchObject({ checkpoint: checkpointAt(7) });
-      await newer.retireOthers(HOME);
+      // One that is older, or as old, retires nobody.
+      await store.retireOlder(HOME);
+      expect(await newer.load(HOME, wanted)).toMatchObject({ checkpoint: checkpointAt(7), outcomes: { size: 1 } });
+      expect(await store.load(HOME, wanted)).toMatchObject({ checkpoint: checkpointAt(5), outcomes: { size: 1 } });
+      await newer.retireOlder(HOME);
       expect(await store.load(HOME, wanted)).toEqual({
         checkpoint: undefined,
         streams: new Map(),

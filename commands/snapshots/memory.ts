@@ -53,8 +53,11 @@ export function memorySnapshots(state: number, shelf: Shelf = new Map()): Snapsh
     clear: async (home) => {
       shelf.delete(keyOf(home));
     },
-    retireOthers: async (home) => {
-      for (const key of shelf.keys()) if (key !== keyOf(home) && key.endsWith(`/${home}`)) shelf.delete(key);
+    retireOlder: async (home) => {
+      for (const key of shelf.keys()) {
+        const [version, of] = key.split('/').map(Number);
+        if (version !== undefined && version < state && of === home) shelf.delete(key);
+      }
     },
     close: async () => undefined,
   };

@@ -58,8 +58,11 @@ export type Snapshots = {
   flush(home: number, from: Checkpoint | undefined, to: Checkpoint, changes: Changes): Promise<boolean>;
   /** Forgets a home. */
   clear(home: number): Promise<void>;
-  /** Forgets what other versions of the states have stored of a home, once this one owns it. */
-  retireOthers(home: number): Promise<void>;
+  /**
+   * Forgets what older versions of the states have stored of a home, once this one owns it. What newer ones have stored
+   * stays: an older worker that has the home for a while, as in a rolling deploy, must not cost them a fold of the log.
+   */
+  retireOlder(home: number): Promise<void>;
   close(): Promise<void>;
 };
 

@@ -73,7 +73,7 @@ export function openSnapshots({ file, state }: { file: string; state: number }):
     load: (home, wanted) => on((each) => each.load(home, wanted)),
     flush: (home, from, to, changes) => on((each) => each.flush(home, from, to, changes)),
     clear: (home) => on((each) => each.clear(home)),
-    retireOthers: (home) => on((each) => each.retireOthers(home)),
+    retireOlder: (home) => on((each) => each.retireOlder(home)),
     close: () => store.close(),
   };
 }
@@ -125,9 +125,9 @@ function snapshotsIn(file: string, state: number): Snapshots {
         for (const table of TABLES) db.prepare(`DELETE FROM ${table} WHERE state = ? AND home = ?`).run(state, home);
       });
     },
-    retireOthers: async (home) => {
+    retireOlder: async (home) => {
       transaction(db, () => {
-        for (const table of TABLES) db.prepare(`DELETE FROM ${table} WHERE state <> ? AND home = ?`).run(state, home);
+        for (const table of TABLES) db.prepare(`DELETE FROM ${table} WHERE state < ? AND home = ?`).run(state, home);
       });
     },
     close: async () => {

@@ -10,7 +10,18 @@ import {
   type Wanted,
   sameCheckpoint,
 } from '../snapshots/snapshots.js';
-import { Damaged, type Held, type Memory, blankMemory, foldTail, forgetBefore, place, placeChunk } from './memory.js';
+import {
+  Damaged,
+  type Held,
+  type Memory,
+  blankMemory,
+  foldTail,
+  forgetBefore,
+  place,
+  placeChunk,
+  shelve,
+  slotOf,
+} from './memory.js';
 
 /** The store did not answer, or not with what it was given. Commands wait; none is lost. */
 export class SnapshotsSilent extends Error {
@@ -39,25 +50,39 @@ export type Backing = {
    * until the store has it, and the store is not read before. False if the store was at another checkpoint.
    */
   commit(memory: Memory): Promise<boolean>;
-  /** An outcome that the store has: history, whoever owns the partition now. */
-  outcome(name: string): Promise<Known | undefined>;
-  /** Forgets what other versions of the states have stored: this one owns the partition now. */
-  retireOthers(): Promise<void>;
+  /** Forgets what older versions of the states have stored: this one owns the partition now. */
+  retireOlder(): Promise<void>;
 };
 
 /** How many streams are brought by one statement. */
 const SLICE = 500;
 
-export function createBacking({ snapshots, log, home }: { snapshots: Snapshots; log: Log; home: number }): Backing {
+/** How long the store may take for an answer, in ms. One that hangs is one that does not answer. */
+const PATIENCE = 5_000;
+
+export type BackingOptions = {
+  readonly snapshots: Snapshots;
+  readonly log: Log;
+  readonly home: number;
+  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+};
+
+export function createBacking({ snapshots, log, home, wait }: BackingOptions): Backing {
   let committing: Promise<unknown> = Promise.resolve();
   /** A store is found broken once. Where the fold from the first record breaks too, it is the log. */
   let cleared = false;
 
   const asking = async <T>(question: Promise<T>): Promise<T> => {
+    const answered = new AbortController();
+    const tooLong = wait(PATIENCE, answered.signal).then((): never => {
+      throw new Error(`no answer within ${PATIENCE} ms`);
+    });
     try {
-      return await question;
+      return await Promise.race([question, tooLong]);
     } catch (error) {
       throw new SnapshotsSilent(`the snapshots of home ${home} do not answer`, { cause: error });
+    } finally {
+      answered.abort();
     }
   };
 
@@ -84,10 +109,9 @@ export function createBacking({ snapshots, log, home }: { snapshots: Snapshots; 
   const bringChunks = async (memory: Memory, chunks: readonly ChunkName[]): Promise<void> => {
     const loaded = await load(memory, { chunks });
     for (const { stream, chunk } of chunks) {
-      const slot = memory.slots.get(stream);
       const found = loaded.chunks.find((each) => each.stream === stream && each.chunk === chunk);
       if (!found) await clear(memory, new Damaged(`chunk ${chunk} of ${stream} is not stored`));
-      else if (slot) placeChunk(memory, slot, chunk, found.body);
+      else placeChunk(memory, stream, chunk, found.body);
     }
   };
 
@@ -109,7 +133,7 @@ export function createBacking({ snapshots, log, home }: { snapshots: Snapshots; 
   };
 
   const bring: Backing['bring'] = async (memory, streams, names) => {
-    const absent = streams.filter((stream) => !memory.slots.has(stream));
+    const absent = streams.filter((stream) => !slotOf(memory, stream));
     const unknown = names.filter((name) => !memory.outcomes.has(name));
     let found: ReadonlyMap<string, Known> = new Map();
     if (absent.length > 0 || unknown.length > 0) {
@@ -127,12 +151,11 @@ export function createBacking({ snapshots, log, home }: { snapshots: Snapshots; 
   const commit = async (memory: Memory): Promise<boolean> => {
     const { cursor, at, checkpoint: from, unflushed } = memory;
     const to: Checkpoint = { log: log.id, cursor, at };
-    const slots = [...memory.slots].filter(([, { now, stored }]) => now !== stored);
-    const captured = slots.map(([stream, slot]) => ({ stream, slot, now: slot.now }));
+    const captured = [...memory.dirty].map(([stream, slot]) => ({ stream, slot, now: slot.now, stored: slot.stored }));
     const outcomes = [...memory.outcomes];
     const flushed = await asking(
       snapshots.flush(home, from, to, {
-        streams: slots.map(([stream, { now, stored }]) => ({
+        streams: captured.map(({ stream, now, stored }) => ({
           stream,
           version: now.version,
           hash: now.hash,
@@ -148,9 +171,14 @@ export function createBacking({ snapshots, log, home }: { snapshots: Snapshots; 
       return false;
     }
     memory.checkpoint = to;
-    for (const { slot, now } of captured) slot.stored = now;
-    for (const [name, known] of outcomes) if (memory.outcomes.get(name) === known) memory.outcomes.delete(name);
     memory.unflushed -= unflushed;
+    for (const { stream, slot, now } of captured) {
+      slot.stored = now;
+      // What changed meanwhile is still here because of that.
+      if (slot.now !== now) memory.unflushed += slot.weight;
+      shelve(memory, stream, slot);
+    }
+    for (const [name, known] of outcomes) if (memory.outcomes.get(name) === known) memory.outcomes.delete(name);
     return true;
   };
 
@@ -174,11 +202,7 @@ export function createBacking({ snapshots, log, home }: { snapshots: Snapshots; 
       committing = done.catch(() => undefined);
       return done;
     },
-    outcome: async (name) => {
-      await committing;
-      return (await asking(snapshots.load(home, { outcomes: [name] }))).outcomes.get(name);
-    },
-    retireOthers: () => asking(snapshots.retireOthers(home)),
+    retireOlder: () => asking(snapshots.retireOlder(home)),
   };
 }
 

@@ -2,10 +2,11 @@ import { schemaOf } from '../../domain/catalogue.js';
 import { type Rejection, type Typed, isRejection, reject } from '../../domain/decider.js';
 import { type Envelope, hashOf } from '../../domain/event.js';
 import { type Stream, bucketOf, homeOf, parseStream, timedId } from '../../domain/ids.js';
-import type { Command, Outcome, RecordedOutcome } from '../command.js';
+import type { Command, Letter, Outcome, RecordedOutcome } from '../command.js';
 import type { Fence } from '../log/fence.js';
 import { CODE, type Entry } from '../log/log.js';
 import { NotAtHand } from '../../domain/tree.js';
+import { letterOf, requireReadable } from './letters.js';
 import { type Held, type Memory, held } from './memory.js';
 
 /** What a batch would change, kept apart from the memory until the fence says that it landed. */
@@ -40,21 +41,21 @@ export type OnDeadLetter = (command: Command, error: unknown) => void;
 
 /**
  * Decides one command on the overlay: its events and its outcome are added, the memory is untouched. A command that
- * throws is answered FAILED: no command stops a partition. Throws `NotAtHand`, with nothing changed, where a chunk of the
+ * throws is answered FAILED and kept as a dead letter: no command stops a partition. Throws `NotAtHand`, with nothing changed, where a chunk of the
  * stream has to be brought first.
  */
 export function decideOn(desk: Desk, command: Command): void {
   const { overlay, at } = desk;
   const { id, actor, stream, hash } = command;
-  const note = (outcome: Outcome): void => {
-    const recorded = { actor, command: id, hash, at, outcome };
+  const note = (outcome: Outcome, letter?: Letter): void => {
+    const recorded = { actor, command: id, hash, at, outcome, ...(letter ? { letter } : {}) };
     overlay.outcomes.push(recorded);
     overlay.bytes += sizeOf(recorded);
   };
   const made = decideOne(desk, command);
   if ('rejected' in made) {
-    const { rejected: code, message, head } = made;
-    note({ status: 'rejected', code, message, ...(head === undefined ? {} : { head }) });
+    const { rejected: code, message, head, letter } = made;
+    note({ status: 'rejected', code, message, ...(head === undefined ? {} : { head }) }, letter);
     return;
   }
   overlay.streams.set(stream, made.after);
@@ -67,9 +68,10 @@ const sizeOf = (value: object): number => Buffer.byteLength(JSON.stringify(value
 
 type Decided = { readonly after: Held; readonly events: readonly Envelope[]; readonly bytes: number };
 
-function decideOne(desk: Desk, command: Command): Decided | Rejection {
+function decideOne(desk: Desk, command: Command): Decided | (Rejection & { readonly letter?: Letter }) {
   const { memory, overlay, at, partition, partitions, random } = desk;
   try {
+    requireReadable(command);
     const { id } = parseStream(command.stream);
     if (homeOf(command.stream, partitions) !== partition) {
       return reject(
@@ -100,7 +102,8 @@ function decideOne(desk: Desk, command: Command): Decided | Rejection {
   } catch (error) {
     if (error instanceof NotAtHand) throw error;
     desk.onDeadLetter?.(command, error);
-    return reject('FAILED', 'This command could not be decided. It changed nothing; sending it again will not help.');
+    const words = 'This command could not be decided. It changed nothing; sending it again will not help.';
+    return { ...reject('FAILED', words), letter: letterOf(command, error) };
   }
 }
 

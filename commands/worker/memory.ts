@@ -10,8 +10,11 @@ import type { Checkpoint, Known, Snapshot } from '../snapshots/snapshots.js';
 /** One stream as decisions need it: the folded aggregate, its version, and the hash of its last event. */
 export type Held = { readonly aggregate: Aggregate; readonly version: number; readonly hash: string };
 
-/** A stream at hand: as it is now, and as the store has it. It is clean while these are one and the same. */
-export type Slot = { now: Held; stored: Held };
+/**
+ * A stream at hand: as it is now, and as the store has it. It is clean while these are one and the same. `weight` is what
+ * was last counted for it, in bytes.
+ */
+export type Slot = { now: Held; stored: Held; weight: number };
 
 /**
  * What an owner knows of its partition: a fold of the log up to `cursor`, nothing else. What lies before `checkpoint` is
@@ -24,13 +27,15 @@ export type Memory = {
   checkpoint: Checkpoint | undefined;
   /** The store is at another checkpoint: nothing fetched from it belongs to this memory. */
   estranged: boolean;
-  /** The streams at hand, those used last at the end. */
-  readonly slots: Map<Stream, Slot>;
+  /** The streams at hand that are as the store has them, those used last at the end. They alone may be let go of. */
+  readonly clean: Map<Stream, Slot>;
+  /** The streams at hand that the store does not have as they are now. */
+  readonly dirty: Map<Stream, Slot>;
   /** Events after the checkpoint that are not folded yet, for want of the stream or of a chunk of it. */
   readonly tails: Map<Stream, Envelope[]>;
   /** Outcomes after the checkpoint. */
   readonly outcomes: Map<string, Known>;
-  /** About how many bytes here came after the checkpoint. */
+  /** About how many bytes are here because of what came after the checkpoint: what can only go once it is flushed. */
   unflushed: number;
   /** About how many bytes the streams at hand take. */
   weight: number;
@@ -41,7 +46,8 @@ export const blankMemory = (checkpoint?: Checkpoint): Memory => ({
   at: checkpoint?.at ?? '',
   checkpoint,
   estranged: false,
-  slots: new Map(),
+  clean: new Map(),
+  dirty: new Map(),
   tails: new Map(),
   outcomes: new Map(),
   unflushed: 0,
@@ -55,9 +61,13 @@ export const answerOf = ({ outcome, offset }: Known, partition: number): Answer 
   position: { partition, offset },
 });
 
+/** A stream at hand, if it is. */
+export const slotOf = (memory: Memory, stream: Stream): Slot | undefined =>
+  memory.dirty.get(stream) ?? memory.clean.get(stream);
+
 /** A stream that was brought before. */
 export function held(memory: Memory, stream: Stream): Held {
-  const slot = memory.slots.get(stream);
+  const slot = slotOf(memory, stream);
   if (!slot || memory.tails.has(stream)) throw new Error(`${stream} is not at hand`);
   return slot.now;
 }
@@ -67,19 +77,33 @@ export function place(memory: Memory, stream: Stream, snapshot: Snapshot | undef
   const now: Held = snapshot
     ? { aggregate: storedAggregate(stream, snapshot.bare), version: snapshot.version, hash: snapshot.hash }
     : { aggregate: blankAggregate(stream), version: 0, hash: '' };
-  const slot = { now, stored: now };
-  memory.slots.set(stream, slot);
-  memory.weight += weigh(slot);
+  shelve(memory, stream, { now, stored: now, weight: 0 });
 }
 
 /** Puts a chunk of a stream at hand. The store has it too, so it makes nothing unclean. */
-export function placeChunk(memory: Memory, slot: Slot, chunk: number, body: unknown): void {
-  memory.weight -= weigh(slot);
+export function placeChunk(memory: Memory, stream: Stream, chunk: number, body: unknown): void {
+  const slot = slotOf(memory, stream);
+  if (!slot) return;
   const clean = slot.now === slot.stored;
   const complete = (one: Held): Held => ({ ...one, aggregate: one.aggregate.withChunk(chunk, body) });
   slot.stored = complete(slot.stored);
   slot.now = clean ? slot.stored : complete(slot.now);
-  memory.weight += weigh(slot);
+  shelve(memory, stream, slot);
+}
+
+/** Puts a stream where it belongs after a change, as the one used last, and counts it anew. */
+export function shelve(memory: Memory, stream: Stream, slot: Slot): void {
+  const [before, weight] = [slot.weight, weigh(slot)];
+  memory.weight += weight - before;
+  slot.weight = weight;
+  memory.clean.delete(stream);
+  if (slot.now === slot.stored) {
+    memory.dirty.delete(stream);
+    memory.clean.set(stream, slot);
+  } else {
+    memory.unflushed += memory.dirty.has(stream) ? Math.max(0, weight - before) : weight;
+    memory.dirty.set(stream, slot);
+  }
 }
 
 /** About what memory takes, in bytes: an outcome, a change to a state, a stream at hand, an entry of its tree. */
@@ -99,7 +123,7 @@ function foldRecord(memory: Memory, { offset, entry }: Placed): void {
     const { event } = entry;
     const tail = memory.tails.get(event.stream);
     if (tail) tail.push(checked(event, tail.at(-1)?.version));
-    else if (!foldEvent(memory.slots.get(event.stream), event)) memory.tails.set(event.stream, [event]);
+    else if (!foldEvent(memory, event)) memory.tails.set(event.stream, [event]);
     memory.at = later(memory.at, event.at);
     memory.unflushed += memory.tails.has(event.stream) ? JSON.stringify(event).length : SIZE.change;
   }
@@ -107,13 +131,15 @@ function foldRecord(memory: Memory, { offset, entry }: Placed): void {
 }
 
 /** Folds the next event of a stream. False, with nothing changed, where the stream is not at hand. Throws `NotAtHand`. */
-function foldEvent(slot: Slot | undefined, event: Envelope): boolean {
+function foldEvent(memory: Memory, event: Envelope): boolean {
+  const slot = slotOf(memory, event.stream);
   if (!slot) return false;
   const { version } = checked(event, slot.now.version);
   if (event.previous !== slot.now.hash)
     throw new Damaged(`${event.stream} breaks its chain at version ${version}: the log is damaged`);
   try {
     slot.now = { aggregate: slot.now.aggregate.evolve(decode(event)), version, hash: hashOf(event) };
+    shelve(memory, event.stream, slot);
     return true;
   } catch (error) {
     if (error instanceof NotAtHand) return false;
@@ -136,7 +162,7 @@ export class Damaged extends Error {
 
 /** Folds what waits for a stream, now that it is at hand. Returns the chunk that is still lacking, if one is. */
 export function foldTail(memory: Memory, stream: Stream): number | undefined {
-  const [slot, tail] = [memory.slots.get(stream), memory.tails.get(stream)];
+  const [slot, tail] = [slotOf(memory, stream), memory.tails.get(stream)];
   if (!slot || !tail) return undefined;
   for (const [at, event] of tail.entries()) {
     try {
@@ -146,7 +172,7 @@ export function foldTail(memory: Memory, stream: Stream): number | undefined {
       memory.tails.set(stream, tail.slice(at));
       return error.chunk;
     }
-    foldEvent(slot, event);
+    foldEvent(memory, event);
   }
   memory.tails.delete(stream);
   return undefined;
@@ -163,12 +189,12 @@ export type Landed = {
 /** Takes a batch of its own into the memory, once the fence says that it landed. */
 export function land(memory: Memory, { streams, events, outcomes, next }: Landed): void {
   for (const [stream, now] of streams) {
-    const slot = memory.slots.get(stream);
+    const slot = slotOf(memory, stream);
     if (!slot) throw new Error(`${stream} was decided and is not at hand`);
     slot.now = now;
+    shelve(memory, stream, slot);
   }
   memory.unflushed += events * SIZE.change;
-  memory.weight += events * SIZE.entry;
   remember(memory, outcomes, next.offset);
   memory.cursor = next;
 }
@@ -198,20 +224,17 @@ const later = (a: string, b: string): string => (a > b ? a : b);
 
 /** Lets go of clean streams, those first that were not used for longest, until the rest fits into `room` bytes. */
 export function evict(memory: Memory, room: number): void {
-  if (memory.weight <= room) return;
-  memory.weight = [...memory.slots.values()].reduce((sum, slot) => sum + weigh(slot), 0);
-  for (const [stream, slot] of memory.slots) {
+  for (const [stream, { weight }] of memory.clean) {
     if (memory.weight <= room) return;
-    if (slot.now !== slot.stored || memory.tails.has(stream)) continue;
-    memory.slots.delete(stream);
-    memory.weight -= weigh(slot);
+    memory.clean.delete(stream);
+    memory.weight -= weight;
   }
 }
 
 /** Notes that a stream was used. */
 export function touch(memory: Memory, stream: Stream): void {
-  const slot = memory.slots.get(stream);
+  const slot = memory.clean.get(stream);
   if (!slot) return;
-  memory.slots.delete(stream);
-  memory.slots.set(stream, slot);
+  memory.clean.delete(stream);
+  memory.clean.set(stream, slot);
 }

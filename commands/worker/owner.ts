@@ -1,11 +1,12 @@
-import { type Stream, homeOf, randomUuid } from '../../domain/ids.js';
-import { NotAtHand } from '../../domain/tree.js';
-import { type Answer, type Incoming, LONGEST_DEADLINE, Refused } from '../command.js';
+import { randomUuid } from '../../domain/ids.js';
+import { type Answer, type Incoming, Refused } from '../command.js';
 import { CODE, type Log } from '../log/log.js';
-import type { ChunkName, Known, Snapshots } from '../snapshots/snapshots.js';
+import type { Known, Snapshots } from '../snapshots/snapshots.js';
 import { Estranged, SnapshotsSilent, createBacking } from './backing.js';
-import { LARGEST, type OnDeadLetter, type Overlay, blankOverlay, decideOn, recordsOf } from './batch.js';
+import { type OnDeadLetter, type Overlay, blankOverlay, recordsOf } from './batch.js';
+import { admit } from './letters.js';
 import { type Memory, answerOf, blankMemory, evict, fold, land, nameOf, touch } from './memory.js';
+import { sortOut, streamsOf } from './sort.js';
 
 export type OwnerOptions = {
   readonly log: Log;
@@ -14,7 +15,8 @@ export type OwnerOptions = {
   /** Ms since 1970. */
   readonly now: () => number;
   readonly random: (bytes: number) => Uint8Array;
-  readonly wait: (ms: number) => Promise<void>;
+  /** Resolves after so many ms, or with the signal. */
+  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
   /** Told while the log is folded at a takeover: records done of those that there were when it began. */
   readonly onProgress?: (done: number, of: number) => void;
   /** Told of a command that could not be decided, and why. Its outcome is FAILED. */
@@ -43,13 +45,16 @@ export type Owner = {
   process(incoming: readonly Incoming[]): Promise<void>;
   /** Brings into the store what is not there yet. Rejects if the store does not answer: nothing is lost by that. */
   flush(): Promise<void>;
-  /** What came of a command, as far as is known here; undefined if it is not decided, or forgotten after 8 days. */
+  /**
+   * What came of a command, by the end of the log as it is when asked; undefined if it is not decided, or forgotten after
+   * 8 days. Rejects if the store does not answer.
+   */
   outcome(command: { readonly actor: string; readonly id: string }): Promise<Answer | undefined>;
 };
 
-/** An append stays below this, so that every broker takes it: a batch is full when the largest command might not fit. */
-const BATCH_BYTES = 512 * 1024;
 const TRIES = 6;
+/** So near to the end of the log, in records, a takeover is short. The owner before goes on until then. */
+const NEAR = 1_000;
 const CLOCK_SLACK = 5_000;
 
 /**
@@ -70,7 +75,7 @@ export function createOwner(options: OwnerOptions): Owner {
     onTrouble,
     limits = LIMITS,
   } = options;
-  const backing = createBacking({ snapshots, log, home: partition });
+  const backing = createBacking({ snapshots, log, home: partition, wait });
   let memory: Memory = { ...blankMemory(), estranged: true };
   let me: string | undefined;
   /** What an append of unknown result may yet bring into the log, until a new term is open. */
@@ -92,6 +97,8 @@ export function createOwner(options: OwnerOptions): Owner {
   };
 
   const catchUp = async (told?: OwnerOptions['onProgress']): Promise<void> => {
+    // Where the store does not take what is here, no more is read on top of it.
+    if (memory.unflushed > limits.full) await flushNow();
     const begun = memory.cursor.offset;
     const of = told ? (await log.end(partition)) - begun : 0;
     for await (const chunk of log.read(partition, memory.cursor)) {
@@ -123,13 +130,21 @@ export function createOwner(options: OwnerOptions): Owner {
     return true;
   };
 
+  /** Begins anew from the store, where it is not at what the memory goes on from. */
+  const adopt = async (): Promise<void> => {
+    if (!memory.estranged) return;
+    me = undefined;
+    memory = await backing.adopt();
+  };
+
   const takeOver = async (): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
       let cause: unknown;
       try {
-        if (memory.estranged) memory = await backing.adopt();
+        await adopt();
         await catchUp(attempt === 1 ? onProgress : undefined);
-        if (await openTerm()) return await backing.retireOthers();
+        while ((await log.end(partition)) - memory.cursor.offset > NEAR) await catchUp();
+        if (await openTerm()) return await backing.retireOlder();
       } catch (error) {
         if (!(error instanceof Estranged || error instanceof SnapshotsSilent)) throw error;
         onTrouble?.(error);
@@ -148,56 +163,6 @@ export function createOwner(options: OwnerOptions): Owner {
   const stampTime = (): string => {
     const time = new Date(now()).toISOString();
     return time > memory.at ? time : memory.at;
-  };
-
-  /** The streams of commands that live here. A command for another is answered without its stream. */
-  const streamsOf = (incoming: readonly Incoming[]): readonly Stream[] => {
-    const streams = new Set(incoming.map(({ command }) => command.stream));
-    return [...streams].filter((stream) => {
-      try {
-        return homeOf(stream, log.partitions) === partition;
-      } catch {
-        return false;
-      }
-    });
-  };
-
-  /** Answers what needs no decision; the rest goes on the overlay until it is full. Tells what has to wait, and for what. */
-  const decideAll = (incoming: readonly Incoming[], overlay: Overlay, stored: ReadonlyMap<string, Known>) => {
-    const decided: Incoming[] = [];
-    const waiting: Incoming[] = [];
-    const lacking: ChunkName[] = [];
-    const named = new Set<string>();
-    const held = new Set<Stream>();
-    const desk = { memory, overlay, at: stampTime(), partition, partitions: log.partitions, random, onDeadLetter };
-    for (const item of incoming) {
-      const { command } = item;
-      const name = nameOf(command);
-      const known = memory.outcomes.get(name) ?? stored.get(name);
-      const ahead = Date.parse(command.deadline) - now();
-      if (known) {
-        item.answer(known.hash === command.hash ? answerOf(known, partition) : reused(known, partition));
-      } else if (!(ahead > 0) || ahead > LONGEST_DEADLINE) {
-        item.refuse(new Refused('EXPIRED', 'Its deadline is past, or more than 7 days ahead. Send it with a new one.'));
-      } else if (memory.unflushed > limits.full) {
-        item.refuse(new Refused('UNAVAILABLE', 'The server has to catch its breath. Send it again in a moment.'));
-      } else if (named.has(name) || held.has(command.stream) || overlay.bytes > BATCH_BYTES - LARGEST) {
-        waiting.push(item);
-      } else {
-        try {
-          decideOn(desk, command);
-          named.add(name);
-          decided.push(item);
-        } catch (error) {
-          if (!(error instanceof NotAtHand)) throw error;
-          // Those behind it in its stream wait with it: order is kept per stream.
-          held.add(command.stream);
-          lacking.push({ stream: command.stream, chunk: error.chunk });
-          waiting.push(item);
-        }
-      }
-    }
-    return { decided, waiting, lacking };
   };
 
   /** Appends an overlay, and answers what landed. Returns what may have landed or not: the memory will say. */
@@ -231,13 +196,16 @@ export function createOwner(options: OwnerOptions): Owner {
    * round, and decided anew where it is not in.
    */
   const decideSome = async (todo: readonly Incoming[], sent: Set<string>): Promise<readonly Incoming[]> => {
-    const streams = streamsOf(todo);
+    const { partitions } = log;
+    const streams = streamsOf(todo, partition, partitions);
     const names = todo.map(({ command }) => nameOf(command));
     const stored = await backing.bring(memory, streams, names);
     for (const stream of streams) touch(memory, stream);
     const overlay = blankOverlay();
     sent.clear();
-    const { decided, waiting, lacking } = decideAll(todo, overlay, stored);
+    const desk = { memory, overlay, at: stampTime(), now: now(), full: limits.full };
+    const more = { partition, partitions, random, onDeadLetter };
+    const { decided, waiting, lacking } = sortOut({ ...desk, ...more }, todo, stored);
     for (const { command } of decided) sent.add(nameOf(command));
     const left = decided.length > 0 ? await append(overlay, decided) : [];
     if (lacking.length > 0 && owns()) await backing.bringChunks(memory, lacking);
@@ -259,6 +227,20 @@ export function createOwner(options: OwnerOptions): Owner {
       }
     }
     evict(memory, limits.room);
+  };
+
+  /** Reads the log to its end first, whoever writes it: what is in neither of the two then, nobody has decided. */
+  const lookUp = async (name: string): Promise<Known | undefined> => {
+    for (let tried = 1; ; tried++) {
+      try {
+        await adopt();
+        await catchUp();
+        return memory.outcomes.get(name) ?? (await backing.bring(memory, [], [name])).get(name);
+      } catch (error) {
+        if (!(error instanceof Estranged) || tried === TRIES) throw error;
+        onTrouble?.(error);
+      }
+    }
   };
 
   let flushing = false;
@@ -283,7 +265,8 @@ export function createOwner(options: OwnerOptions): Owner {
 
   return {
     takeOver: () => inTurn(takeOver),
-    process: async (incoming) => {
+    process: async (came) => {
+      const incoming = came.map((item) => admit(item, now(), random));
       const sent = new Set<string>();
       try {
         await inTurn(() => process(incoming, sent));
@@ -305,7 +288,7 @@ export function createOwner(options: OwnerOptions): Owner {
     flush,
     outcome: async (command) => {
       const name = nameOf(command);
-      const known = memory.outcomes.get(name) ?? (await backing.outcome(name));
+      const known = memory.outcomes.get(name) ?? (await inTurn(() => lookUp(name)));
       return known && answerOf(known, partition);
     },
   };
@@ -316,10 +299,3 @@ export class Unowned extends Error {
   override name = 'Unowned';
   readonly code = 'UNOWNED';
 }
-
-const reused = ({ offset }: Known, partition: number): Answer => ({
-  status: 'rejected',
-  code: 'COMMAND_ID_REUSED',
-  message: 'This command id was used for another command: make a new one.',
-  position: { partition, offset },
-});

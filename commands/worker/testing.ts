@@ -99,7 +99,7 @@ export const ownerOf = (log: Log, options: Partial<OwnerOptions> & { readonly cl
     partition: HOME,
     now: () => clock.now,
     random,
-    wait: () => turn(),
+    wait: waitTurns,
     ...more,
   });
 };

@@ -1,5 +1,5 @@
 import { type Uuid, bucketOf, partitionOf } from '../../domain/ids.js';
-import type { Answer, CommandSource } from '../command.js';
+import { type Answer, type CommandSource, Refused } from '../command.js';
 import { type OwnerOptions, createOwner } from './owner.js';
 
 /** `onProgress` is told of all partitions together. */
@@ -7,14 +7,15 @@ export type WorkerOptions = Omit<OwnerOptions, 'partition'> & {
   readonly source: CommandSource;
   /** Told of what stops a partition: the process cannot go on with it. */
   readonly onFailure: (error: unknown) => void;
-  /** Resolves after so many ms, or with the signal. */
-  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
 };
 
 export type Worker = {
   /** Resolves when every partition is owned. */
   readonly ready: Promise<void>;
-  /** What came of a command, by the home that its id names; undefined if it is not decided, or forgotten after 8 days. */
+  /**
+   * What came of a command; undefined if it is not decided, or forgotten after 8 days. Rejects with `Refused` where that
+   * cannot be told in time, as while the log is folded at the start.
+   */
   outcome(command: { readonly actor: string; readonly id: Uuid }): Promise<Answer | undefined>;
   /** Takes no more commands and resolves when what was taken is answered, and what is known is stored. */
   stop(): Promise<void>;
@@ -24,6 +25,10 @@ const BATCH = 500;
 
 /** What is known goes to the store at least this often, in ms, so that a new owner has little to fold. */
 const FLUSH_EVERY = 5_000;
+
+/** How long a look-up may take, in ms, and how many may be under way. */
+const PATIENCE = 5_000;
+const MOST_ASKING = 1_000;
 
 /** Owns all partitions of a log and decides the commands that come for them, each partition in a loop of its own. */
 export function startWorker({ source, onFailure, onProgress, ...options }: WorkerOptions): Worker {
@@ -62,9 +67,42 @@ export function startWorker({ source, onFailure, onProgress, ...options }: Worke
     }
   })();
 
+  let asking = 0;
+  const find: Worker['outcome'] = async (command) => {
+    asking += 1;
+    try {
+      await ready;
+      // A command's id has the bucket of its stream. Where its sender thought of another, it is found all the same.
+      const named = partitionOf(bucketOf(command.id), owners.length);
+      for (const owner of [...owners.slice(named), ...owners.slice(0, named)]) {
+        const answer = await owner.outcome(command);
+        if (answer) return answer;
+      }
+      return undefined;
+    } catch (error) {
+      options.onTrouble?.(error);
+      throw new Refused('UNAVAILABLE', 'What came of it cannot be looked up right now. Ask again in a moment.');
+    } finally {
+      asking -= 1;
+    }
+  };
+
+  const outcome: Worker['outcome'] = async (command) => {
+    if (asking >= MOST_ASKING) throw new Refused('UNAVAILABLE', 'Too many ask at once. Ask again in a moment.');
+    const found = new AbortController();
+    const tooLong = options.wait(PATIENCE, found.signal).then((): never => {
+      throw new Refused('UNAVAILABLE', 'The server is still reading its log. Ask again in a moment.');
+    });
+    try {
+      return await Promise.race([find(command), tooLong]);
+    } finally {
+      found.abort();
+    }
+  };
+
   return {
     ready,
-    outcome: async (command) => owners[partitionOf(bucketOf(command.id), owners.length)]?.outcome(command),
+    outcome,
     stop: async () => {
       stopping.abort();
       await Promise.all([ended, flushing]);
