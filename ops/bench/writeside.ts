@@ -127,12 +127,12 @@ export function startedConversation(n: number): Command<DomainCommand> {
 }
 
 /** The parts of a message or a reply with 200 characters. */
-export const partsOf = (person: Uuid, message: Uuid): readonly Part[] => [
-  { type: 'text', text: boxed(person, contentOf.part(message, 0), TEXT), chars: TEXT.length },
+export const partsOf = (owner: Uuid, message: Uuid): readonly Part[] => [
+  { type: 'text', text: boxed(owner, contentOf.part(message, 0), TEXT), chars: TEXT.length },
 ];
 
-const boxed = (person: Uuid, content: string, text: string): Sealed => ({
-  key: personKey(person),
+const boxed = (owner: Uuid, content: string, text: string): Sealed => ({
+  key: personKey(owner),
   content,
   box: Buffer.concat([random(12), Buffer.alloc(text.length + 16)]).toString('base64'),
 });
