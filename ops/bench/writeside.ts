@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,12 +23,13 @@ import {
   streamOf,
   timedId,
 } from '../../domain/ids.js';
+import { pooledRandom } from '../run/random.js';
 
 export const PARTITIONS = 4;
 
 const NAMESPACE = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
 
-export const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
+const random = pooledRandom();
 
 const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
   sleep(ms, undefined, { signal }).catch(() => undefined);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryChannel } from '../../commands/channel.js';
 import { createClient } from '../../commands/client/client.js';
@@ -28,6 +27,7 @@ import { memorySessions } from '../../projections/sessions/memory.js';
 import { branchReader } from './branch.js';
 import type { Folder } from './folder.js';
 import { lateDb } from './late.js';
+import { pooledRandom } from './random.js';
 
 /** Few, but more than one, so that every way across homes is walked on a laptop too. Fixed for the life of a log. */
 const PARTITIONS = 4;
@@ -61,7 +61,7 @@ export type Running = {
 };
 
 const now = Date.now;
-const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
+const random = pooledRandom();
 const newId = (): string => randomUuid(random(16));
 const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
   sleep(ms, undefined, { signal }).catch(() => undefined);
