@@ -1,7 +1,7 @@
 import Database from 'libsql';
 import type { Uuid } from '../../domain/ids.js';
 import { makePrivate, takeLock } from './lock.js';
-import { type Cursor, type Entry, type Log, type Placed, LogError } from './log.js';
+import { type Cursor, type Entry, type Log, type Placed, LogError, encode } from './log.js';
 import { type Store, known, logOver, passAll, startOfLog, timeOf } from './store.js';
 import { corrupt, openTables, transaction } from './tables.js';
 
@@ -127,7 +127,7 @@ function storeIn(db: Database.Database, { file, partitions, newId }: SqliteLogOp
     append: (partition, batch) =>
       new Promise((resolve, reject) => {
         reading(() => tailAt(partition));
-        const texts = batch.map((entry) => JSON.stringify(entry));
+        const texts = batch.map(encode);
         if (queue.length === 0) setImmediate(flush);
         queue.push({ partition, batch, texts, resolve, reject });
       }),

@@ -1,5 +1,5 @@
 import Database from 'libsql';
-import type { Entry, Log } from '../../commands/log/log.js';
+import { type Entry, type Log, encode } from '../../commands/log/log.js';
 
 /** The batches of one commit. */
 type Commit = (readonly Entry[])[];
@@ -39,7 +39,7 @@ export function bareCommits(file: string, commits: readonly Commit[]): { readonl
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
   db.exec('CREATE TABLE IF NOT EXISTS bare (n INTEGER PRIMARY KEY, entry TEXT)');
   const insert = db.prepare('INSERT INTO bare (entry) VALUES (?)');
-  const encoded = commits.map((commit) => commit.flat().map((entry) => JSON.stringify(entry)));
+  const encoded = commits.map((commit) => commit.flat().map(encode));
   const [begun, idle] = [performance.now(), process.cpuUsage()];
   for (const texts of encoded) {
     db.exec('BEGIN IMMEDIATE');
