@@ -84,7 +84,7 @@ export async function startHarness(options: { sessions?: (real: Sessions) => Ses
     client,
     sessions,
     heads,
-    open: createOpener({ keys, now: Date.now }).open,
+    open: createOpener({ keys }).open,
   };
   const metrics = createMetrics();
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { decode } from '../domain/catalogue.js';
 import type { Position } from '../commands/command.js';
 import type { Chunk, Cursor, Log, Placed } from '../commands/log/log.js';
-import { moveCheckpoint, openGeneration } from './generations.js';
+import { type Generation, moveCheckpoint, openGeneration } from './generations.js';
 import { type Located, type Projection, ProjectionError } from './projection.js';
-import type { Db } from './readmodel/db.js';
+import { type Db, passes } from './readmodel/db.js';
 import { createStage } from './readmodel/table.js';
 
 export type RunnerOptions<N> = {
@@ -16,7 +17,12 @@ export type RunnerOptions<N> = {
   readonly onProgress?: (done: number, of: number) => void;
   /** Told of what stops a home: an event of newer code, a database that is gone, another runner. */
   readonly onFailure: (error: unknown) => void;
+  /** Told of what only holds it up: a database without room, or one that starts again. It goes on from what that has then. */
+  readonly onTrouble?: (error: unknown) => void;
 };
+
+/** How long it waits before it goes on after such trouble, in ms. */
+const RETRY_MS = 1_000;
 
 export type Runner = {
   /**
@@ -32,7 +38,7 @@ export type Runner = {
 
 /** Keeps a projection in step with the log: one loop per home, pushed by the log, one transaction per chunk. */
 export function startRunner<N>(options: RunnerOptions<N>): Runner {
-  const { log, db, projection, onCommit, onProgress, onFailure } = options;
+  const { log, db, projection, onCommit, onProgress, onFailure, onTrouble } = options;
   const stopping = new AbortController();
   const shown = createShown();
 
@@ -49,11 +55,12 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
   };
 
   let done = 0;
-  const run = async (schema: string, home: number, { from, end }: Course, total: number, there: () => void) => {
+  const run = async (schema: string, home: number, course: Course, total: number, signal: AbortSignal) => {
+    const { from, end, there } = course;
     shown.move({ partition: home, offset: from.offset });
     if (from.offset >= end) there();
     let at = from;
-    for await (const chunk of log.read(home, from, { follow: true, signal: stopping.signal })) {
+    for await (const chunk of log.read(home, from, { follow: true, signal })) {
       await apply(schema, home, at, chunk);
       if (at.offset < end) {
         done += Math.min(chunk.next.offset, end) - at.offset;
@@ -64,31 +71,70 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
     }
   };
 
-  const fail = (error: unknown, home?: number): never => {
+  const fail = (error: unknown, home?: number): ProjectionError => {
     const failure = explain(error, home === undefined ? projection.name : `${projection.name}, home ${home}`);
     onFailure(failure);
-    throw failure;
+    return failure;
   };
-  const opened = openGeneration(db, projection, log)
-    .then(async ({ schema, checkpoints }) => {
-      const ends = await Promise.all(checkpoints.map((_, home) => log.end(home)));
-      return { schema, courses: checkpoints.map((from, home): Course => ({ from, end: ends[home] ?? 0 })) };
-    })
-    .catch(fail);
 
-  const running: Promise<void>[] = [];
-  const caughtUp = opened.then(async ({ schema, courses }) => {
-    const total = courses.reduce((sum, { from, end }) => sum + Math.max(end - from.offset, 0), 0);
-    const arrivals = courses.map(
-      (course, home) =>
-        new Promise<void>((there, never) => {
-          running.push(
-            run(schema, home, course, total, there)
-              .catch((error: unknown) => fail(error, home))
-              .catch(never),
-          );
-        }),
+  /** Opens the generation, however long the database is in trouble. Undefined where the runner stops before. */
+  const open = async (): Promise<Generation | undefined> => {
+    while (!stopping.signal.aborted) {
+      try {
+        return await openGeneration(db, projection, log);
+      } catch (error) {
+        if (!passes(error)) throw fail(error);
+        onTrouble?.(error);
+        await sleep(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+      }
+    }
+    return undefined;
+  };
+
+  /** Runs homes until trouble that passes stops one of them and so all, or the runner stops. Returns what goes on then. */
+  const round = async ({ schema, checkpoints }: Generation, courses: Courses, total: number): Promise<Courses> => {
+    const halt = new AbortController();
+    const signal = AbortSignal.any([stopping.signal, halt.signal]);
+    const left = new Map(courses);
+    const homes = [...courses].map(async ([home, course]) => {
+      try {
+        await run(schema, home, { ...course, from: checkpoints[home] ?? course.from }, total, signal);
+      } catch (error) {
+        if (passes(error)) {
+          onTrouble?.(error);
+          halt.abort();
+        } else {
+          left.delete(home);
+          course.never(fail(error, home));
+        }
+      }
+    });
+    await Promise.all(homes);
+    return stopping.signal.aborted ? new Map() : left;
+  };
+
+  const opened = open();
+  let running: Promise<unknown> = opened;
+  const caughtUp = opened.then(async (first) => {
+    if (!first) return;
+    const ends = await Promise.all(first.checkpoints.map((_, home) => log.end(home)));
+    const total = first.checkpoints.reduce((sum, { offset }, home) => sum + Math.max((ends[home] ?? 0) - offset, 0), 0);
+    const courses = new Map<number, Course>();
+    const arrivals = first.checkpoints.map(
+      (from, home) =>
+        new Promise<void>((there, never) => courses.set(home, { from, end: ends[home] ?? 0, there, never })),
     );
+    const rounds = async (): Promise<void> => {
+      let left = await round(first, courses, total);
+      while (left.size > 0) {
+        await sleep(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+        const generation = await open();
+        if (generation) left = await round(generation, left, total);
+      }
+    };
+    running = rounds().catch((error: unknown) => {
+      for (const { never } of courses.values()) never(error);
+    });
     await Promise.all(arrivals);
   });
   // Told through onFailure; whoever does not wait for the end need not hear of it twice.
@@ -100,14 +146,20 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
     stop: async () => {
       stopping.abort();
       await opened.catch(() => undefined);
-      await Promise.all(running);
+      await running.catch(() => undefined);
       shown.close();
     },
   };
 }
 
-/** Where a home begins, and the end of its log at that moment. */
-type Course = { readonly from: Cursor; readonly end: number };
+/** Where a home begins, the end that its log had when the runner began, and who is told that it got there, or never will. */
+type Course = {
+  readonly from: Cursor;
+  readonly end: number;
+  readonly there: () => void;
+  readonly never: (error: unknown) => void;
+};
+type Courses = ReadonlyMap<number, Course>;
 
 /** The event in a record, if there is one, with its place. */
 function locate(partition: number, { offset, entry }: Placed): readonly Located[] {

@@ -3,7 +3,7 @@ import { type Sealed, charsOf } from '../../domain/content.js';
 import { ASSISTANT, type RejectionCode, SYSTEM } from '../../domain/decider.js';
 import { type Stream, type Uuid, homeOf, isUuid } from '../../domain/ids.js';
 import { type Answer, type Command, type CommandChannel, Refused } from '../command.js';
-import { KeyDestroyed, type Keys } from '../keys/keys.js';
+import { KeyDestroyed, type Keys, KeysError } from '../keys/keys.js';
 import { payloadHash, seal } from '../keys/sealing.js';
 import { backOff } from './backoff.js';
 import { type Most, createCrowd } from './crowd.js';
@@ -124,12 +124,6 @@ export function createClient(options: ClientOptions): CommandClient {
     }
   };
 
-  const sealed = (draft: Draft): Promise<Command | undefined> =>
-    toCommand(draft).catch((error: unknown) => {
-      if (error instanceof KeyDestroyed) return undefined;
-      throw error;
-    });
-
   return {
     send: async (draft) => {
       const fault = isUuid(draft.id) ? faultOf(draft.data) : `The command id ${draft.id} is not a lower-case UUID.`;
@@ -137,8 +131,8 @@ export function createClient(options: ClientOptions): CommandClient {
       const place = crowd.enter(draft.actor);
       if ('full' in place) return refusal('UNAVAILABLE', place.full);
       try {
-        const command = await sealed(draft);
-        if (!command) return refusal('NOT_FOUND', 'Whose content this is was erased: nothing more is kept of them.');
+        const command = await toCommand(draft).catch(keyFault);
+        if ('status' in command) return command;
         const bytes = Buffer.byteLength(JSON.stringify(command));
         if (bytes > LARGEST) return refusal('TOO_LARGE', 'One command writes at most 256 KB. Send less.');
         return await deliver(command, bytes, draft.patience ?? PATIENCE);
@@ -147,6 +141,17 @@ export function createClient(options: ClientOptions): CommandClient {
       }
     },
   };
+}
+
+/** Why there is no key for some content. Throws what is no answer to that. */
+function keyFault(error: unknown): Sent {
+  if (error instanceof KeyDestroyed) {
+    return refusal('NOT_FOUND', 'Whose content this is was erased: nothing more is kept of them.');
+  }
+  if (error instanceof KeysError && error.code === 'KEYS_UNAVAILABLE') {
+    return refusal('UNAVAILABLE', 'The server cannot keep anything right now. Send it again in a moment.');
+  }
+  throw error;
 }
 
 const refusal = (code: RejectionCode, message: string): Sent => ({ status: 'rejected', code, message });

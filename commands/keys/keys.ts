@@ -1,7 +1,10 @@
 /** A key for AES-256: 32 bytes. */
 export type Key = Uint8Array;
 
-/** Keys by key id (see `personKey`). They stand beside the log and are never rebuilt from it. */
+/**
+ * Keys by key id (see `personKey`). They stand beside the log and are never rebuilt from it. All adapters live by one
+ * contract suite. Every operation throws `KeysError` where the store cannot do its part.
+ */
 export type Keys = {
   /** The key of this id; made, and durable before it is returned, if there is none. Throws `KeyDestroyed`. */
   ensure(id: string): Promise<Key>;
@@ -17,5 +20,21 @@ export class KeyDestroyed extends Error {
   readonly code = 'KEY_DESTROYED';
   constructor(readonly id: string) {
     super(`the key ${id} was destroyed: what was sealed with it is erased`);
+  }
+}
+
+/**
+ * What a key store cannot do, and why. KEYS_LOCKED: keys are wrapped under a master key that is not given. KEYS_LEFT: keys
+ * were wrapped anew, but their old bytes are still on the disk. KEYS_CORRUPT: what is stored is not what was written.
+ * KEYS_UNAVAILABLE: it cannot be read or written now, as on a full disk; nothing was changed.
+ */
+export class KeysError extends Error {
+  override name = 'KeysError';
+  constructor(
+    readonly code: 'KEYS_LOCKED' | 'KEYS_LEFT' | 'KEYS_CORRUPT' | 'KEYS_UNAVAILABLE',
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
   }
 }

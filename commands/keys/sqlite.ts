@@ -1,6 +1,9 @@
 import Database from 'libsql';
 import { makePrivate } from '../log/lock.js';
-import { type Key, KeyDestroyed, type Keys } from './keys.js';
+import { transaction } from '../log/tables.js';
+import { type Key, KeyDestroyed, type Keys, KeysError } from './keys.js';
+import { type Row, rowOf, told } from './rows.js';
+import { type Master, masterOf, unwrap, wrap } from './wrapping.js';
 
 /** A key is destroyed, but somebody reads the file, so that the key's bytes still stand in its write-ahead log. */
 export class KeyLeft extends Error {
@@ -13,68 +16,142 @@ export class KeyLeft extends Error {
   }
 }
 
+export type SqliteKeysOptions = {
+  readonly file: string;
+  /** Gives so many random bytes. */
+  readonly random: (bytes: number) => Uint8Array;
+  /** Master keys of 32 bytes: the first wraps, all of them unwrap. None: keys are stored bare. */
+  readonly masters?: readonly Uint8Array[];
+};
+
 /**
  * Keys in a SQLite file of their own (mode 0600). A key is on the disk before it is used; a destroyed one leaves a row
- * without a key, and its bytes leave the file and its write-ahead log, or `destroy` throws KeyLeft. `random` gives so
- * many random bytes.
+ * without a key, and its bytes leave the file and its write-ahead log, or `destroy` throws KeyLeft. What is not wrapped
+ * under the first master key is wrapped anew when the file is opened, and the old bytes leave it too: so a master key is
+ * changed by putting the new one first. Throws KEYS_LOCKED where one is lacking.
  */
-export function openKeys({ file, random }: { file: string; random: (bytes: number) => Uint8Array }): Keys {
+export function openKeys({ file, random, masters = [] }: SqliteKeysOptions): Keys {
   makePrivate(file);
   const db = new Database(file);
-  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
-    CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, key BLOB) WITHOUT ROWID;`);
-  const selectOne = db.prepare('SELECT id, key FROM keys WHERE id = ?');
-  const insert = db.prepare('INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING');
-  const select = db.prepare('SELECT id, key FROM keys WHERE id IN (SELECT value FROM json_each(?))');
-  const erase = db.prepare('INSERT INTO keys VALUES (?, NULL) ON CONFLICT (id) DO UPDATE SET key = NULL');
+  try {
+    return keysIn(db, file, random, masters.map(masterOf));
+  } catch (error) {
+    db.close();
+    throw told(file, error);
+  }
+}
+
+function keysIn(db: Database.Database, file: string, random: SqliteKeysOptions['random'], masters: readonly Master[]) {
+  // In memory is what SQLite puts aside, so that no page with keys lands in a file of another place.
+  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;
+    CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, key BLOB, master TEXT) WITHOUT ROWID;`);
+  // The first version stored all keys bare, and did not say so.
+  const columns = db.prepare(`SELECT 1 FROM pragma_table_info('keys') WHERE name = 'master'`).all();
+  if (columns.length === 0) db.exec('ALTER TABLE keys ADD COLUMN master TEXT');
+
+  const selectOne = db.prepare('SELECT id, key, master FROM keys WHERE id = ?');
+  const insert = db.prepare('INSERT INTO keys VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
+  const select = db.prepare('SELECT id, key, master FROM keys WHERE id IN (SELECT value FROM json_each(?))');
+  const erase = db.prepare(
+    'INSERT INTO keys VALUES (?, NULL, NULL) ON CONFLICT (id) DO UPDATE SET key = NULL, master = NULL',
+  );
   const checkpoint = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
+  const [first] = masters;
+
+  /** A key as it is to be stored. */
+  const stored = (id: string, key: Key): [string, Buffer, string | null] =>
+    first ? [id, Buffer.from(wrap(first, id, key, random(12))), first.fingerprint] : [id, Buffer.from(key), null];
+
+  /** The key in a row, null if it was destroyed. */
+  const opened = ({ id, key, master }: Row): Key | null => {
+    if (!key || master === null) return key;
+    const known = masters.find(({ fingerprint }) => fingerprint === master);
+    if (!known) throw locked(file, [master], masters);
+    return unwrap(known, id, key);
+  };
 
   /** The key of one id, null if it was destroyed, undefined if there never was one. */
   const keyOf = (id: string): Key | null | undefined => {
     const row: unknown = selectOne.get(id);
-    return row === undefined ? undefined : keyRow(row).key;
+    return row === undefined ? undefined : opened(rowOf(row));
+  };
+
+  const rewrapAll = (): void => {
+    const foreign = db.prepare('SELECT DISTINCT master FROM keys WHERE key IS NOT NULL AND master IS NOT NULL').all();
+    const lacking = foreign
+      .map((row) => (typeof row === 'object' && row && 'master' in row ? String(row.master) : ''))
+      .filter((name) => !masters.some(({ fingerprint }) => fingerprint === name));
+    if (lacking.length > 0) throw locked(file, lacking, masters);
+    if (!first) return;
+    const old = db.prepare('SELECT id, key, master FROM keys WHERE key IS NOT NULL AND master IS NOT ?');
+    const update = db.prepare('UPDATE keys SET key = ?2, master = ?3 WHERE id = ?1');
+    transaction(db, () => {
+      for (const row of old.all(first.fingerprint).map(rowOf)) {
+        const key = opened(row);
+        if (key) update.run(...stored(row.id, key));
+      }
+    });
+  };
+
+  rewrapAll();
+  // Always: where it could not be done last time, old bytes are still there.
+  if (!truncated(checkpoint.get()) && first) {
+    const message = `Somebody reads ${file}, so that the bytes of keys before they were wrapped are still on the disk.`;
+    throw new KeysError('KEYS_LEFT', `${message} Start again when nobody does.`);
+  }
+
+  const reading = async <T>(step: () => T): Promise<T> => {
+    try {
+      return step();
+    } catch (error) {
+      throw told(file, error);
+    }
   };
 
   return {
-    ensure: async (id) => {
-      let key = keyOf(id);
-      if (key === undefined) {
-        insert.run(id, Buffer.from(random(32)));
-        // Read back, for another process may have been first.
-        key = keyOf(id);
-      }
-      if (!key) throw new KeyDestroyed(id);
-      return key;
-    },
-    find: async (ids) => {
-      const found = select.all(JSON.stringify(ids)).map(keyRow);
-      return new Map(found.flatMap(({ id, key }) => (key ? [[id, key] as const] : [])));
-    },
-    destroy: async (id) => {
-      erase.run(id);
-      if (!truncated(checkpoint.get())) throw new KeyLeft(id);
-    },
+    ensure: (id: string) =>
+      reading(() => {
+        let key = keyOf(id);
+        if (key === undefined) {
+          insert.run(...stored(id, random(32)));
+          // Read back, for another process may have been first.
+          key = keyOf(id);
+        }
+        if (!key) throw new KeyDestroyed(id);
+        return key;
+      }),
+    find: (ids: readonly string[]) =>
+      reading(() => {
+        const found = select.all(JSON.stringify(ids)).map(rowOf);
+        return new Map(
+          found.flatMap((row) => {
+            const key = opened(row);
+            return key ? [[row.id, key] as const] : [];
+          }),
+        );
+      }),
+    destroy: (id: string) =>
+      reading(() => {
+        erase.run(id);
+        if (!truncated(checkpoint.get())) throw new KeyLeft(id);
+      }),
     close: async () => {
       if (!db.open) return;
       // SQLite lets go of its files only when all statements are collected. So that a copy is whole, it is told to.
       checkpoint.get();
       db.close();
     },
-  };
+  } satisfies Keys;
 }
 
 /** Whether a checkpoint could empty the write-ahead log: nobody else was reading. */
 const truncated = (row: unknown): boolean => typeof row === 'object' && row !== null && 'busy' in row && row.busy === 0;
 
-function keyRow(row: unknown): { id: string; key: Key | null } {
-  if (typeof row === 'object' && row && 'id' in row && 'key' in row && typeof row.id === 'string') {
-    return { id: row.id, key: row.key === null ? null : bytes(row.key) };
-  }
-  throw new Error('the key store holds a row that is not a key');
-}
-
-function bytes(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return new Uint8Array(value);
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  throw new Error('the key store holds a key that is not bytes');
+function locked(file: string, lacking: readonly string[], given: readonly Master[]): KeysError {
+  const names = given.length > 0 ? `only ${given.map(({ fingerprint }) => fingerprint).join(', ')}` : 'none';
+  return new KeysError(
+    'KEYS_LOCKED',
+    `Keys in ${file} are wrapped under the master key with the fingerprint ${lacking.join(', ')}; given is ${names}. ` +
+      'Add that key to VERBATIM_MASTER_KEYS (behind the first, if you are changing keys) and start again.',
+  );
 }

@@ -9,12 +9,12 @@ export const CODE = 1;
 /**
  * What a log cannot do, and why. LOG_LOCKED: another process has it. LOG_PARTITIONS: it was made with another number.
  * LOG_NEWER_CODE: newer code wrote it, and older code would read it wrongly. LOG_CORRUPT: it is not what was written.
- * LOG_CLOSED: it was closed here.
+ * LOG_FULL: there is no room on its disk. LOG_CLOSED: it was closed here.
  */
 export class LogError extends Error {
   override name = 'LogError';
   constructor(
-    readonly code: 'LOG_LOCKED' | 'LOG_PARTITIONS' | 'LOG_NEWER_CODE' | 'LOG_CORRUPT' | 'LOG_CLOSED',
+    readonly code: 'LOG_LOCKED' | 'LOG_PARTITIONS' | 'LOG_NEWER_CODE' | 'LOG_CORRUPT' | 'LOG_FULL' | 'LOG_CLOSED',
     message: string,
     options?: ErrorOptions,
   ) {

@@ -154,9 +154,13 @@ function advance(tail: Tail, records: readonly Placed[]): void {
   for (const { entry } of valid) tail.at = timeOf(entry) ?? tail.at;
 }
 
-/** An error in our words, where it says that the file is damaged. */
+/** An error in our words, where it says that the file is damaged, or that there is no room for it. */
 function told(file: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code.startsWith('SQLITE_FULL')) {
+    const message = `The disk is full: ${file} can take nothing more. Make room, and it goes on by itself.`;
+    return new LogError('LOG_FULL', message, { cause: error });
+  }
   if (!/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return error;
   return corrupt(`The file ${file} is not as SQLite left it.`, error);
 }

@@ -189,7 +189,7 @@ export async function openBench() {
   const client: CommandClient = createClient({ channel, keys, partitions: PARTITIONS, now, random, wait: never });
   await worker.ready;
   const { obligations, events, seen, running } = follow(log, closing.signal);
-  const opener = createOpener({ keys, now });
+  const opener = createOpener({ keys });
   const screen = screens();
   let made = 0;
 

@@ -10,13 +10,16 @@ import { obligations } from '../../projections/readmodel/obligations/obligations
 import { openPglite } from '../../projections/readmodel/pglite.js';
 import { startRunner } from '../../projections/runner.js';
 
+/** As many as the embedded product has. */
+export const PARTITIONS = 4;
+
 export type History = { readonly events: readonly Recorded[]; readonly outcomes: readonly RecordedOutcome[] };
 
 /** Opens the log in the data folder of a server that has ended. */
 export const openLogIn = (data: string): Log =>
   openSqliteLog({
     file: join(data, 'log.db'),
-    partitions: 4,
+    partitions: PARTITIONS,
     newId: () => {
       throw new Error(`${data} holds no log`);
     },

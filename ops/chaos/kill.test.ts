@@ -1,18 +1,34 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'libsql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Log } from '../../commands/log/log.js';
-import { type History, openLogIn, readHistory, replyEnds, streamFaults, tally, viewsAndFold } from './audit.js';
+import { bucketOf, homeOf, partitionOf } from '../../domain/ids.js';
+import {
+  type History,
+  PARTITIONS,
+  openLogIn,
+  readHistory,
+  replyEnds,
+  streamFaults,
+  tally,
+  viewsAndFold,
+} from './audit.js';
 import { type Person, at, register } from './person.js';
 import { type Server, startServer } from './server.js';
 import { type Sent, type Writer, startWriter } from './writer.js';
 
+/** At least so many people write, and more until this many of the four homes have somebody. */
 const PEOPLE = 3;
+const HOMES = 3;
 
-/** How long each round writes before the kill, in ms: from in the middle of the first commands to well into the load. */
-const lives = [400, 90, 1_500, 30, 700, 250, 1_100, 5, 550, 900];
+/**
+ * How long each round writes before the kill, in ms: from in the middle of the first commands to well into the load, and
+ * some long enough that snapshots are flushed (every 5 s).
+ */
+const lives = [400, 90, 1_500, 6_000, 30, 700, 250, 1_100, 5, 550, 6_000, 60, 300, 15, 800, 120, 6_000, 2, 650, 200];
 
 /** How many events of its own an accepted command of each kind writes, at most; a repeated wish writes none. */
 const most: Record<Sent['field'], number> = {
@@ -23,20 +39,24 @@ const most: Record<Sent['field'], number> = {
   replyStop: 1,
 };
 
-describe('ten times kill -9 of the whole process under write load', () => {
+describe('twenty times kill -9 of the whole process under write load', () => {
   let data: string;
   let server: Server;
   let log: Log;
   let history: History;
   const writing: { readonly person: Person; readonly writer: Writer }[] = [];
+  const homes = new Set<number>();
+  /** The checkpoints of the snapshots as each start found them: home and offset. */
+  const found: (readonly Checkpointed[])[] = [];
   const sent = (): readonly Sent[] => writing.flatMap(({ writer }) => writer.sent);
 
   beforeAll(async () => {
     data = mkdtempSync(join(tmpdir(), 'verbatim-kill-'));
     server = await startServer({ data });
     await server.ready;
-    for (let n = 1; n <= PEOPLE; n++) {
+    for (let n = 1; n <= PEOPLE || homes.size < HOMES; n++) {
       const person = await register(server.url, `writer-${n}`);
+      homes.add(partitionOf(bucketOf(person.user), PARTITIONS));
       for (const tab of ['a', 'b']) {
         writing.push({ person, writer: startWriter({ person, name: `writer ${n}${tab}`, wait: sleep }) });
       }
@@ -53,6 +73,7 @@ describe('ten times kill -9 of the whole process under write load', () => {
     const { port } = server;
     await sleep(life);
     await server.kill();
+    found.push(checkpointsIn(data));
     if (n % 3 === 0) {
       // Killed once more while it starts, wherever it is by then.
       const starting = await startServer({ data, port });
@@ -82,6 +103,16 @@ describe('ten times kill -9 of the whole process under write load', () => {
     history = await readHistory(log);
   });
 
+  it('had written in several homes, and gone on from snapshots: from further ones each time', () => {
+    const written = new Set(history.events.map(({ stream }) => homeOf(stream, PARTITIONS)));
+    expect(written.size).toBeGreaterThanOrEqual(HOMES);
+    const reached = found.map((each) => each.reduce((sum, { offset }) => sum + offset, 0));
+    expect(reached).toEqual(reached.toSorted((a, b) => a - b));
+    // What a start goes on from was written under load, and not by a clean stop: there was none before.
+    expect(found.findLast((each) => each.length >= HOMES)).toBeDefined();
+    expect(new Set(reached).size).toBeGreaterThan(2);
+  });
+
   it('has every acknowledged command in the log, once', () => {
     const outcomes = tally(history.outcomes, ({ command }) => command);
     const causes = tally(history.events, ({ cause }) => cause);
@@ -108,6 +139,22 @@ describe('ten times kill -9 of the whole process under write load', () => {
     );
   });
 });
+
+type Checkpointed = { readonly home: number; readonly offset: number };
+
+/** The checkpoints in the snapshots of a server that was killed, of those homes that have one. */
+function checkpointsIn(data: string): readonly Checkpointed[] {
+  const file = join(data, 'snapshots.db');
+  if (!existsSync(file)) return [];
+  const db = new Database(file);
+  const rows: unknown[] = db.prepare('SELECT home, "offset" FROM checkpoints WHERE "offset" > 0 ORDER BY home').all();
+  db.close();
+  return rows.flatMap((row) =>
+    typeof row === 'object' && row && 'home' in row && 'offset' in row
+      ? [{ home: Number(row.home), offset: Number(row.offset) }]
+      : [],
+  );
+}
 
 /** The ids of the replies that a writer asked for and that have not ended. */
 async function running(person: Person, sent: readonly Sent[]): Promise<readonly unknown[]> {

@@ -11,6 +11,7 @@ describe('configuration', () => {
       data: 'data',
       registration: 'open',
       introspection: true,
+      masterKeys: [],
     });
   });
 
@@ -69,11 +70,28 @@ describe('configuration', () => {
     expect(readConfig(env, ['--registration', 'open'])).toMatchObject({ registration: 'open' });
   });
 
+  it('reads master keys, from the environment alone', () => {
+    const keys = [1, 2].map((byte) => Buffer.alloc(32, byte));
+    const given = keys.map((key) => key.toString('base64')).join(', ');
+    expect(readConfig({ VERBATIM_MASTER_KEYS: given }, []).masterKeys).toEqual(keys.map((key) => new Uint8Array(key)));
+    expect(() => readConfig({}, ['--master-keys', given])).toThrow(/--master-keys is not an option/);
+    expect(() => readConfig({}, ['--undefined', given])).toThrow(/--undefined is not an option/);
+  });
+
+  it.each(['c2VjcmV0', `${Buffer.alloc(32).toString('base64')},`, `${Buffer.alloc(33).toString('base64')}`])(
+    'refuses a master key that is none (%j), and does not repeat it',
+    (given) => {
+      const refuse = (): unknown => readConfig({ VERBATIM_MASTER_KEYS: given }, []);
+      expect(refuse).toThrow(/VERBATIM_MASTER_KEYS .*in place \d .*32 bytes in base64.*openssl/);
+      expect(refuse).not.toThrow(given.slice(0, 8));
+    },
+  );
+
   it('explains every setting', () => {
     const help = helpText();
     for (const [key, { flag, fallback }] of Object.entries(settings)) {
-      expect(help).toContain(`env ${key}, default: ${fallback}`);
-      expect(help).toContain(`--${flag} `);
+      expect(help).toContain(`env ${key}${flag === undefined ? ' only' : ''}, default: ${fallback}`);
+      expect(help).toContain(flag === undefined ? `${key}=` : `--${flag} `);
     }
     expect(asksHelp(['--port', '1', '--help'])).toBe(true);
     expect(asksHelp(['--port', '1'])).toBe(false);

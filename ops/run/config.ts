@@ -1,3 +1,5 @@
+import { MASTER } from '../../commands/keys/wrapping.js';
+
 export class ConfigError extends Error {
   override name = 'ConfigError';
   readonly code = 'CONFIG_INVALID';
@@ -18,10 +20,17 @@ export type Config = {
   readonly registration: 'open' | 'closed';
   /** Whether clients may ask for the schema. */
   readonly introspection: boolean;
+  /** 32 bytes each: the first wraps the keys of content, all of them unwrap. None: those keys are stored bare. */
+  readonly masterKeys: readonly Uint8Array[];
 };
 
-/** A setting: an environment variable, or a flag of the same name. */
-type Setting = { readonly flag: string; readonly value: string; readonly fallback: string; readonly meaning: string };
+/** A setting: an environment variable, or a flag of the same name. Secrets have no flag: everybody can see those. */
+type Setting = {
+  readonly flag: string | undefined;
+  readonly value: string;
+  readonly fallback: string;
+  readonly meaning: string;
+};
 
 /** Every setting there is. Help and errors are made from this table. */
 export const settings = {
@@ -57,6 +66,12 @@ export const settings = {
     fallback: 'on on loopback, off elsewhere',
     meaning: 'whether clients may read the schema',
   },
+  VERBATIM_MASTER_KEYS: {
+    flag: undefined,
+    value: 'base64,…',
+    fallback: 'keys.db is protected by its file mode alone',
+    meaning: 'master keys of 32 bytes: the first wraps the keys in keys.db, the others only unwrap',
+  },
 } as const satisfies Record<string, Setting>;
 
 type Key = keyof typeof settings;
@@ -67,8 +82,8 @@ export const asksHelp = (argv: readonly string[]): boolean => argv.includes('--h
 
 export function helpText(): string {
   const rows = Object.entries(settings).map(([key, { flag, value, fallback, meaning }]) => ({
-    left: `  --${flag} <${value}>`,
-    right: [meaning, `env ${key}, default: ${fallback}`],
+    left: flag === undefined ? `  ${key}=<${value}>` : `  --${flag} <${value}>`,
+    right: [meaning, `env ${key}${flag === undefined ? ' only' : ''}, default: ${fallback}`],
   }));
   const width = Math.max(...rows.map(({ left }) => left.length)) + 2;
   const lines = rows.flatMap(({ left, right }) =>
@@ -98,6 +113,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ar
     data: given.VERBATIM_DATA ?? settings.VERBATIM_DATA.fallback,
     registration: oneOf('REGISTRATION', given, ['open', 'closed'], local ? 'open' : 'closed'),
     introspection: oneOf('GRAPHQL_INTROSPECTION', given, ['on', 'off'], local ? 'on' : 'off') === 'on',
+    masterKeys: given.VERBATIM_MASTER_KEYS === undefined ? [] : masterKeysIn(given.VERBATIM_MASTER_KEYS),
   };
 }
 
@@ -106,6 +122,7 @@ export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
 const keys = Object.keys(settings).filter((key): key is Key => key in settings);
+const flagged = keys.filter((key) => settings[key].flag !== undefined);
 
 const fromEnvironment = (env: Readonly<Record<string, string | undefined>>): Given =>
   Object.fromEntries(keys.flatMap((key) => (env[key] ? [[key, env[key]]] : [])));
@@ -116,9 +133,9 @@ function fromFlags(argv: readonly string[]): Given {
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at] ?? '';
     const [name = '', ...rest] = word.split('=');
-    const key = keys.find((known) => `--${settings[known].flag}` === name);
+    const key = flagged.find((known) => `--${settings[known].flag}` === name);
     if (!key) {
-      const known = keys.map((each) => `--${settings[each].flag}`).join(', ');
+      const known = flagged.map((each) => `--${settings[each].flag}`).join(', ');
       throw new ConfigError(`${word} is not an option. There are ${known} and --help.`);
     }
     const value = rest.length > 0 ? rest.join('=') : argv[++at];
@@ -132,6 +149,18 @@ function portIn(key: 'PORT' | 'OPS_PORT', value: string): number {
   const port = Number(value);
   if (!/^\d{1,5}$/.test(value) || port > 65_535) throw invalid(key, value, 'a whole number from 0 to 65535');
   return port;
+}
+
+/** What is wrong with a key is told by its place alone. */
+function masterKeysIn(value: string): readonly Uint8Array[] {
+  return value.split(',').map((text, at) => {
+    const bytes = new Uint8Array(Buffer.from(text.trim(), 'base64'));
+    if (/^[A-Za-z0-9+/]{43}=$/.test(text.trim()) && bytes.length === MASTER) return bytes;
+    throw new ConfigError(
+      `VERBATIM_MASTER_KEYS holds something in place ${at + 1} that is not a key. It takes 32 bytes in base64, several ` +
+        'separated by commas; openssl rand -base64 32 makes one.',
+    );
+  });
 }
 
 function urlIn(value: string): string {

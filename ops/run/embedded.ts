@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryChannel } from '../../commands/channel.js';
 import { createClient } from '../../commands/client/client.js';
+import { cacheKeys } from '../../commands/keys/cache.js';
 import { createOpener } from '../../commands/keys/opener.js';
 import { openKeys } from '../../commands/keys/sqlite.js';
 import { openSqliteLog } from '../../commands/log/sqlite.js';
@@ -26,7 +27,7 @@ import { announce } from '../../projections/sessions/announce.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
 import { branchReader } from './branch.js';
 import type { Folder } from './folder.js';
-import { lateDb } from './late.js';
+import { mendingDb } from './mending.js';
 import { pooledRandom } from './random.js';
 
 /** Few, but more than one, so that every way across homes is walked on a laptop too. Fixed for the life of a log. */
@@ -44,6 +45,8 @@ export type EmbeddedOptions = {
   readonly registration: 'open' | 'closed';
   readonly firstCode: string | undefined;
   readonly introspection: boolean;
+  /** Wrap the keys (see `openKeys`). */
+  readonly masterKeys: readonly Uint8Array[];
   /** Builds the page if it must be built; resolves with its folder. */
   readonly page: { readonly folder: string; readonly built: Promise<unknown> };
   /** Told what goes on, in a line for people. */
@@ -72,8 +75,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const waiting = new Set(['the page', 'the log', 'the read models']);
 
   const log = openSqliteLog({ file: folder.file('log.db'), partitions: PARTITIONS, newId });
-  const keys = openKeys({ file: folder.file('keys.db'), random });
-  const opener = createOpener({ keys, now });
+  const keys = cacheKeys({
+    keys: openKeys({ file: folder.file('keys.db'), random, masters: options.masterKeys }),
+    now,
+  });
+  const opener = createOpener({ keys });
   const provider = await openProvider({ ...options, file: folder.file('identity.db'), now, newId, random });
 
   const snapshots = openSnapshots({ file: folder.file('snapshots.db'), state: STATE });
@@ -93,21 +99,30 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
 
   const sessions = memorySessions();
-  const db = lateDb(openOrRecreate(folder.file('readmodels')));
+  const db = mendingDb({ open: () => openOrRecreate(folder.file('readmodels')), wait, say });
+  const onTrouble = (error: unknown): void => say(`the read models wait: ${textOf(error)}`);
   const coreRunner = startRunner({
     log,
-    db,
+    db: db.session(),
     projection: core,
     onCommit: (notices) => announce(sessions, notices),
     onProgress: progress('rebuilding the read models', say),
     onFailure,
+    onTrouble,
   });
   const watch = watchObligations(db);
-  const obligationsRunner = startRunner({ log, db, projection: obligations, onCommit: watch.told, onFailure });
+  const obligationsRunner = startRunner({
+    log,
+    db: db.session(),
+    projection: obligations,
+    onCommit: watch.told,
+    onFailure,
+    onTrouble,
+  });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: coreRunner.reached });
 
   const metrics = createMetrics();
-  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure });
+  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure: onTrouble });
   const services = { log: log.id, core: queries, client, sessions, heads, open: opener.open };
   const gateway = await startGateway({
     ...options,

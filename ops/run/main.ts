@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import manifest from '../../package.json' with { type: 'json' };
-import { type Config, ConfigError, asksHelp, helpText, isLoopback, readConfig } from './config.js';
+import { type Config, asksHelp, helpText, isLoopback, readConfig } from './config.js';
 import { startEmbedded } from './embedded.js';
-import { FolderError, openFolder } from './folder.js';
+import { openFolder } from './folder.js';
 import { PortError, freePort } from './port.js';
 import { ensureUi, uiIsBuilt } from './ui.js';
 
@@ -11,8 +11,19 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
+/** The codes of what whoever starts the server can do something about. */
+const OURS = /^(CONFIG|DATA|PORT|LOG|KEYS)_[A-Z_]+$/;
+
+/** An error of ours, or behind another, says by itself what is wrong and what to do. Of others the stack is told. */
+function textOf(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && OURS.test(String(at.code))) return `${String(at.code)}: ${at.message}`;
+  }
+  return (error instanceof Error ? error.stack : undefined) ?? String(error);
+}
+
 const tell = (error: unknown): void => {
-  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(`${textOf(error)}\n`);
 };
 
 const fail = (error: unknown): void => {
@@ -81,9 +92,6 @@ if (asksHelp(words)) {
   try {
     await main(readConfig(process.env, words));
   } catch (error) {
-    const ours = error instanceof ConfigError || error instanceof FolderError || error instanceof PortError;
-    if (ours) process.stderr.write(`${error.code}: ${error.message}\n`);
-    else tell(error);
-    process.exit(1);
+    fail(error);
   }
 }

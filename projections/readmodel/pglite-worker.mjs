@@ -48,8 +48,9 @@ let last = opened.then(
   (error) => parentPort.postMessage({ id: 0, error: String(error) }),
 );
 
-/** A trap of WebAssembly leaves nothing to go on with. */
-const codeOf = (error) => (error instanceof WebAssembly.RuntimeError ? 'DB_UNUSABLE' : (error?.code ?? 'DB_STATEMENT'));
+/** A trap of WebAssembly leaves nothing to go on with, nor does what ends a server: the next statement never answers. */
+const isEnd = (error) => error instanceof WebAssembly.RuntimeError || /^(FATAL|PANIC)$/.test(error?.severity);
+const codeOf = (error) => (isEnd(error) ? 'DB_UNUSABLE' : (error?.code ?? 'DB_STATEMENT'));
 
 async function run({ id, sql, params }) {
   try {

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import manifest from '../../package.json' with { type: 'json' };
@@ -14,6 +14,25 @@ const template = fileURLToPath(new URL(`../../node_modules/.cache/pglite-${versi
 
 /** Stands beside a folder whose database failed while it ran: it is not to be trusted again. */
 const markOf = (dir: string): string => `${dir}.unusable`;
+
+/** That it stands there is all that it says: on a full disk there is room for that, at the most. */
+function mark(dir: string): void {
+  try {
+    closeSync(openSync(markOf(dir), 'w'));
+  } catch {
+    // Then the folder opens cleanly next time, or does not.
+  }
+}
+
+/** Without room for a segment of its own log (16 MB), a statement may never come to an end. */
+const SEGMENT = 16 << 20;
+/** After so many ms without an answer it is asked whether that is why. */
+const STUCK_MS = 10_000;
+
+const hasRoom = (dir: string): boolean => {
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize >= SEGMENT;
+};
 
 /**
  * Opens PGlite in a thread of its own, in a folder or, without one, in memory. Throws DB_UNUSABLE when the folder does
@@ -31,17 +50,24 @@ export async function openPglite(dir?: string): Promise<Db> {
 
   const end = (reason: DbError): void => {
     ended ??= reason;
+    clearInterval(watch);
     for (const { reject } of waiting.values()) reject(ended);
     waiting.clear();
   };
   /** Class XX is damaged data; DB_UNUSABLE is a thread that broke. Neither heals by itself. */
   const checkDamage = (fault: DbError): void => {
-    if (isOpen && dir !== undefined && /^(XX|DB_UNUSABLE)/.test(fault.code)) writeFileSync(markOf(dir), fault.message);
+    if (isOpen && dir !== undefined && /^(XX|DB_UNUSABLE)/.test(fault.code)) mark(dir);
     if (fault.code === 'DB_UNUSABLE') end(fault);
   };
+  let heard = Date.now();
+  const watch = setInterval(() => {
+    if (dir === undefined || waiting.size === 0 || Date.now() - heard < STUCK_MS || hasRoom(dir)) return;
+    checkDamage(new DbError('DB_UNUSABLE', 'The disk is full, and they do not answer any more.'));
+  }, STUCK_MS / 2).unref();
   thread.on('message', ({ id, rows = [], count = 0, command, error, code = 'DB_UNUSABLE' }: Reply) => {
     const asked = waiting.get(id);
     waiting.delete(id);
+    heard = Date.now();
     if (error === undefined) {
       asked?.resolve(command === undefined ? { rows, count } : { rows, count, command });
       return;
@@ -55,6 +81,7 @@ export async function openPglite(dir?: string): Promise<Db> {
 
   const expect = (id: number): Promise<Answer<never>> =>
     new Promise((resolve, reject) => {
+      if (waiting.size === 0) heard = Date.now();
       if (ended) reject(ended);
       else waiting.set(id, { resolve, reject });
     });
