@@ -33,7 +33,7 @@ export function memoryLog({ partitions, id }: { partitions: number; id: Uuid }):
         .map((entry, at) => ({ offset: from + at, entry })),
     end: (partition) => file(partition).length,
     mark: () => undefined,
-    close: () => undefined,
+    close: async () => undefined,
   };
   return logOver(store);
 }

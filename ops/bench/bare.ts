@@ -5,22 +5,22 @@ import { type Entry, type Log, encode } from '../../commands/log/log.js';
 type Commit = (readonly Entry[])[];
 
 /**
- * A log that takes down what it appends, by commits: appends of one turn of the event loop share one. `taken` gives what
- * came since it was last asked.
+ * A log that takes down what it appends, by commits: what shares one is answered in one turn of the event loop. `taken`
+ * gives what came since it was last asked.
  */
 export function takingDown(log: Log): Log & { readonly taken: () => readonly Commit[] } {
   let commits: Commit[] = [];
   let current: Commit | undefined;
   return {
     ...log,
-    append: (partition, batch) => {
+    append: async (partition, batch) => {
+      const base = await log.append(partition, batch);
       if (!current) {
         commits.push((current = []));
-        // Comes before the log's own, for it was asked for before.
         setImmediate(() => (current = undefined));
       }
       current.push(batch);
-      return log.append(partition, batch);
+      return base;
     },
     taken: () => {
       const taken = commits;
