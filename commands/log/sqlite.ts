@@ -128,7 +128,7 @@ function storeIn(db: Database.Database, { file, partitions, newId }: SqliteLogOp
   };
 
   for (let partition = 0; partition < partitions; partition++) tailAt(partition);
-  const writer = openWriter(file);
+  const writer = openWriter(file, 'FULL');
   return {
     id: tables.id,
     partitions,
@@ -145,7 +145,7 @@ function storeIn(db: Database.Database, { file, partitions, newId }: SqliteLogOp
     close: async () => {
       await commits;
       try {
-        writer.close();
+        await writer.close();
         // SQLite lets go of its files only when all statements are collected. So that a copy is whole, it is told to.
         db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       } finally {

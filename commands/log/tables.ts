@@ -2,7 +2,7 @@ import type Database from 'libsql';
 import type { Uuid } from '../../domain/ids.js';
 import { type Cursor, type Entry, type Placed, CODE, LogError } from './log.js';
 import type { Place } from './store.js';
-import { quoted } from './writer.js';
+import { insertion } from './writer.js';
 
 /** A cursor kept beside the records, and the newest time before it ('' if none). */
 export type Mark = { readonly cursor: Cursor; readonly at: string };
@@ -44,9 +44,13 @@ export function openTables(db: Database.Database, partitions: number, newId: () 
   return {
     id,
     insertion: (partition, offset, texts) =>
-      `INSERT INTO records_${partition} VALUES ${texts.map((text, at) => `(${offset + at}, ${quoted(text)})`).join()}`,
+      insertion(
+        'INSERT',
+        `records_${partition}`,
+        texts.map((text, at) => [offset + at, text]),
+      ),
     markInsertion: (partition, { cursor: { offset, fence }, at }) =>
-      `INSERT OR REPLACE INTO marks VALUES (${partition}, ${offset}, ${quoted(JSON.stringify(fence))}, ${quoted(at)})`,
+      insertion('INSERT OR REPLACE', 'marks', [[partition, offset, JSON.stringify(fence), at]]),
     scan: (partition, from, limit) =>
       of(partition)
         .scan.all(from, limit)
