@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type { CommandClient } from '../commands/client/client.js';
+import type { Answer } from '../commands/command.js';
 import { type Sealed, contentOf } from '../domain/content.js';
 import type { Uuid } from '../domain/ids.js';
 import type { ConversationRow, CoreQueries, MessageRow, UserRow } from '../projections/readmodel/core/rows.js';
@@ -13,6 +14,11 @@ export type Services = {
   readonly log: Uuid;
   readonly core: CoreQueries;
   readonly client: CommandClient;
+  /**
+   * What came of a command of an actor; undefined if it is not decided, or forgotten. Rejects with `Refused` where that
+   * cannot be told right now.
+   */
+  readonly outcome: (command: { readonly actor: string; readonly id: Uuid }) => Promise<Answer | undefined>;
   readonly sessions: Sessions;
   readonly heads: Heads;
   /** Opens sealed texts, each expected in its place; null where the key is gone. */

@@ -22,6 +22,7 @@ import { startRunner } from '../projections/runner.js';
 import { announce } from '../projections/sessions/announce.js';
 import { memorySessions } from '../projections/sessions/memory.js';
 import type { Sessions } from '../projections/sessions/sessions.js';
+import type { Services } from './context.js';
 import { repeatHeads } from './live/heads.js';
 import { createMetrics } from './metrics.js';
 import { createPipeline } from './pipeline.js';
@@ -42,7 +43,13 @@ type Fault = { readonly message: string; readonly extensions?: { readonly code?:
 /** A gateway on a free port with everything real behind it, but for the issuer, whose keys are made here. */
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
 
-export async function startHarness(options: { sessions?: (real: Sessions) => Sessions; introspection?: boolean } = {}) {
+type HarnessOptions = {
+  readonly sessions?: (real: Sessions) => Sessions;
+  readonly outcome?: (real: Services['outcome']) => Services['outcome'];
+  readonly introspection?: boolean;
+};
+
+export async function startHarness(options: HarnessOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'verbatim-gateway-'));
   const failures: unknown[] = [];
   const onFailure = (error: unknown): void => {
@@ -82,6 +89,7 @@ export async function startHarness(options: { sessions?: (real: Sessions) => Ses
     log: log.id,
     core: queries,
     client,
+    outcome: options.outcome?.(worker.outcome) ?? worker.outcome,
     sessions,
     heads,
     open: createOpener({ keys }).open,

@@ -89,7 +89,7 @@ const LONGEST_TEXT = 500;
 /** The letter of a command that could not be decided. */
 export function letterOf(command: Command, error: unknown): Letter {
   const origin = origins.get(command);
-  const came: unknown = origin?.came ?? command;
+  const came: unknown = origin ? origin.came : command;
   const { type, stream } = isRecord(came) ? came : { type: '', stream: '' };
   const data: unknown = origin ? came : command.data;
   const bytes = isDeep(data) ? 0 : Buffer.byteLength(JSON.stringify(data) ?? '');

@@ -93,8 +93,9 @@ export function createOwner(options: OwnerOptions): Owner {
 
   const flushNow = async (): Promise<void> => {
     await backing.prepare(memory);
-    if (!(await backing.commit(memory))) throw new Estranged(`the snapshots of home ${partition} have moved`);
+    if (!(await backing.commit(memory))) throw strange();
   };
+  const strange = (): Estranged => new Estranged(`the snapshots of home ${partition} have moved`);
 
   const catchUp = async (told?: OwnerOptions['onProgress']): Promise<void> => {
     // Where the store does not take what is here, no more is read on top of it.
@@ -199,13 +200,13 @@ export function createOwner(options: OwnerOptions): Owner {
     const { partitions } = log;
     const streams = streamsOf(todo, partition, partitions);
     const names = todo.map(({ command }) => nameOf(command));
-    const stored = await backing.bring(memory, streams, names);
+    const found = await backing.bring(memory, streams, names);
     for (const stream of streams) touch(memory, stream);
     const overlay = blankOverlay();
     sent.clear();
     const desk = { memory, overlay, at: stampTime(), now: now(), full: limits.full };
     const more = { partition, partitions, random, onDeadLetter };
-    const { decided, waiting, lacking } = sortOut({ ...desk, ...more }, todo, stored);
+    const { decided, waiting, lacking } = sortOut({ ...desk, ...more }, todo, found);
     for (const { command } of decided) sent.add(nameOf(command));
     const left = decided.length > 0 ? await append(overlay, decided) : [];
     if (lacking.length > 0 && owns()) await backing.bringChunks(memory, lacking);
@@ -235,7 +236,7 @@ export function createOwner(options: OwnerOptions): Owner {
       try {
         await adopt();
         await catchUp();
-        return memory.outcomes.get(name) ?? (await backing.bring(memory, [], [name])).get(name);
+        return (await backing.bring(memory, [], [name])).get(name);
       } catch (error) {
         if (!(error instanceof Estranged) || tried === TRIES) throw error;
         onTrouble?.(error);
@@ -243,10 +244,7 @@ export function createOwner(options: OwnerOptions): Owner {
     }
   };
 
-  let flushing = false;
-  const flush = async (): Promise<void> => {
-    if (flushing) return;
-    flushing = true;
+  const flushOnce = async (): Promise<void> => {
     try {
       const { moved } = await inTurn(async () => {
         if (!owns() || memory.unflushed === 0) return { moved: undefined };
@@ -254,13 +252,20 @@ export function createOwner(options: OwnerOptions): Owner {
         // What is under way does not keep commands from being decided.
         return { moved: backing.commit(memory) };
       });
-      await moved;
+      if ((await moved) === false) onTrouble?.(strange());
     } catch (error) {
       if (!(error instanceof Estranged)) throw error;
       onTrouble?.(error);
-    } finally {
-      flushing = false;
     }
+  };
+
+  /** One at a time: who asks meanwhile waits for the one under way. */
+  let flushing: Promise<void> | undefined;
+  const flush = (): Promise<void> => {
+    flushing ??= flushOnce().finally(() => {
+      flushing = undefined;
+    });
+    return flushing;
   };
 
   return {

@@ -1,11 +1,12 @@
-import { STATE } from '../../domain/catalogue.js';
-import { memorySnapshots } from '../snapshots/memory.js';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { STATE } from '../../domain/catalogue.js';
 import { streamOf } from '../../domain/ids.js';
 import { clientId, sealedText } from '../../domain/testing.js';
 import { memoryChannel } from '../channel.js';
 import type { Command } from '../command.js';
 import type { Log } from '../log/log.js';
+import { memorySnapshots } from '../snapshots/memory.js';
 import {
   HOME,
   PARTITIONS,
@@ -20,9 +21,9 @@ import {
   random,
   waitTurns,
 } from './testing.js';
-import { startWorker } from './worker.js';
+import { type WorkerOptions, startWorker } from './worker.js';
 
-function begin(log: Log, more: { readonly onProgress?: (done: number, of: number) => void } = {}) {
+function begin(log: Log, more: Partial<WorkerOptions> = {}) {
   const channel = memoryChannel({ partitions: PARTITIONS });
   const failures: unknown[] = [];
   let fail: (error: unknown) => void;
@@ -123,6 +124,89 @@ describe('a worker', () => {
     expect(await failed).toMatchObject({ message: expect.stringContaining('lost data') });
     expect(await channel.submit(3, register(3))).toMatchObject({ status: 'accepted' });
     expect(answered).toEqual([]);
+    await worker.stop();
+  });
+});
+
+describe('a look-up of an outcome', () => {
+  /** A log that nobody can read yet, until it is let go. */
+  function slowly(log: Log) {
+    let go = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const slow: Log = {
+      ...log,
+      read: async function* (...args) {
+        await gate;
+        yield* log.read(...args);
+      },
+    };
+    return { slow, go };
+  }
+
+  it('waits until the log is folded', async () => {
+    const log = openLog();
+    const command = markRead(1, 1);
+    const [answer] = await ask(ownerOf(log), command);
+    const { slow, go } = slowly(log);
+    const { worker } = begin(slow);
+    const asked = worker.outcome(command);
+    go();
+    expect(await asked).toEqual(answer);
+    expect(await worker.outcome(markRead(1, 2))).toBeUndefined();
+    await worker.stop();
+  });
+
+  it('is one of a thousand at most', async () => {
+    const { slow, go } = slowly(openLog());
+    const { worker } = begin(slow);
+    const asked = Array.from({ length: 1_000 }, () => worker.outcome(markRead(1, 1)));
+    await expect(worker.outcome(markRead(1, 1))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('Too many ask'),
+    });
+    go();
+    expect(new Set(await Promise.all(asked))).toEqual(new Set([undefined]));
+    expect(await worker.outcome(markRead(1, 1))).toBeUndefined();
+    await worker.stop();
+  });
+
+  it('ends when its time is over, though the log is still read', async () => {
+    const { slow, go } = slowly(openLog());
+    const { worker } = begin(slow, { wait: async () => turn() });
+    await expect(worker.outcome(markRead(1, 1))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('still reading its log'),
+    });
+    go();
+    await worker.stop();
+  });
+
+  it('finds it in whichever home it is, and says so where the store does not answer', async () => {
+    let off = false;
+    const real = memorySnapshots(STATE);
+    const snapshots: WorkerOptions['snapshots'] = {
+      ...real,
+      load: (...args) => (off ? Promise.reject(new Error('no answer')) : real.load(...args)),
+    };
+    const troubles: unknown[] = [];
+    const onTrouble = (error: unknown): void => {
+      troubles.push(error);
+    };
+    const { channel, worker } = begin(openLog(), { snapshots, onTrouble });
+    await worker.ready;
+    // Its id names the first home, its stream lives in the second.
+    const command = markRead(1, 1, { id: clientId(77, 0x00f) });
+    const answer = await channel.submit(HOME, command);
+    expect(await worker.outcome(command)).toEqual(answer);
+    off = true;
+    await expect(worker.outcome(markRead(1, 1))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('right now'),
+    });
+    expect(troubles).toContainEqual(expect.objectContaining({ code: 'SNAPSHOTS_SILENT' }));
+    off = false;
     await worker.stop();
   });
 });

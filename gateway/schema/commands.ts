@@ -1,11 +1,12 @@
 import type { Draft, Sent } from '../../commands/client/client.js';
+import { Refused } from '../../commands/command.js';
 import { contentOf, personKey } from '../../domain/content.js';
 import { rejectionCodes } from '../../domain/decider.js';
-import { type Uuid, isClientId, membershipStream, streamOf } from '../../domain/ids.js';
+import { type Uuid, isClientId, membershipStream, parseStream, streamOf } from '../../domain/ids.js';
 import { type Context, PATIENCE, ownConversation } from '../context.js';
 import { builder } from './builder.js';
 import { Conversation } from './conversation.js';
-import { nodeId, positionToken, requireNodeId } from './ids.js';
+import { clientError, nodeId, positionToken, requireNodeId } from './ids.js';
 import {
   ConversationDeleteInput,
   ConversationReadInput,
@@ -16,8 +17,8 @@ import {
 } from './inputs.js';
 import { conversationNode } from './nodes.js';
 
-/** What came of a command, and the conversation that it was about. */
-type Of<Status> = { readonly sent: Extract<Sent, { status: Status }>; readonly conversation: Uuid };
+/** What came of a command, and the conversation that it was about, as far as that is known. */
+type Of<Status> = { readonly sent: Extract<Sent, { status: Status }>; readonly conversation: Uuid | undefined };
 type Done = Of<'accepted'> | Of<'rejected'> | Of<'pending'>;
 
 const ErrorCode = builder.enumType('ErrorCode', {
@@ -46,7 +47,7 @@ const Accepted = builder.objectRef<Of<'accepted'>>('Accepted').implement({
       nullable: true,
       description: 'What it changed; null while the view does not show it yet.',
       resolve: async ({ sent, conversation }, _, context) => {
-        if (!(await context.core.reached(sent.position, PATIENCE))) return null;
+        if (conversation === undefined || !(await context.core.reached(sent.position, PATIENCE))) return null;
         const row = await ownConversation(context, conversation);
         return row ? conversationNode(row) : null;
       },
@@ -71,7 +72,7 @@ const Rejected = builder.objectRef<Of<'rejected'>>('Rejected').implement({
 });
 
 const Pending = builder.objectRef<Of<'pending'>>('Pending').implement({
-  description: 'No answer came in time. It may still be done: send it again with the same id to learn what came of it.',
+  description: 'No answer came in time. It may still be done: ask `commandOutcome`, or send it again with the same id.',
   fields: (t) => ({
     commandId: t.field({ type: 'UUID', description: 'Its id.', resolve: ({ sent }) => sent.command }),
   }),
@@ -93,7 +94,10 @@ async function send({ client, identity }: Context, conversation: Uuid, draft: Un
     const message = 'The commandId must be a UUID of version 7.';
     return { sent: { status: 'rejected', code: 'INVALID', message }, conversation };
   }
-  const sent = await client.send({ ...draft, actor: identity.user, key: personKey(identity.user) });
+  return done(await client.send({ ...draft, actor: identity.user, key: personKey(identity.user) }), conversation);
+}
+
+function done(sent: Sent, conversation: Uuid | undefined): Done {
   switch (sent.status) {
     case 'accepted':
       return { sent, conversation };
@@ -128,6 +132,28 @@ export function titleOf(text: string): string {
   const word = cut.lastIndexOf(' ');
   // A cut may fall into a surrogate pair: half of one is no text.
   return `${(word > TITLE / 2 ? cut.slice(0, word) : cut).toWellFormed().replace(/\uFFFD$/, '')}…`;
+}
+
+builder.queryField('commandOutcome', (t) =>
+  t.field({
+    type: CommandOutcome,
+    nullable: true,
+    description:
+      'What came of a command of the viewer, by its id. Null if it is not decided, or forgotten after 8 days: sent again with the same id, it is done once.',
+    args: { id: t.arg({ type: 'UUID', description: 'The `commandId` that it was sent with.' }) },
+    resolve: async (_, { id }, { outcome, identity }) => {
+      const answer = await outcome({ actor: identity.user, id }).catch((error: unknown) => {
+        throw error instanceof Refused ? clientError(error.code, error.message) : error;
+      });
+      return answer && done(answer, answer.status === 'accepted' ? conversationOf(answer.stream) : undefined);
+    },
+  }),
+);
+
+/** The conversation that a stream is, if it is one. */
+function conversationOf(stream: string): Uuid | undefined {
+  const { kind, id } = parseStream(stream);
+  return kind === 'conversation' ? id : undefined;
 }
 
 builder.mutationFields((t) => ({

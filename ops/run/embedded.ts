@@ -123,7 +123,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
 
   const metrics = createMetrics();
   const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure: onTrouble });
-  const services = { log: log.id, core: queries, client, sessions, heads, open: opener.open };
+  const { outcome } = worker;
+  const services = { log: log.id, core: queries, client, outcome, sessions, heads, open: opener.open };
   const gateway = await startGateway({
     ...options,
     issuer: provider,
