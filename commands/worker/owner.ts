@@ -35,7 +35,7 @@ export type Limits = {
   readonly full: number;
 };
 
-const LIMITS: Limits = { room: 8 << 20, flush: 2 << 20, full: 16 << 20 };
+const LIMITS: Limits = { room: 6 << 20, flush: 2 << 20, full: 16 << 20 };
 
 /** The one writer of a partition, for as long as the fence says so. */
 export type Owner = {
