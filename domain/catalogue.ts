@@ -4,6 +4,7 @@ import type { Envelope } from './event.js';
 import { type StreamKind, parseStream } from './ids.js';
 import { type InstanceCommand, type InstanceEvent, instance, instanceContent } from './instance.js';
 import { type MembershipCommand, type MembershipEvent, membership, membershipContent } from './membership.js';
+import { chainsOf, newestOf, upcast, upcasters } from './upcasters.js';
 import { type UserCommand, type UserEvent, user, userContent } from './user.js';
 
 export type DomainEvent = UserEvent | ConversationEvent | MembershipEvent | InstanceEvent;
@@ -17,37 +18,76 @@ export const contentTable = { ...userContent, ...conversationContent, ...members
 
 const kindOfCommand: Record<DomainCommand['type'], StreamKind> = {
   RegisterUser: 'user',
+  ChangeProfile: 'user',
+  ChangePreferences: 'user',
+  SuspendUser: 'user',
+  ReinstateUser: 'user',
+  EraseUser: 'user',
+  CompleteErasure: 'user',
   StartConversation: 'conversation',
+  ForkConversation: 'conversation',
   PostMessage: 'conversation',
+  CopyMessages: 'conversation',
+  RequestReply: 'conversation',
+  StopReply: 'conversation',
+  GiveFeedback: 'conversation',
   RenameConversation: 'conversation',
   DeleteConversation: 'conversation',
-  StopReply: 'conversation',
+  RestoreConversation: 'conversation',
+  ShareConversation: 'conversation',
+  UnshareConversation: 'conversation',
+  AddMember: 'conversation',
+  ChangeRole: 'conversation',
+  RemoveMember: 'conversation',
   ClaimReply: 'conversation',
   CompleteReply: 'conversation',
   FailReply: 'conversation',
   EndStoppedReply: 'conversation',
+  ClaimTitle: 'conversation',
+  SetTitle: 'conversation',
+  FailTitle: 'conversation',
+  EraseMember: 'conversation',
+  TellMembership: 'conversation',
+  ExpireConversation: 'conversation',
+  PurgeConversation: 'conversation',
+  JoinConversation: 'membership',
+  LeaveConversation: 'membership',
   MarkRead: 'membership',
+  PinConversation: 'membership',
+  ArchiveConversation: 'membership',
+  TagConversation: 'membership',
+  ChooseBranch: 'membership',
+  HideConversation: 'membership',
   GrantRoles: 'instance',
+  ChangeSetting: 'instance',
+  RecordAction: 'instance',
 };
 const kinds = new Map<string, StreamKind>(Object.entries(kindOfCommand));
 
-const isEvent = (stored: Envelope): stored is Recorded =>
-  Object.hasOwn(contentTable, stored.type) && stored.schema === 1;
+const chains = chainsOf(upcasters, new Set(Object.keys(contentTable)));
+
+/** The version under which events of a type are written today. */
+export const schemaOf = (type: string): number => newestOf(chains, type);
+
+const isKnown = ({ type, schema }: Envelope): boolean =>
+  Object.hasOwn(contentTable, type) && Number.isInteger(schema) && schema >= 1 && schema <= schemaOf(type);
+
+/** Whether this is an event with the newest version of its type. */
+const isEvent = (stored: Envelope): stored is Recorded => isKnown(stored) && stored.schema === schemaOf(stored.type);
 
 /**
- * Reads a stored event. Throws on a type or version that this code does not know: newer code wrote it, and whoever
- * reads on past it would be wrong for ever.
+ * Reads a stored event, whatever version it was written with, as the newest would have it. Throws on a type or version
+ * that this code does not know: newer code wrote it, and whoever reads on past it would be wrong for ever.
  */
 export function decode(stored: Envelope): Recorded {
   if (isEvent(stored)) return stored;
+  const read = isKnown(stored) ? upcast(chains, stored) : stored;
+  if (isEvent(read)) return read;
   throw new Error(`unknown event ${stored.type} version ${stored.schema} in ${stored.stream}: newer code wrote it`);
 }
 
-/** The version under which events of a type are written today. */
-export const schemaOf = (_type: string): number => 1;
-
 /** Raised whenever the shape of a state changes, or what a fold makes of it: what is stored of older ones is not read. */
-export const STATE = 1;
+export const STATE = 2;
 
 /** One aggregate at one moment, its types closed over, so that a worker can serve all four alike. */
 export type Aggregate = {

@@ -1,244 +1,230 @@
-import { type Part, type Sealed, limits } from './content.js';
-import { ASSISTANT, type Decider, type Rejection, reject } from './decider.js';
-import type { Clear } from './event.js';
-import { type Uuid, bucketOf, isClientId } from './ids.js';
-import { type Tree, chunkedBy, emptyTree, lookUp, plant } from './tree.js';
+import { contentOf, limits, nonceOf } from './content.js';
+import type {
+  AssistantCommand,
+  ConversationCommand,
+  ConversationEvent,
+  Feedback,
+  HouseCommand,
+  MemberCommand,
+  MemberRole,
+} from './conversation-events.js';
+import {
+  type ConversationState,
+  type Decision,
+  chunked,
+  evolve,
+  feedbackMark,
+  initial,
+  keyIn,
+  roleOf,
+} from './conversation-state.js';
+import { ASSISTANT, type Asked, type Decider, SYSTEM, type Typed, reject } from './decider.js';
+import { idFault, sealFault, textFault, timeFault } from './faults.js';
+import { type Uuid, bucketOf, isClientId, isUuid } from './ids.js';
+import { addMember, changeRole, eraseMember, removeMember, tellMembership } from './members.js';
+import { copy, post, postFirst, requestReply, stopReply } from './messages.js';
+import { assistantDecides, titleFault } from './replies.js';
+import { lookUp } from './tree.js';
 
-// The names and shapes of events are the storage format: never change one, add a version.
+// Who may do what in a conversation, and its life from start to end. Its messages, replies and members have their rules
+// in files of their own; conversation-events.ts says what happens, conversation-state.ts what decisions need of it.
 
-type Posted = { message: Uuid; parent: Uuid | null; seq: number; author: Uuid; parts: readonly Part[] };
-type ReplyEnd = { reply: Uuid; attempt: number; parts: readonly Part[]; latencyMs: number };
-
-export type ConversationEvent =
-  | { type: 'ConversationStarted'; data: { starter: Uuid; title: Sealed; chars: number; temporary: boolean } }
-  | { type: 'ConversationRenamed'; data: { title: Sealed; chars: number; by: 'person' | 'automatic' } }
-  | { type: 'ConversationDeleted'; data: { by: Uuid } }
-  | { type: 'MessagePosted'; data: Posted }
-  | { type: 'ReplyRequested'; data: { reply: Uuid; parent: Uuid; seq: number; by: Uuid } }
-  | { type: 'ReplyStarted'; data: { reply: Uuid; attempt: number; executor: Uuid; endpoint: string; model: string } }
-  | { type: 'ReplyStopRequested'; data: { reply: Uuid; by: Uuid } }
-  | { type: 'ReplyCompleted'; data: ReplyEnd & { firstTokenMs: number; tokens: number; finish: 'stop' | 'length' } }
-  | { type: 'ReplyFailed'; data: ReplyEnd & { code: string } }
-  | { type: 'ReplyStopped'; data: ReplyEnd };
-
-const replyEnd = { reply: 'clear', attempt: 'clear', parts: 'sealed', latencyMs: 'clear' } as const;
-
-export const conversationContent = {
-  ConversationStarted: { starter: 'clear', title: 'sealed', chars: 'clear', temporary: 'clear' },
-  ConversationRenamed: { title: 'sealed', chars: 'clear', by: 'clear' },
-  ConversationDeleted: { by: 'clear' },
-  MessagePosted: { message: 'clear', parent: 'clear', seq: 'clear', author: 'clear', parts: 'sealed' },
-  ReplyRequested: { reply: 'clear', parent: 'clear', seq: 'clear', by: 'clear' },
-  ReplyStarted: { reply: 'clear', attempt: 'clear', executor: 'clear', endpoint: 'clear', model: 'clear' },
-  ReplyStopRequested: { reply: 'clear', by: 'clear' },
-  ReplyCompleted: { ...replyEnd, firstTokenMs: 'clear', tokens: 'clear', finish: 'clear' },
-  ReplyFailed: { ...replyEnd, code: 'clear' },
-  ReplyStopped: replyEnd,
-} satisfies Clear<ConversationEvent>;
-
-/** What decisions need of a message. `child` is the newest message below it; text is never held. */
-type Node = { readonly parent: Uuid | null; readonly child?: Uuid; readonly reply?: Reply };
-type Reply = { readonly attempt: number; readonly stopping: boolean; readonly ended: boolean };
-
-export type ConversationState = {
-  readonly status: 'absent' | 'open' | 'deleted';
-  readonly starter: Uuid;
-  /** The nonce of the title's seal: by it the same renaming is known when it comes again. */
-  readonly title: string;
-  readonly messages: number;
-  readonly tree: Tree<Node>;
-};
-
-type NewMessage = { message: Uuid; parts: readonly Part[]; reply: Uuid };
-type End<Type extends string, More = unknown> = { type: Type; data: ReplyEnd & More };
-
-export type ConversationCommand =
-  | { type: 'StartConversation'; data: NewMessage & { title: Sealed; chars: number; temporary: boolean } }
-  | { type: 'PostMessage'; data: NewMessage & { parent: Uuid | null; fork: boolean } }
-  | { type: 'RenameConversation'; data: { title: Sealed; chars: number } }
-  | { type: 'DeleteConversation'; data: Record<string, never> }
-  | { type: 'StopReply'; data: { reply: Uuid } }
-  | { type: 'ClaimReply'; data: { reply: Uuid; attempt: number; executor: Uuid; endpoint: string; model: string } }
-  | End<'CompleteReply', { firstTokenMs: number; tokens: number; finish: 'stop' | 'length' }>
-  | End<'FailReply', { code: string }>
-  | End<'EndStoppedReply'>;
-
-type Decision = readonly ConversationEvent[] | Rejection;
-
-const withReply = (state: ConversationState, id: Uuid, change: Partial<Reply>): ConversationState => {
-  const node = lookUp(state.tree, id);
-  if (!node?.reply) throw new Error(`the log ends or starts a reply that it never requested: ${id}`);
-  return { ...state, tree: plant(state.tree, id, { ...node, reply: { ...node.reply, ...change } }) };
-};
-
-/** The first 12 bytes of a box: no other sealing has them. */
-const nonceOf = ({ box }: Sealed): string => box.slice(0, 16);
-
-const withMessage = (state: ConversationState, id: Uuid, node: Node): ConversationState => {
-  const parent = node.parent === null ? undefined : lookUp(state.tree, node.parent);
-  const tree = parent && node.parent !== null ? plant(state.tree, node.parent, { ...parent, child: id }) : state.tree;
-  return { ...state, messages: state.messages + 1, tree: plant(tree, id, node) };
-};
-
-function evolve(state: ConversationState, event: ConversationEvent): ConversationState {
-  switch (event.type) {
-    case 'ConversationStarted':
-      return { ...state, status: 'open', starter: event.data.starter, title: nonceOf(event.data.title) };
-    case 'ConversationRenamed':
-      return { ...state, title: nonceOf(event.data.title) };
-    case 'ConversationDeleted':
-      return { ...state, status: 'deleted' };
-    case 'MessagePosted':
-      return withMessage(state, event.data.message, { parent: event.data.parent });
-    case 'ReplyRequested': {
-      const reply = { attempt: 0, stopping: false, ended: false };
-      return withMessage(state, event.data.reply, { parent: event.data.parent, reply });
-    }
-    case 'ReplyStarted':
-      return withReply(state, event.data.reply, { attempt: event.data.attempt });
-    case 'ReplyStopRequested':
-      return withReply(state, event.data.reply, { stopping: true });
-    case 'ReplyCompleted':
-    case 'ReplyFailed':
-    case 'ReplyStopped':
-      return withReply(state, event.data.reply, { ended: true });
-  }
-}
+export { conversationContent } from './conversation-events.js';
+export type { ConversationCommand, ConversationEvent, MemberRole } from './conversation-events.js';
+export type { ConversationState } from './conversation-state.js';
 
 const notFound = reject('NOT_FOUND', 'This conversation does not exist, or it is not yours.');
 
-/** The newest message below this one: where its branch ends now. */
-function leafBelow(tree: Tree<Node>, id: Uuid): Uuid {
-  let leaf = id;
-  for (let child = lookUp(tree, leaf)?.child; child !== undefined; child = lookUp(tree, leaf)?.child) leaf = child;
-  return leaf;
+type Start = Extract<ConversationCommand, { type: 'StartConversation' | 'ForkConversation' }>;
+
+function begin({ actor, id, type, data }: Asked<Start>, state: ConversationState): Decision {
+  if (state.status !== 'absent') return reject('ID_TAKEN', 'This conversation exists: make a new id.');
+  if (!isClientId(id)) return reject('INVALID', `The id ${id} is not a UUID of version 7.`);
+  if (bucketOf(id) !== bucketOf(actor)) {
+    return reject('WRONG_BUCKET', 'A conversation ends in the last three digits of the id of who starts it.');
+  }
+  const { title, chars } = data;
+  const expires = type === 'StartConversation' ? data.expires : null;
+  const origin = type === 'ForkConversation' ? data.origin : null;
+  const begun = { ...state, temporary: expires !== null };
+  const fault = titleFault(id, data, keyIn(id, begun, actor)) ?? (expires === null ? undefined : timeFault(expires));
+  if (fault) return fault;
+  if (origin && !(isUuid(origin.conversation) && isUuid(origin.message))) {
+    return reject('INVALID', 'A fork names the conversation and the message that it comes from.');
+  }
+  const first = type === 'StartConversation' ? postFirst(begun, id, actor, data) : [];
+  if ('rejected' in first) return first;
+  return [{ type: 'ConversationStarted', data: { starter: actor, title, chars, expires, origin } }, ...first];
 }
 
-/** What is wrong with the length of a title, if anything. */
-function titleFault(chars: number): Rejection | undefined {
-  if (chars === 0) return reject('INVALID', 'A title needs some text.');
-  if (chars > limits.title) return reject('TOO_LARGE', `A title has at most ${limits.title} characters.`);
-  return undefined;
+/** What a role allows, and all that the one before it does. */
+const ranks: readonly MemberRole[] = ['reader', 'writer', 'owner'];
+
+/** The least role for each wish of a person. */
+const needs: Readonly<Record<MemberCommand['type'], MemberRole>> = {
+  GiveFeedback: 'reader',
+  // To leave; owners remove others.
+  RemoveMember: 'reader',
+  PostMessage: 'writer',
+  CopyMessages: 'writer',
+  RequestReply: 'writer',
+  StopReply: 'writer',
+  RenameConversation: 'owner',
+  DeleteConversation: 'owner',
+  RestoreConversation: 'owner',
+  ShareConversation: 'owner',
+  UnshareConversation: 'owner',
+  AddMember: 'owner',
+  ChangeRole: 'owner',
+};
+
+function share(state: ConversationState, home: Uuid, by: Uuid, data: { share: Uuid; leaf: Uuid }): Decision {
+  if (state.temporary) return reject('INVALID', 'A temporary conversation is for one person alone.');
+  const known = state.shares[data.share];
+  if (known === data.leaf) return [];
+  const fault = idFault(data.share, home);
+  if (fault) return fault;
+  if (known !== undefined || lookUp(state.tree, data.share)) {
+    return reject('ID_TAKEN', `The id ${data.share} is taken: make a new one.`);
+  }
+  const leaf = lookUp(state.tree, data.leaf);
+  if (!leaf) return reject('NOT_FOUND', 'The message to share does not exist here.');
+  if (leaf.reply && !leaf.reply.ended)
+    return reject('REPLY_RUNNING', 'The reply is still running: share it once it ends.');
+  if (Object.keys(state.shares).length >= limits.shares) {
+    return reject('TOO_LARGE', `A conversation has at most ${limits.shares} shares at a time: end one.`);
+  }
+  return [{ type: 'ConversationShared', data: { ...data, by } }];
 }
 
-/** A message and the request for its reply, or what is wrong with them. */
-function post(state: ConversationState, home: Uuid, author: Uuid, parent: Uuid | null, data: NewMessage): Decision {
-  for (const id of [data.message, data.reply]) {
-    if (!isClientId(id)) return reject('INVALID', `The id ${id} is not a UUID of version 7.`);
-    if (bucketOf(id) !== bucketOf(home)) {
-      return reject('WRONG_BUCKET', `The id ${id} must end in the last three digits of its conversation's id.`);
-    }
-    if (lookUp(state.tree, id)) return reject('ID_TAKEN', `The id ${id} is taken: make a new one.`);
+function giveFeedback(state: ConversationState, home: Uuid, by: Uuid, data: Feedback): Decision {
+  const { message, value, comment, chars } = data;
+  const node = lookUp(state.tree, message);
+  if (!node) return reject('NOT_FOUND', 'This reply does not exist here.');
+  if (!node.reply) return reject('INVALID', 'Feedback is for replies.');
+  if (!node.reply.ended) return reject('REPLY_RUNNING', 'The reply is still running: say what you think once it ends.');
+  if (comment === null ? chars !== 0 : value === 'none') {
+    return reject('INVALID', 'A comment comes with up or down, and without one it has no characters.');
   }
-  if (data.message === data.reply) return reject('INVALID', 'A message and its reply need two ids.');
-  const chars = data.parts.reduce((sum, part) => sum + part.chars, 0);
-  if (chars === 0) return reject('INVALID', 'A message needs some text.');
-  if (chars > limits.message || data.parts.length > limits.parts) {
-    return reject('TOO_LARGE', `A message has at most ${limits.message} characters in ${limits.parts} parts.`);
-  }
-  const { message, parts, reply } = data;
-  const seq = state.messages + 1;
-  return [
-    { type: 'MessagePosted', data: { message, parent, seq, author, parts } },
-    { type: 'ReplyRequested', data: { reply, parent: message, seq: seq + 1, by: author } },
-  ];
+  const fault =
+    comment &&
+    (textFault('A comment', chars, limits.comment) ??
+      sealFault(comment, keyIn(home, state, by), contentOf.feedback(message, by)));
+  if (fault) return fault;
+  const now = node.feedback?.[by] ?? 'none';
+  return feedbackMark(data) === now ? [] : [{ type: 'FeedbackGiven', data: { message, by, value, comment, chars } }];
 }
 
-/** Ends the running attempt of a reply: the first end wins, a late one changes nothing. */
-function end(state: ConversationState, ended: ConversationEvent & { data: ReplyEnd }): Decision {
-  const reply = lookUp(state.tree, ended.data.reply)?.reply;
-  if (!reply) return notFound;
-  if (reply.ended) return [];
-  return reply.attempt === ended.data.attempt
-    ? [ended]
-    : reject('STALE', `Attempt ${ended.data.attempt} was overtaken by ${reply.attempt}.`);
+function rename(state: ConversationState, id: Uuid, by: Uuid, data: Renaming): Decision {
+  // Once the starter is erased their key is gone: then a title can only have that of who gives it.
+  const own = keyIn(id, state, by);
+  const fault = titleFault(id, data, data.title.key === own ? own : keyIn(id, state, state.starter));
+  if (fault) return fault;
+  return nonceOf(data.title) === state.title.seal
+    ? []
+    : [{ type: 'ConversationRenamed', data: { title: data.title, chars: data.chars, by: 'person' } }];
 }
+type Renaming = Extract<MemberCommand, { type: 'RenameConversation' }>['data'];
 
-function decide(command: { actor: string; id: Uuid } & ConversationCommand, state: ConversationState): Decision {
-  const { actor, id, type, data } = command;
-  if (type === 'StartConversation') {
-    if (state.status !== 'absent') return reject('ID_TAKEN', 'This conversation exists: make a new id.');
-    if (!isClientId(id)) return reject('INVALID', `The id ${id} is not a UUID of version 7.`);
-    if (bucketOf(id) !== bucketOf(actor)) {
-      return reject('WRONG_BUCKET', 'A conversation ends in the last three digits of the id of who starts it.');
-    }
-    const fault = titleFault(data.chars);
-    if (fault) return fault;
-    const first = post(state, id, actor, null, data);
-    if ('rejected' in first) return first;
-    const { title, chars, temporary } = data;
-    return [{ type: 'ConversationStarted', data: { starter: actor, title, chars, temporary } }, ...first];
+/** What people ask. Strangers learn nothing: not even whether it is there. */
+function memberDecides({ actor, id, ...asked }: Asked<MemberCommand>, state: ConversationState): Decision {
+  const { type, data } = asked;
+  const role = roleOf(state, actor);
+  if (!role || state.status === 'expired' || state.status === 'purged') return notFound;
+  // What is deleted is there for those only who can bring it back.
+  if (state.status === 'deleted' && role !== 'owner') return notFound;
+  if (ranks.indexOf(role) < ranks.indexOf(needs[type])) {
+    return reject('FORBIDDEN', `This is for ${needs[type]}s, and you are a ${role} here: ask an owner.`);
   }
-
-  if (state.status === 'absent') return notFound;
-  if (actor === ASSISTANT) {
-    switch (type) {
-      case 'ClaimReply': {
-        const reply = lookUp(state.tree, data.reply)?.reply;
-        if (!reply) return notFound;
-        if (reply.ended || data.attempt !== reply.attempt + 1) {
-          return reject('STALE', `The reply is at attempt ${reply.attempt}${reply.ended ? ', ended' : ''}.`);
-        }
-        return [{ type: 'ReplyStarted', data }];
-      }
-      case 'CompleteReply':
-        return end(state, { type: 'ReplyCompleted', data });
-      case 'FailReply':
-        return end(state, { type: 'ReplyFailed', data });
-      case 'EndStoppedReply':
-        return end(state, { type: 'ReplyStopped', data });
-      default:
-        return notFound;
-    }
-  }
-
-  if (actor !== state.starter) return notFound;
   if (type === 'DeleteConversation') {
     return state.status === 'deleted' ? [] : [{ type: 'ConversationDeleted', data: { by: actor } }];
   }
+  if (type === 'RestoreConversation') {
+    return state.status === 'open' ? [] : [{ type: 'ConversationRestored', data: { by: actor } }];
+  }
   if (state.status === 'deleted') return notFound;
   switch (type) {
-    case 'PostMessage': {
-      // Asked first: a message that is here already has a child, and must not be taken for a conflict with itself.
-      const posted = post(state, id, actor, data.parent, data);
-      if ('rejected' in posted) return posted;
-      const parent = data.parent === null ? undefined : lookUp(state.tree, data.parent);
-      if (data.parent !== null && !parent) return reject('NOT_FOUND', 'The message to answer does not exist here.');
-      if (data.parent === null && !data.fork) return reject('INVALID', 'Only the first message has no parent.');
-      if (parent?.reply && !parent.reply.ended) {
-        return reject('REPLY_RUNNING', 'The reply is still running: wait for its end, or stop it.');
-      }
-      if (!data.fork && data.parent !== null && parent?.child !== undefined) {
-        const head = leafBelow(state.tree, data.parent);
-        return reject('CONFLICT', 'The conversation has gone on elsewhere: look at it and send again.', head);
-      }
-      return posted;
-    }
-    case 'RenameConversation': {
-      const fault = titleFault(data.chars);
-      if (fault) return fault;
-      return nonceOf(data.title) === state.title
-        ? []
-        : [{ type: 'ConversationRenamed', data: { ...data, by: 'person' } }];
-    }
-    case 'StopReply': {
-      const reply = lookUp(state.tree, data.reply)?.reply;
-      if (!reply) return reject('NOT_FOUND', 'This reply does not exist here.');
-      return reply.ended || reply.stopping
-        ? []
-        : [{ type: 'ReplyStopRequested', data: { reply: data.reply, by: actor } }];
-    }
-    default:
-      return notFound;
+    case 'PostMessage':
+      return post(state, id, actor, data);
+    case 'CopyMessages':
+      if (actor !== state.starter) return reject('FORBIDDEN', 'Only who made this fork fills it.');
+      return copy(state, id, data.messages);
+    case 'RequestReply':
+      return requestReply(state, id, actor, data);
+    case 'StopReply':
+      return stopReply(state, actor, data.reply);
+    case 'GiveFeedback':
+      return giveFeedback(state, id, actor, data);
+    case 'RenameConversation':
+      return rename(state, id, actor, data);
+    case 'ShareConversation':
+      return share(state, id, actor, data);
+    case 'UnshareConversation':
+      return Object.hasOwn(state.shares, data.share)
+        ? [{ type: 'ConversationUnshared', data: { ...data, by: actor } }]
+        : [];
+    case 'AddMember':
+      return addMember(state, actor, data.user, data.role);
+    case 'ChangeRole':
+      return changeRole(state, actor, data.user, data.role);
+    case 'RemoveMember':
+      return removeMember(state, actor, data.user);
   }
 }
 
+/** What the installation asks. */
+function houseDecides({ type, data }: HouseCommand, state: ConversationState): Decision {
+  const over = state.status === 'expired' || state.status === 'purged';
+  switch (type) {
+    case 'EraseMember':
+      return eraseMember(state, data.user);
+    case 'TellMembership':
+      return tellMembership(state, data.user, data.version);
+    case 'ExpireConversation':
+      if (!state.temporary) return reject('INVALID', 'This conversation is not temporary: it does not expire.');
+      return over ? [] : [{ type: 'ConversationExpired', data: {} }];
+    case 'PurgeConversation':
+      if (!over) return reject('INVALID', 'This conversation has not expired.');
+      return state.status === 'purged' ? [] : [{ type: 'ConversationPurged', data: {} }];
+  }
+}
+
+/** Whether a command is one of those that are the keys of a table. */
+const isOneOf =
+  <C extends ConversationCommand>(types: Readonly<Record<C['type'], unknown>>) =>
+  (command: Asked<Typed>): command is Asked<C> =>
+    Object.hasOwn(types, command.type);
+
+const isStart = isOneOf<Start>({ StartConversation: true, ForkConversation: true });
+const isMembers = isOneOf<MemberCommand>(needs);
+const isHouse = isOneOf<HouseCommand>({
+  EraseMember: true,
+  TellMembership: true,
+  ExpireConversation: true,
+  PurgeConversation: true,
+});
+const isAssistants = isOneOf<AssistantCommand>({
+  ClaimReply: true,
+  CompleteReply: true,
+  FailReply: true,
+  EndStoppedReply: true,
+  ClaimTitle: true,
+  SetTitle: true,
+  FailTitle: true,
+});
+
+function decide(command: Asked<ConversationCommand>, state: ConversationState): Decision {
+  if (isStart(command)) return begin(command, state);
+  if (state.status === 'absent') return notFound;
+  const { actor, id } = command;
+  if (actor === ASSISTANT) return isAssistants(command) ? assistantDecides(command, id, state) : notFound;
+  if (actor === SYSTEM) return isHouse(command) ? houseDecides(command, state) : notFound;
+  return isMembers(command) ? memberDecides(command, state) : notFound;
+}
+
 export const conversation: Decider<ConversationState, ConversationCommand, ConversationEvent> = {
-  initial: { status: 'absent', starter: '', title: '', messages: 0, tree: emptyTree },
+  initial,
   evolve,
   decide,
-  chunked: chunkedBy(
-    ({ tree }) => tree,
-    (state, tree) => ({ ...state, tree }),
-  ),
+  chunked,
 };

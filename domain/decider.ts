@@ -3,6 +3,8 @@ import type { Chunked } from './tree.js';
 /** Everything that an answer to a command can be besides "accepted". The codes are stable; clients switch on them. */
 export const rejectionCodes = [
   'NOT_FOUND', // it does not exist, or it is not yours: both answer alike
+  'FORBIDDEN', // you see it, but your role does not allow this
+  'SUSPENDED', // the account is suspended: only operators change that
   'CONFLICT', // the branch has grown since; `head` is its leaf now
   'ID_TAKEN',
   'WRONG_BUCKET',

@@ -2,7 +2,7 @@ import type { Log } from '../commands/log/log.js';
 import { memoryLog } from '../commands/log/memory.js';
 import { batchOf, takeover } from '../commands/log/testing.js';
 import type { Part, Sealed } from '../domain/content.js';
-import type { DomainEvent, Recorded } from '../domain/catalogue.js';
+import { type DomainEvent, type Recorded, schemaOf } from '../domain/catalogue.js';
 import { type Envelope, hashOf } from '../domain/event.js';
 import { type Uuid, homeOf, membershipStream, streamOf, timedId } from '../domain/ids.js';
 import type { Projection } from './projection.js';
@@ -35,7 +35,7 @@ export function createHistory(bucket = 0x123) {
     const envelope: Envelope = {
       ...event,
       id: idOf(events.length, bucket),
-      schema: 1,
+      schema: schemaOf(event.type),
       stream,
       version: before.version + 1,
       at: new Date(clock).toISOString(),
@@ -56,7 +56,7 @@ export function createHistory(bucket = 0x123) {
     start: (id: Uuid) =>
       add(streamOf('conversation', id), {
         type: 'ConversationStarted',
-        data: { starter: user, title: sealed(`title of ${id}`), chars: 5, temporary: false },
+        data: { starter: user, title: sealed(`title of ${id}`), chars: 5, expires: null, origin: null },
       }),
     post: (id: Uuid, message: Uuid, parent: Uuid | null, seq: number) =>
       add(streamOf('conversation', id), {

@@ -71,7 +71,7 @@ const start = (text = TEXT, more: Partial<Draft> & { readonly chars?: number } =
       parts: [{ type: 'text', text: { plain: text, content: contentOf.part(message, 0) }, chars }],
       title: { plain: title, content: contentOf.title(conversation) },
       chars: title.length,
-      temporary: false,
+      expires: null,
     },
     id: nextId(),
     actor: ada,

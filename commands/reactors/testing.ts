@@ -261,7 +261,7 @@ export async function openBench() {
       const text = { plain: 'Say something.', content: contentOf.part(message, 0) };
       const title = { plain: 'Say', content: contentOf.title(conversation) };
       const parts = [{ type: 'text' as const, text, chars: 14 }];
-      const data = { message, reply, parts, title, chars: 3, temporary: false };
+      const data = { message, reply, parts, title, chars: 3, expires: null };
       await send({ ...by(conversation), type: 'StartConversation', data });
       await seen('ReplyRequested', reply);
       return { conversation, reply };

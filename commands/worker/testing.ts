@@ -70,7 +70,7 @@ export function start(more: Partial<Named> = {}): Command {
   const [message, reply] = [clientId(51, 0x500), clientId(52, 0x500)];
   const title = sealedText(personKey(ada), contentOf.title(conversation));
   const parts = [{ type: 'text' as const, text: sealedText(personKey(ada), contentOf.part(message, 0)), chars: 5 }];
-  const data = { message, reply, parts, title, chars: 5, temporary: false };
+  const data = { message, reply, parts, title, chars: 5, expires: null };
   return commandOf({ type: 'StartConversation', data }, { stream: streamOf('conversation', conversation), ...more });
 }
 

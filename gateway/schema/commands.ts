@@ -175,7 +175,7 @@ builder.mutationFields((t) => ({
           parts: [textPart(id, input.text)],
           title: { plain: title, content: contentOf.title(conversation) },
           chars: title.length,
-          temporary: false,
+          expires: null,
         },
       });
     },

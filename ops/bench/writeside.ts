@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryChannel } from '../../commands/channel.js';
 import { type Draft, createClient } from '../../commands/client/client.js';
 import type { Answer, Command } from '../../commands/command.js';
@@ -24,15 +23,13 @@ import {
   timedId,
 } from '../../domain/ids.js';
 import { pooledRandom } from '../run/random.js';
+import { wait } from '../run/wait.js';
 
 export const PARTITIONS = 4;
 
 const NAMESPACE = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
 
 const random = pooledRandom();
-
-const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { signal }).catch(() => undefined);
 
 /** Does some work with a folder of its own, which is gone afterwards. */
 export async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -104,7 +101,7 @@ export function startConversation(n: number): Draft {
       parts: [{ type: 'text', text: { plain: TEXT, content: contentOf.part(message, 0) }, chars: TEXT.length }],
       title: { plain: TITLE, content: contentOf.title(conversation) },
       chars: TITLE.length,
-      temporary: false,
+      expires: null,
     },
   };
 }
@@ -121,7 +118,7 @@ export function startedConversation(n: number): Command<DomainCommand> {
       parts: partsOf(actor, message),
       title: boxed(actor, contentOf.title(conversation), TITLE),
       chars: TITLE.length,
-      temporary: false,
+      expires: null,
     },
   });
 }

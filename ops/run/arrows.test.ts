@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 // Which way imports may point. Tests, and the parts that only tests use, wire real parts and may reach further.
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const free = /(\.test\.tsx?|\/(testing|contract)\.ts)$/;
+const free = /(\.test\.tsx?|[/-](testing|contract)\.ts)$/;
 
 type Source = { readonly path: string; readonly text: string };
 type Rule = { readonly ours: readonly RegExp[]; readonly packages?: readonly string[] };

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryChannel } from '../../commands/channel.js';
 import { createClient } from '../../commands/client/client.js';
 import { cacheKeys } from '../../commands/keys/cache.js';
@@ -29,6 +28,7 @@ import { branchReader } from './branch.js';
 import type { Folder } from './folder.js';
 import { mendingDb } from './mending.js';
 import { pooledRandom } from './random.js';
+import { wait } from './wait.js';
 
 /** Few, but more than one, so that every way across homes is walked on a laptop too. Fixed for the life of a log. */
 const PARTITIONS = 4;
@@ -66,9 +66,6 @@ export type Running = {
 const now = Date.now;
 const random = pooledRandom();
 const newId = (): string => randomUuid(random(16));
-const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { signal }).catch(() => undefined);
-
 /** The whole product in one process: every role, on the embedded adapters. This is the one place that chooses them. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Running> {
   const { folder, publicUrl, page, say, onFailure } = options;

@@ -42,10 +42,14 @@ async function load(events: readonly Located[], stage: Stage): Promise<Fold> {
   const touched = events.map(({ event }) => event).filter(isConversation);
   const ids = new Set(touched.map(({ stream }) => parseStream(stream).id));
   const replies = touched.flatMap(({ data }) => ('reply' in data ? [data.reply] : []));
+  const renamed = events.flatMap(({ event }) =>
+    event.type === 'ProfileChanged' ? [parseStream(event.stream).id] : [],
+  );
+  const people = await stage.load<UserRow>(users, new Set(renamed));
   const known = await stage.load<ConversationRow>(conversations, ids);
   const begun = await stage.load<MessageRow>(messages, new Set(replies));
   return {
-    users: new Map(),
+    users: new Map(people.map((row) => [row.id, row])),
     conversations: new Map(known.map((row) => [row.id, row])),
     messages: new Map(begun.map((row) => [row.id, row])),
     memberships: new Map(),
@@ -59,15 +63,19 @@ function applyEvent(fold: Fold, event: Recorded): void {
     case 'UserRegistered':
       fold.users.set(id, { id, name: event.data.name, registeredAt: event.at });
       return;
+    case 'ProfileChanged': {
+      const row = fold.users.get(id);
+      if (!row) throw new Error(`${event.stream} goes on before it began`);
+      fold.users.set(id, { ...row, name: event.data.name });
+      return;
+    }
     case 'ConversationRead': {
       const { conversation, user, seq } = event.data;
       fold.memberships.set(id, { id, conversation, person: user, readSeq: seq });
       return;
     }
-    case 'RolesGranted':
-      return;
     default:
-      applyConversation(fold, id, event);
+      if (isConversation(event)) applyConversation(fold, id, event);
   }
 }
 
@@ -118,7 +126,20 @@ function applyConversation(fold: Fold, id: Uuid, event: Envelope<ConversationEve
     case 'ConversationRenamed':
       return change({ title: event.data.title, titledBy: event.data.by });
     case 'ConversationDeleted':
+    case 'ConversationExpired':
       return change({ deleted: true });
+    case 'ConversationRestored':
+      return change({ deleted: false });
+    case 'MessagesCopied': {
+      // What was taken over is not news to who took it.
+      const { starter: by } = row;
+      for (const { source: _, message, author, ...copied } of event.data.messages) {
+        const reply = { status: 'completed', attempt: 0, by, stopping: false, model: null, code: null } as const;
+        add({ ...copied, id: message, author, reply: author === null ? reply : null });
+      }
+      const last = event.data.messages.at(-1);
+      return change(last ? { activeAt: at, lastSeq: last.seq, head: last.message, postedSeq: last.seq } : {});
+    }
     case 'MessagePosted': {
       const { message, parent, seq, author, parts } = event.data;
       return add({ id: message, parent, seq, author, parts, reply: null });
@@ -140,6 +161,9 @@ function applyConversation(fold: Fold, id: Uuid, event: Envelope<ConversationEve
       return end('failed', event.data.code, event);
     case 'ReplyStopped':
       return end('stopped', null, event);
+    default:
+      // Nothing that is shown here yet. The row moves on all the same: whoever follows it must see no gap.
+      return change({});
   }
 }
 
