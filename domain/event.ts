@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { stringify } from 'safe-stable-stringify';
 import type { Typed } from './decider.js';
 import type { Stream, Uuid } from './ids.js';
@@ -23,13 +23,26 @@ export type Envelope<E extends Typed = Typed> = E & {
 };
 
 /** The link of a stream's hash chain: SHA-256 of the canonical JSON (keys sorted) of an event as it is stored, base64url. */
-export const hashOf = (stored: object): string => sha256(stored);
+export const hashOf = (stored: object): string => hashText(texts.get(stored) ?? canonical(stored));
 
 /** SHA-256 of the canonical JSON of a value, base64url. */
-export const sha256 = (value: unknown): string =>
-  createHash('sha256')
-    .update(stringify(value) ?? '')
-    .digest('base64url');
+export const sha256 = (value: unknown): string => hashText(canonical(value));
+
+const canonical = (value: unknown): string => stringify(value) ?? '';
+const hashText = (text: string): string => hash('sha256', text, 'base64url');
+
+/** The texts of events that are on their way into the log. */
+const texts = new WeakMap<object, string>();
+
+/**
+ * The canonical JSON of an event, kept for as long as the event is: whoever writes one measures it, hashes it and stores it,
+ * and makes its text once. It must not be changed from here on.
+ */
+export function textOf(event: Envelope): string {
+  const text = texts.get(event) ?? canonical(event);
+  texts.set(event, text);
+  return text;
+}
 
 /** For every event of an aggregate, and every field of it: does it travel sealed, or in the clear for analysts? */
 export type Clear<E extends Typed> = {

@@ -7,6 +7,7 @@ import { KeyDestroyed, type Keys, KeysError } from '../keys/keys.js';
 import { payloadHash, seal } from '../keys/sealing.js';
 import { backOff } from './backoff.js';
 import { type Most, createCrowd } from './crowd.js';
+import { createPatience } from './patience.js';
 
 /** Text that is still in the open, and where it belongs (see `contentOf`). The client seals it. */
 export type Plain = { readonly plain: string; readonly content: string };
@@ -20,9 +21,12 @@ export type Open<T> = T extends Sealed
       ? { [K in keyof T]: Open<T[K]> }
       : T;
 
+/** Copies come as they are: their boxes stay closed. */
+type Drafted<C extends DomainCommand> = C extends { type: 'CopyMessages' } ? C['data'] : Open<C['data']>;
+
 /** A command before it is sealed. `key` names the key for its content (see `personKey`), needed where there is any. */
 export type Draft = {
-  [C in DomainCommand as C['type']]: { readonly type: C['type']; readonly data: Open<C['data']> };
+  [C in DomainCommand as C['type']]: { readonly type: C['type']; readonly data: Drafted<C> };
 }[DomainCommand['type']] & {
   readonly id: Uuid;
   readonly actor: string;
@@ -68,6 +72,7 @@ const HOUSE: ReadonlySet<string> = new Set([ASSISTANT, SYSTEM]);
 export function createClient(options: ClientOptions): CommandClient {
   const { channel, keys, partitions, now, random, wait, most = MOST } = options;
   const crowd = createCrowd(most, HOUSE);
+  const waiting = createPatience({ now, wait });
 
   const toCommand = async (draft: Draft): Promise<Command> => {
     const { id, actor, stream, type, data, expected, correlation = id, patience = PATIENCE } = draft;
@@ -91,28 +96,34 @@ export function createClient(options: ClientOptions): CommandClient {
 
   /** Hands a command over until it is taken or its patience ends, in ms; what was heard last stands then. */
   const deliver = async (command: Command, bytes: number, patience: number): Promise<Sent> => {
-    const over = new AbortController();
+    const { over, leave } = waiting.begin(patience);
+    let answered = false;
+    /** Ends a pause. Few commands have any. */
+    let pause: AbortController | undefined;
     const partition = homeOf(command.stream, partitions);
     const pending: Sent = { status: 'pending', command: command.id };
     let heard: Sent = pending;
     const trying = async (): Promise<Sent> => {
-      for (let tries = 1; !over.signal.aborted; tries++) {
+      for (let tries = 1; !answered; tries++) {
         heard = pending;
         try {
           return await channel.submit(partition, command, bytes);
         } catch (error) {
           if (!(error instanceof Refused)) throw error;
           heard = refusal(error.code, error.message);
-          if (error.code !== 'UNAVAILABLE') return heard;
+          if (answered || error.code !== 'UNAVAILABLE') return heard;
         }
-        await wait(backOff(tries, random), over.signal);
+        pause ??= new AbortController();
+        await wait(backOff(tries, random), pause.signal);
       }
       return heard;
     };
     try {
-      return await Promise.race([trying(), wait(patience, over.signal).then(() => heard)]);
+      return await Promise.race([trying(), over.then(() => heard)]);
     } finally {
-      over.abort();
+      answered = true;
+      pause?.abort();
+      leave();
     }
   };
 

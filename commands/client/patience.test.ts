@@ -223,6 +223,30 @@ describe('what is under way', () => {
   });
 });
 
+describe('the timers of those who wait', () => {
+  it('are one for all whose patience ends at about the same moment, and none when all are answered', async () => {
+    const answers: ((answer: Answer) => void)[] = [];
+    const client = clientTo(() => new Promise((resolve) => answers.push(resolve)));
+    const sent = Array.from({ length: 50 }, () => client.send(markRead()));
+    await clock.until(T0 + 1);
+    expect(clock.timers.size).toBe(1);
+    for (const say of answers) say(answer);
+    expect(await Promise.all(sent)).toEqual(sent.map(() => answer));
+    expect(clock.timers.size).toBe(0);
+  });
+
+  it('hold for those who still wait, to the end and not before, when others have left', async () => {
+    const client = clientTo(() => (tries.length === 1 ? Promise.resolve(answer) : never()));
+    const [first, second] = [client.send(markRead({ patience: 250 })), client.send(markRead({ patience: 250 }))];
+    expect(await by(249, second)).toBeUndefined();
+    expect(await first).toEqual(answer);
+    expect(await by(350, second)).toMatchObject({ status: 'pending' });
+    expect(clock.timers.size).toBe(0);
+    // The same moment comes no second time, but who begins anew has a timer again.
+    expect(await by(1_000, client.send(markRead({ patience: 100 })))).toMatchObject({ status: 'pending' });
+  });
+});
+
 describe('a wait', () => {
   it('doubles up to the longest, and is half to one and a half of that', () => {
     const bytes = (value: number) => () => Uint8Array.of(value);

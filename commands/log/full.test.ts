@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type Database from 'libsql';
+import type Thread from 'libsql/promise';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { createClient } from '../client/client.js';
 import { memoryChannel } from '../channel.js';
@@ -15,9 +16,19 @@ import { openSqliteLog } from './sqlite.js';
 import { batchOf, eventNamed, readAll, takeover } from './testing.js';
 import { derivedId, instanceStream } from '../../domain/ids.js';
 
-/** Every database that was opened, the newest last: how large a file may become is for its own connection to say. */
-const opened = vi.hoisted((): Database.Database[] => []);
+/** Every connection that was opened, the newest last: how large a file may become is for each to say. */
+const opened = vi.hoisted((): { exec(sql: string): unknown }[] => []);
 vi.mock('libsql', async (original: () => Promise<{ default: typeof Database }>) => {
+  const { default: Real } = await original();
+  class Watched extends Real {
+    constructor(...args: ConstructorParameters<typeof Real>) {
+      super(...args);
+      opened.push(this);
+    }
+  }
+  return { default: Watched };
+});
+vi.mock('libsql/promise', async (original: () => Promise<{ default: typeof Thread }>) => {
   const { default: Real } = await original();
   class Watched extends Real {
     constructor(...args: ConstructorParameters<typeof Real>) {
@@ -34,11 +45,15 @@ const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes))
 const LARGE = 'x'.repeat(20_000);
 
 /** Opens a store whose disk can be filled. */
-function onSmallDisk<T>(open: () => T): { readonly store: T; readonly full: (isFull: boolean) => void } {
+function onSmallDisk<T>(open: () => T) {
+  const before = opened.length;
   const store = open();
-  const db = opened.at(-1);
-  // No less than it has already, says SQLite: every page more is one too many.
-  return { store, full: (isFull) => db?.exec(`PRAGMA max_page_count = ${isFull ? 1 : 1 << 30}`) };
+  const connections = opened.slice(before);
+  /** No less than it has already, says SQLite: every page more is one too many. */
+  const full = async (isFull: boolean): Promise<void> => {
+    for (const each of connections) await each.exec(`PRAGMA max_page_count = ${isFull ? 1 : 1 << 30}`);
+  };
+  return { store, full };
 }
 
 describe('a full disk', () => {
@@ -49,7 +64,7 @@ describe('a full disk', () => {
     await log.append(0, [takeover('a', 1)]);
     await log.append(1, [takeover('a', 1)]);
     const large = { ...eventNamed('large'), data: { LARGE } };
-    full(true);
+    await full(true);
     for (let time = 0; time < 3; time++) {
       const settled = await Promise.allSettled([
         log.append(1, batchOf('a', 1, 0, [eventNamed('beside')])),
@@ -63,7 +78,7 @@ describe('a full disk', () => {
       expect([await log.end(0), await log.end(1)]).toEqual([2, 2]);
       expect(await readAll(log, 0)).toEqual(['log', 'takeover']);
     }
-    full(false);
+    await full(false);
     expect(await log.append(0, batchOf('a', 1, 0, [eventNamed('small'), large]))).toBe(2);
     expect(await log.append(1, batchOf('a', 1, 0, [eventNamed('beside')]))).toBe(2);
     await log.close();
@@ -77,7 +92,7 @@ describe('a full disk', () => {
     const file = join(folder, 'keys.db');
     const { store: keys, full } = onSmallDisk(() => openKeys({ file, random }));
     const made = new Map<string, Key>();
-    full(true);
+    await full(true);
     const fill = async (): Promise<void> => {
       for (let n = 0; n < 1_000; n++) made.set(`user-${n}`, await keys.ensure(`user-${n}`));
     };
@@ -93,7 +108,7 @@ describe('a full disk', () => {
     // What is there is read, and destroyed, all the same.
     expect(await keys.find([...made.keys()])).toEqual(made);
     await keys.destroy('user-0');
-    full(false);
+    await full(false);
     made.set(next, await keys.ensure(next));
     await keys.close();
     made.delete('user-0');
@@ -113,7 +128,7 @@ describe('a full disk', () => {
       random,
       wait,
     });
-    full(true);
+    await full(true);
     await (async () => {
       for (let n = 0; n < 1_000; n++) await keys.ensure(`user-${n}`);
     })().catch(() => undefined);
@@ -144,13 +159,13 @@ describe('a full disk', () => {
       forget: '',
     });
     expect(await snapshots.flush(0, undefined, at(1), changes(1, {}))).toBe(true);
-    full(true);
+    await full(true);
     const larger = changes(2, { LARGE });
     await expect(snapshots.flush(0, at(1), at(2), larger)).rejects.toMatchObject({ code: 'SQLITE_FULL' });
     const loaded = await snapshots.load(0, { streams: [instanceStream] });
     expect(loaded.checkpoint).toEqual(at(1));
     expect(loaded.streams.get(instanceStream)).toMatchObject({ version: 1 });
-    full(false);
+    await full(false);
     expect(await snapshots.flush(0, at(1), at(2), larger)).toBe(true);
     expect((await snapshots.load(0, {})).checkpoint).toEqual(at(2));
     await snapshots.close();

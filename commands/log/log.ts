@@ -1,4 +1,4 @@
-import type { Envelope } from '../../domain/event.js';
+import { type Envelope, textOf } from '../../domain/event.js';
 import type { Uuid } from '../../domain/ids.js';
 import type { RecordedOutcome } from '../command.js';
 import type { Fence, Header } from './fence.js';
@@ -33,6 +33,13 @@ export type Entry = { readonly header: Header } & (
   | { readonly kind: 'event'; readonly event: Envelope; readonly outcomes?: readonly RecordedOutcome[] }
   | { readonly kind: 'outcomes'; readonly outcomes: readonly RecordedOutcome[] }
 ) & { readonly covered?: number };
+
+/** A record as it is stored, as JSON. Whoever wrote an event has made its text already. */
+export function encode(entry: Entry): string {
+  if (entry.kind !== 'event') return JSON.stringify(entry);
+  const { event, ...rest } = entry;
+  return `${JSON.stringify(rest).slice(0, -1)},"event":${textOf(event)}}`;
+}
 
 /** A record that passed the fence, with its offset. */
 export type Placed = { readonly offset: number; readonly entry: Entry };

@@ -1,5 +1,5 @@
 import type { Uuid } from '../../domain/ids.js';
-import { type Entry, type Log, CODE } from './log.js';
+import { type Entry, type Log, CODE, encode } from './log.js';
 import { type Store, logOver } from './store.js';
 
 /** A log in memory, for tests: it lives by the same contract and forgets everything with the process. */
@@ -22,7 +22,7 @@ export function memoryLog({ partitions, id }: { partitions: number; id: Uuid }):
     partitions,
     append: async (partition, batch) => {
       // Through JSON, so that what is read is what a file would hold, and no reference is shared.
-      const copy: Entry[] = batch.map((entry) => JSON.parse(JSON.stringify(entry)));
+      const copy: Entry[] = batch.map((entry) => JSON.parse(encode(entry)));
       const base = file(partition).length;
       file(partition).push(...copy);
       return base;
@@ -33,7 +33,7 @@ export function memoryLog({ partitions, id }: { partitions: number; id: Uuid }):
         .map((entry, at) => ({ offset: from + at, entry })),
     end: (partition) => file(partition).length,
     mark: () => undefined,
-    close: () => undefined,
+    close: async () => undefined,
   };
   return logOver(store);
 }

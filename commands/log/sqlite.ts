@@ -1,10 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
 import Database from 'libsql';
 import type { Uuid } from '../../domain/ids.js';
 import { makePrivate, takeLock } from './lock.js';
-import { type Cursor, type Entry, type Log, type Placed, LogError } from './log.js';
+import { type Cursor, type Entry, type Log, type Placed, LogError, encode } from './log.js';
 import { type Store, known, logOver, passAll, startOfLog, timeOf } from './store.js';
-import { corrupt, openTables, transaction } from './tables.js';
+import { corrupt, openTables } from './tables.js';
+import { openWriter } from './writer.js';
 
 /** One mark in this many records keeps any cursor a short fold away. */
 const MARK_EVERY = 1_000;
@@ -17,8 +19,8 @@ export type SqliteLogOptions = {
 };
 
 /**
- * Opens the log in one SQLite file (mode 0600), or begins a new one. Every append is one commit, synced to the disk, and
- * appends that wait at the same moment share it. The file is locked for as long as it is open; the lock is the kernel's,
+ * Opens the log in one SQLite file (mode 0600), or begins a new one. Every append is one commit, synced to the disk by a
+ * thread of its own, and appends that come while one is under way share the next. The file is locked for as long as it is open; the lock is the kernel's,
  * so a killed process leaves none behind. Throws LogError.
  */
 export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Log {
@@ -59,8 +61,8 @@ type Waiting = {
   readonly reject: (error: unknown) => void;
 };
 
-/** The end of a partition as the writer knows it: what comes next, the last mark before it, the newest time. */
-type Tail = { cursor: Cursor; marked: number; at: string };
+/** The end of a partition: what comes next, the last mark before it, the newest time. */
+type Tail = { readonly cursor: Cursor; readonly marked: number; readonly at: string };
 
 function storeIn(db: Database.Database, { file, partitions, newId }: SqliteLogOptions, unlock: () => void): Store {
   const tables = openTables(db, partitions, newId);
@@ -79,25 +81,30 @@ function storeIn(db: Database.Database, { file, partitions, newId }: SqliteLogOp
     // The record before the mark is looked at too: newer code may have stopped exactly there.
     const before = known(tables.scan(partition, Math.max(cursor.offset - 1, 0), 1));
     if (before.length === 0) throw corrupt(`Partition ${partition} ends before its last mark.`);
-    const tail: Tail = { cursor, marked: cursor.offset, at };
+    let tail: Tail = { cursor, marked: cursor.offset, at };
     for (let page = tables.scan(partition, cursor.offset, MARK_EVERY); page.length > 0;) {
-      advance(tail, known(page));
+      tail = advanced(tail, known(page));
       page = tables.scan(partition, tail.cursor.offset, MARK_EVERY);
     }
     return tail;
   }
 
   let queue: Waiting[] = [];
+  /** The commits, one after the other: the last of them is not begun yet while something waits. */
+  let commits: Promise<void> = Promise.resolve();
 
   /** Commits everything that waits at this moment. An error means "unknown" to each of them. */
-  function flush(): void {
+  async function commit(): Promise<void> {
     const waiting = queue;
     queue = [];
-    // Closing flushes too, and this may come after it.
-    if (waiting.length === 0) return;
     try {
-      const landed = transaction(db, () => waiting.map(write));
-      for (const tell of landed) tell();
+      // What is not on the disk is not the end yet, to nobody.
+      const ends = new Map<number, Tail>();
+      const statements: string[] = [];
+      const bases = waiting.map((each) => write(each, ends, statements));
+      await writer.commit(statements);
+      for (const [partition, tail] of ends) tails.set(partition, tail);
+      for (const [at, { resolve }] of waiting.entries()) resolve(bases[at] ?? NaN);
     } catch (error) {
       // Where the log ends now is for the file to say.
       tails.clear();
@@ -105,19 +112,19 @@ function storeIn(db: Database.Database, { file, partitions, newId }: SqliteLogOp
     }
   }
 
-  function write({ partition, batch, texts, resolve }: Waiting): () => void {
-    const tail = tailAt(partition);
-    const base = tail.cursor.offset;
-    for (const [at, text] of texts.entries()) tables.insert(partition, base + at, text);
-    advance(
-      tail,
+  /** Adds what writes a batch behind the ends that those before it will have made. Returns where it will begin. */
+  function write({ partition, batch, texts }: Waiting, ends: Map<number, Tail>, statements: string[]): number {
+    const before = ends.get(partition) ?? tailAt(partition);
+    const base = before.cursor.offset;
+    statements.push(tables.insertion(partition, base, texts));
+    const tail = advanced(
+      before,
       batch.map((entry, at) => ({ offset: base + at, entry })),
     );
-    if (tail.cursor.offset - tail.marked >= MARK_EVERY) {
-      tables.insertMark(partition, tail);
-      tail.marked = tail.cursor.offset;
-    }
-    return () => resolve(base);
+    const marks = tail.cursor.offset - tail.marked >= MARK_EVERY;
+    if (marks) statements.push(tables.markInsertion(partition, tail));
+    ends.set(partition, marks ? { ...tail, marked: tail.cursor.offset } : tail);
+    return base;
   }
 
   const reading = <T>(step: () => T): T => {
@@ -129,22 +136,24 @@ function storeIn(db: Database.Database, { file, partitions, newId }: SqliteLogOp
   };
 
   for (let partition = 0; partition < partitions; partition++) tailAt(partition);
+  const writer = openWriter(file, 'FULL');
   return {
     id: tables.id,
     partitions,
     append: (partition, batch) =>
       new Promise((resolve, reject) => {
         reading(() => tailAt(partition));
-        const texts = batch.map((entry) => JSON.stringify(entry));
-        if (queue.length === 0) setImmediate(flush);
+        const texts = batch.map(encode);
+        if (queue.length === 0) commits = commits.then(() => turn()).then(commit);
         queue.push({ partition, batch, texts, resolve, reject });
       }),
     scan: (partition, from, limit) => reading(() => tables.scan(partition, from, limit)),
     end: (partition) => reading(() => tailAt(partition)).cursor.offset,
     mark: (partition, place) => reading(() => tables.mark(partition, place))?.cursor,
-    close: () => {
-      flush();
+    close: async () => {
+      await commits;
       try {
+        await writer.close();
         // SQLite lets go of its files only when all statements are collected. So that a copy is whole, it is told to.
         db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       } finally {
@@ -155,11 +164,10 @@ function storeIn(db: Database.Database, { file, partitions, newId }: SqliteLogOp
   };
 }
 
-/** Moves a tail over records. The times of void records say nothing: a zombie's clock may be anywhere. */
-function advance(tail: Tail, records: readonly Placed[]): void {
-  const { records: valid, next } = passAll(tail.cursor, records);
-  tail.cursor = next;
-  for (const { entry } of valid) tail.at = timeOf(entry) ?? tail.at;
+/** The end behind more records. The times of void records say nothing: a zombie's clock may be anywhere. */
+function advanced({ cursor, marked, at }: Tail, records: readonly Placed[]): Tail {
+  const { records: valid, next } = passAll(cursor, records);
+  return { cursor: next, marked, at: valid.reduce((newest, { entry }) => timeOf(entry) ?? newest, at) };
 }
 
 /** An error in our words, where it says that the file is damaged, or that there is no room for it. */

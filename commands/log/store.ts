@@ -14,7 +14,8 @@ export type Store = {
   end(partition: number): number;
   /** The last marked cursor at or before an offset, or before a time, if the store keeps marks. */
   mark(partition: number, place: Place): Cursor | undefined;
-  close(): void;
+  /** Lets appends under way end. */
+  close(): Promise<void>;
 };
 
 export type Place = { readonly offset: number } | { readonly time: string };
@@ -64,6 +65,7 @@ export function known(records: readonly Placed[]): readonly Placed[] {
 /** The port over a store. */
 export function logOver(store: Store): Log {
   let closed = false;
+  let closing: Promise<void> | undefined;
   const sleepers = new Set<() => void>();
   const wakeAll = (): void => {
     for (const wake of sleepers) wake();
@@ -159,11 +161,10 @@ export function logOver(store: Store): Log {
       checkOpen();
       return cursor.offset <= store.end(partition) && sameFence(cursorAt(partition, cursor).fence, cursor.fence);
     },
-    close: async () => {
-      if (closed) return;
+    close: () => {
       closed = true;
       wakeAll();
-      store.close();
+      return (closing ??= store.close());
     },
   };
 }

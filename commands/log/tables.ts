@@ -3,6 +3,7 @@ import type Database from 'libsql';
 import type { Uuid } from '../../domain/ids.js';
 import { type Cursor, type Entry, type Placed, CODE, LogError } from './log.js';
 import type { Place } from './store.js';
+import { insertion } from './writer.js';
 
 /** A cursor kept beside the records, and the newest time before it ('' if none). */
 export type Mark = { readonly cursor: Cursor; readonly at: string };
@@ -10,9 +11,10 @@ export type Mark = { readonly cursor: Cursor; readonly at: string };
 /** A log's tables in SQLite, spoken to in records. */
 export type Tables = {
   readonly id: Uuid;
-  /** Adds a record, as JSON. */
-  insert(partition: number, offset: number, text: string): void;
-  insertMark(partition: number, mark: Mark): void;
+  /** The statement that adds records, as JSON, from an offset on. */
+  insertion(partition: number, offset: number, texts: readonly string[]): string;
+  /** The statement that adds a mark. */
+  markInsertion(partition: number, mark: Mark): string;
   /** At most `limit` records from an offset on. Throws LOG_CORRUPT at a hole. */
   scan(partition: number, from: number, limit: number): readonly Placed[];
   /** The last mark at or before an offset, or before a time. */
@@ -29,7 +31,6 @@ export function openTables(db: Database.Database, partitions: number, newId: () 
   addOldSums(db, partitions);
   const id = identityIn(db, partitions) ?? begin(db, partitions, newId());
   const each = Array.from({ length: partitions }, (_, partition) => ({
-    insert: db.prepare(`INSERT INTO records_${partition} VALUES (?, ?, ?)`),
     scan: db.prepare(
       `SELECT "offset", entry, sum FROM records_${partition} WHERE "offset" >= ? ORDER BY "offset" LIMIT ?`,
     ),
@@ -39,7 +40,6 @@ export function openTables(db: Database.Database, partitions: number, newId: () 
     if (!found) throw new RangeError(`partition ${partition} of ${partitions}`);
     return found;
   };
-  const insertMark = db.prepare('INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?)');
   const lastMark = (which: string) =>
     db.prepare(
       `SELECT "offset", fence, at, sum FROM marks WHERE partition = ? AND ${which} ORDER BY "offset" DESC LIMIT 1`,
@@ -49,12 +49,17 @@ export function openTables(db: Database.Database, partitions: number, newId: () 
 
   return {
     id,
-    insert: (partition, offset, text) => {
-      of(partition).insert.run(offset, text, sumOf(partition, offset, text));
-    },
-    insertMark: (partition, { cursor, at }) => {
-      const fence = JSON.stringify(cursor.fence);
-      insertMark.run(partition, cursor.offset, fence, at, sumOf(partition, cursor.offset, fence + at));
+    insertion: (partition, offset, texts) =>
+      insertion(
+        'INSERT',
+        `records_${partition}`,
+        texts.map((text, at) => [offset + at, text, sumOf(partition, offset + at, text)]),
+      ),
+    markInsertion: (partition, { cursor: { offset, fence: state }, at }) => {
+      const fence = JSON.stringify(state);
+      return insertion('INSERT OR REPLACE', 'marks', [
+        [partition, offset, fence, at, sumOf(partition, offset, fence + at)],
+      ]);
     },
     scan: (partition, from, limit) =>
       of(partition)

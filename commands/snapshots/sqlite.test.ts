@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'libsql';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { checkpointAt, snapshotsContract } from './contract.js';
-import { openSnapshots } from './sqlite.js';
+import { LOAD, openSnapshots } from './sqlite.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'verbatim-snapshots-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,6 +30,16 @@ describe('the file of the snapshots', () => {
     expect(statSync(file).mode & 0o077).toBe(0);
     await again.close();
     await again.close();
+  });
+
+  it('finds what is wanted by its whole key, however much is stored', async () => {
+    await open().close();
+    const db = new Database(file);
+    const plan = JSON.stringify(db.prepare(`EXPLAIN QUERY PLAN ${LOAD}`).all(1, 0, '[]', '[]', '[]'));
+    db.close();
+    for (const key of ['stream=?)', 'stream=? AND chunk=?)', 'name=?)']) {
+      expect(plan).toContain(`USING PRIMARY KEY (state=? AND home=? AND ${key}`);
+    }
   });
 
   it('is made anew where it is no database', async () => {

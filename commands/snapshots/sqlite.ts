@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import Database from 'libsql';
 import { makePrivate } from '../log/lock.js';
-import { transaction } from '../log/tables.js';
+import { insertion, literal, openWriter } from '../log/writer.js';
 import {
   type Changes,
   type Checkpoint,
@@ -22,17 +22,20 @@ const SCHEMA = `
     at TEXT, PRIMARY KEY (state, home, name)) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS outcomes_by_time ON outcomes (state, home, at);`;
 
-/** One statement, so that what it finds and the checkpoint are of one moment. */
-const LOAD = `
+/**
+ * One statement, so that what it finds and the checkpoint are of one moment. CROSS JOIN keeps SQLite from turning the
+ * order round: it would read a whole home to find a few rows of it.
+ */
+export const LOAD = `
   SELECT 'checkpoint' AS kind, '' AS name, "offset" AS n, log AS a, fence AS b, at AS c
     FROM checkpoints WHERE state = ?1 AND home = ?2
   UNION ALL SELECT 'stream', s.stream, s.version, s.hash, s.bare, ''
-    FROM json_each(?3) w JOIN streams s ON s.state = ?1 AND s.home = ?2 AND s.stream = w.value
+    FROM json_each(?3) w CROSS JOIN streams s ON s.state = ?1 AND s.home = ?2 AND s.stream = w.value
   UNION ALL SELECT 'chunk', c.stream, c.chunk, c.body, '', ''
-    FROM json_each(?4) w JOIN chunks c
+    FROM json_each(?4) w CROSS JOIN chunks c
     ON c.state = ?1 AND c.home = ?2 AND c.stream = w.value ->> 'stream' AND c.chunk = w.value ->> 'chunk'
   UNION ALL SELECT 'outcome', o.name, o."offset", o.hash, o.outcome, o.at
-    FROM json_each(?5) w JOIN outcomes o ON o.state = ?1 AND o.home = ?2 AND o.name = w.value`;
+    FROM json_each(?5) w CROSS JOIN outcomes o ON o.state = ?1 AND o.home = ?2 AND o.name = w.value`;
 
 const TABLES = ['checkpoints', 'streams', 'chunks', 'outcomes'];
 
@@ -53,16 +56,15 @@ export function openSnapshots({ file, state }: { file: string; state: number }):
       throw error;
     }
   };
-  let store = open();
-  /** Does a step. Where that finds damage it fails, and the next step finds an empty store. */
+  let store = Promise.resolve(open());
+  /** Does a step. Where that finds damage it fails, with all that are under way, and the next finds an empty store. */
   const on = async <T>(step: (store: Snapshots) => Promise<T>): Promise<T> => {
+    const used = store;
+    const each = await used;
     try {
-      return await step(store);
+      return await step(each);
     } catch (error) {
-      if (isDamage(error)) {
-        await store.close();
-        store = anew();
-      }
+      if (isDamage(error) && store === used) store = each.close().then(anew);
       throw error;
     }
   };
@@ -71,7 +73,7 @@ export function openSnapshots({ file, state }: { file: string; state: number }):
     flush: (home, from, to, changes) => on((each) => each.flush(home, from, to, changes)),
     clear: (home) => on((each) => each.clear(home)),
     retireOlder: (home) => on((each) => each.retireOlder(home)),
-    close: () => store.close(),
+    close: async () => (await store).close(),
   };
 }
 
@@ -87,48 +89,57 @@ function snapshotsIn(file: string, state: number): Snapshots {
     db.close();
     throw error;
   }
+  const writer = openWriter(file, 'NORMAL');
   const select = db.prepare(LOAD);
-  const checkpointRow = db.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)');
-  const streamRow = db.prepare('INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?)');
-  const chunkRow = db.prepare('INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?)');
-  const outcomeRow = db.prepare('INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?)');
-  const forgetRows = db.prepare('DELETE FROM outcomes WHERE state = ? AND home = ? AND at < ?');
-
   const load = (home: number, { streams = [], chunks = [], outcomes = [] }: Wanted): Loaded =>
     loadedFrom(select.all(state, home, ...[streams, chunks, outcomes].map((wanted) => JSON.stringify(wanted))));
 
-  const write = (home: number, { log, cursor, at }: Checkpoint, changes: Changes): void => {
-    checkpointRow.run(state, home, log, cursor.offset, JSON.stringify(cursor.fence), at);
-    for (const { stream, version, hash, bare, chunks } of changes.streams) {
-      streamRow.run(state, home, stream, version, hash, JSON.stringify(bare));
-      for (const [chunk, body] of chunks) chunkRow.run(state, home, stream, chunk, JSON.stringify(body));
-    }
-    for (const { name, hash, outcome, offset, at: time } of changes.outcomes) {
-      outcomeRow.run(state, home, name, hash, JSON.stringify(outcome), offset, time);
-    }
-    forgetRows.run(state, home, changes.forget);
+  const writing = (home: number, { log, cursor, at }: Checkpoint, changes: Changes): readonly string[] => {
+    const into = (table: string, rows: readonly (readonly (string | number)[])[]): string =>
+      insertion(
+        'INSERT OR REPLACE',
+        table,
+        rows.map((row) => [state, home, ...row]),
+      );
+    const { streams, outcomes, forget } = changes;
+    return [
+      into('checkpoints', [[log, cursor.offset, JSON.stringify(cursor.fence), at]]),
+      into(
+        'streams',
+        streams.map(({ stream, version, hash, bare }) => [stream, version, hash, JSON.stringify(bare)]),
+      ),
+      into(
+        'chunks',
+        streams.flatMap(({ stream, chunks }) =>
+          [...chunks].map(([chunk, body]) => [stream, chunk, JSON.stringify(body)]),
+        ),
+      ),
+      into(
+        'outcomes',
+        outcomes.map(({ name, hash, outcome, offset, at: time }) => [
+          name,
+          hash,
+          JSON.stringify(outcome),
+          offset,
+          time,
+        ]),
+      ),
+      `DELETE FROM outcomes WHERE state = ${state} AND home = ${home} AND at < ${literal(forget)}`,
+    ];
+  };
+  const remove = async (which: string): Promise<void> => {
+    await writer.commit(TABLES.map((table) => `DELETE FROM ${table} WHERE ${which}`));
   };
 
   return {
     load: async (home, wanted) => load(home, wanted),
-    flush: async (home, from, to, changes) =>
-      transaction(db, () => {
-        if (!sameCheckpoint(load(home, {}).checkpoint, from)) return false;
-        write(home, to, changes);
-        return true;
-      }),
-    clear: async (home) => {
-      transaction(db, () => {
-        for (const table of TABLES) db.prepare(`DELETE FROM ${table} WHERE state = ? AND home = ?`).run(state, home);
-      });
-    },
-    retireOlder: async (home) => {
-      transaction(db, () => {
-        for (const table of TABLES) db.prepare(`DELETE FROM ${table} WHERE state < ? AND home = ?`).run(state, home);
-      });
-    },
+    flush: (home, from, to, changes) =>
+      writer.commit(writing(home, to, changes), () => sameCheckpoint(load(home, {}).checkpoint, from)),
+    clear: (home) => remove(`state = ${state} AND home = ${home}`),
+    retireOlder: (home) => remove(`state < ${state} AND home = ${home}`),
     close: async () => {
       if (!db.open) return;
+      await writer.close();
       try {
         // SQLite lets go of its files only when all statements are collected. So that the file is whole, it is told to.
         db.exec('PRAGMA wal_checkpoint(TRUNCATE)');

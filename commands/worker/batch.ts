@@ -1,6 +1,6 @@
 import { schemaOf } from '../../domain/catalogue.js';
 import { type Rejection, type Typed, isRejection, reject } from '../../domain/decider.js';
-import { type Envelope, hashOf } from '../../domain/event.js';
+import { type Envelope, hashOf, textOf } from '../../domain/event.js';
 import { type Stream, bucketOf, homeOf, parseStream, timedId } from '../../domain/ids.js';
 import type { Command, Incoming, Letter, Outcome, RecordedOutcome } from '../command.js';
 import type { Fence } from '../log/fence.js';
@@ -87,9 +87,10 @@ function decideOne(desk: Desk, command: Command): Decided | (Rejection & { reado
     const decision = before.aggregate.decide({ type: command.type, data: command.data, actor: command.actor, id });
     if (isRejection(decision)) return decision;
     const stamped: Envelope[] = [];
-    let after = before;
+    let [after, bytes] = [before, 0];
     for (const event of decision) {
       const envelope = stamp(event, command, after, at, timedId(Date.parse(at), random(16), bucketOf(id)));
+      bytes += Buffer.byteLength(textOf(envelope)) + HEADER;
       after = {
         aggregate: after.aggregate.evolve(event),
         version: envelope.version,
@@ -97,7 +98,6 @@ function decideOne(desk: Desk, command: Command): Decided | (Rejection & { reado
       };
       stamped.push(envelope);
     }
-    const bytes = stamped.reduce((sum, envelope) => sum + sizeOf(envelope) + HEADER, 0);
     if (bytes > LARGEST) return reject('TOO_LARGE', 'One command writes at most 256 KB. Send less.');
     return { after, events: stamped, bytes };
   } catch (error) {

@@ -8,4 +8,4 @@ export type Limits = {
 };
 
 /** What one partition of a process that has a few of them may take. */
-export const LIMITS: Limits = { room: 8 << 20, flush: 2 << 20, full: 16 << 20 };
+export const LIMITS: Limits = { room: 6 << 20, flush: 2 << 20, full: 16 << 20 };

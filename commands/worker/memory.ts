@@ -107,7 +107,7 @@ export function shelve(memory: Memory, stream: Stream, slot: Slot): void {
 }
 
 /** About what memory takes, in bytes: an outcome, a change to a state, a stream at hand, an entry of its tree. */
-const SIZE = { outcome: 400, change: 300, stream: 1_000, entry: 150 } as const;
+const SIZE = { outcome: 400, change: 300, stream: 2_000, entry: 150 } as const;
 
 const weigh = ({ now }: Slot): number => SIZE.stream + SIZE.entry * now.aggregate.size();
 

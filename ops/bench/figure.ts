@@ -8,8 +8,14 @@ export type Figure = {
   readonly better?: 'higher' | 'lower';
 };
 
-/** A bench measures against a reference run beside it, on the same machine in the same minute: ratios, not records. */
-export type Bench = { readonly about: string; readonly run: () => Promise<readonly Figure[]> };
+/**
+ * A bench measures against a reference run beside it, on the same machine in the same minute: ratios, not records. `scale`
+ * is the share of the work to do, above 0 and up to 1: with less of it the figures are rougher, and say less of what is large.
+ */
+export type Bench = { readonly about: string; readonly run: (scale: number) => Promise<readonly Figure[]> };
+
+/** So many things at a scale, at least one. */
+export const scaled = (count: number, scale: number): number => Math.max(1, Math.round(count * scale));
 
 /** Whether a figure reaches its goal; undefined where there is none. */
 export const reaches = ({ value, goal, better }: Figure): boolean | undefined =>

@@ -1,13 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startServer } from '../chaos/server.js';
 import { freePort } from '../run/port.js';
 import { ensureUi } from '../run/ui.js';
 import { type Figure, median } from './figure.js';
+import { withFolder } from './writeside.js';
 
 const REPEATS = 3;
 const POLL_MS = 10;
@@ -41,15 +39,6 @@ export async function start(): Promise<readonly Figure[]> {
 
 /** In seconds from the command. */
 type Start = { readonly page: number; readonly ready: number };
-
-async function withFolder<T>(work: (data: string) => Promise<T>): Promise<T> {
-  const data = await mkdtemp(join(tmpdir(), 'verbatim-bench-'));
-  try {
-    return await work(data);
-  } finally {
-    await rm(data, { recursive: true, force: true });
-  }
-}
 
 async function run(data: string): Promise<Start> {
   const { port } = await freePort('127.0.0.1', 0);

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryChannel } from '../../commands/channel.js';
 import { createClient } from '../../commands/client/client.js';
 import { cacheKeys } from '../../commands/keys/cache.js';
@@ -28,7 +26,9 @@ import { operatorRoutes } from '../cli/operators.js';
 import { branchReader } from './branch.js';
 import { type Folder, PARTITIONS } from './folder.js';
 import { mendingDb } from './mending.js';
+import { pooledRandom } from './random.js';
 import { startReactors } from './reactors.js';
+import { wait } from './wait.js';
 
 /** Where people's ids come from, together with the provider's subjects. Fixed for the life of an installation. */
 const PEOPLE = 'b6c7d1a4-3f0e-4c1b-9a52-7d0c2f6e8a11';
@@ -61,11 +61,8 @@ export type Running = {
 };
 
 const now = Date.now;
-const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
+const random = pooledRandom();
 const newId = (): string => randomUuid(random(16));
-const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { signal }).catch(() => undefined);
-
 /** The whole product in one process: every role, on the embedded adapters. This is the one place that chooses them. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Running> {
   const { folder, publicUrl, page, say, onFailure } = options;

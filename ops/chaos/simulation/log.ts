@@ -30,7 +30,7 @@ export function createDisk(partitions: number, id: Uuid): Disk {
         .map((entry, at) => ({ offset: from + at, entry })),
     end: (partition) => file(partition).length,
     mark: () => undefined,
-    close: () => undefined,
+    close: async () => undefined,
   };
   return { log: logOver(store), files };
 }
