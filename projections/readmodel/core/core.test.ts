@@ -17,7 +17,7 @@ const golden: readonly Envelope[] = readFileSync(new URL('../../../domain/golden
   .map((line) => JSON.parse(line));
 const streamsOf = (type: string): readonly string[] =>
   golden.flatMap((event) => (event.type === type ? [event.stream.slice(event.stream.indexOf('-') + 1)] : []));
-const lastOf = (id: string): number => golden.filter(({ stream }) => stream.endsWith(id)).at(-1)?.version ?? 0;
+const lastOf = (id: string): number => golden.findLast(({ stream }) => stream.endsWith(id))?.version ?? 0;
 
 let db: Db;
 let runner: Runner;
