@@ -3,7 +3,7 @@ import { STATE } from '../../domain/catalogue.js';
 import { clientId } from '../../domain/testing.js';
 import type { Log } from '../log/log.js';
 import { memorySnapshots } from '../snapshots/memory.js';
-import { storeBench, tight } from './testing-store.js';
+import { storeBench, tight } from './stored/testing.js';
 import { HOME, ask, markRead, openLog, ownerOf } from './testing.js';
 
 const { bench, owning, takeovers, copy, putBack } = storeBench();

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LONGEST_DEADLINE } from '../command.js';
-import { storeBench, tight } from './testing-store.js';
+import { storeBench, tight } from './stored/testing.js';
 import { T0, ada, ask, faulty, history, markRead, nextId, ownerOf, unanswered } from './testing.js';
 import type { Owner } from './owner.js';
 import { clientId } from '../../domain/testing.js';

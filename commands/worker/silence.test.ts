@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Answer, Refused } from '../command.js';
 import type { Snapshots } from '../snapshots/snapshots.js';
-import { storeBench, tight } from './testing-store.js';
+import { storeBench, tight } from './stored/testing.js';
 import { HOME, ask, entries, history, markRead } from './testing.js';
 
 const { bench, owning, takeovers } = storeBench();

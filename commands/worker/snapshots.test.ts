@@ -8,7 +8,7 @@ import type { Command } from '../command.js';
 import type { Log } from '../log/log.js';
 import { memorySnapshots } from '../snapshots/memory.js';
 import type { Snapshots } from '../snapshots/snapshots.js';
-import { storeBench, tight } from './testing-store.js';
+import { storeBench, tight } from './stored/testing.js';
 import { HOME, ada, ask, commandOf, conversation, history, markRead, ownerOf, start } from './testing.js';
 
 const { bench, owning, copy, putBack } = storeBench();

@@ -1,10 +1,10 @@
 import { beforeEach } from 'vitest';
-import { STATE } from '../../domain/catalogue.js';
-import type { Log } from '../log/log.js';
-import { type Shelf, memorySnapshots } from '../snapshots/memory.js';
-import type { Changes, Snapshots, Wanted } from '../snapshots/snapshots.js';
-import type { Limits } from './limits.js';
-import { type Clock, T0, entries, openLog, ownerOf } from './testing.js';
+import { STATE } from '../../../domain/catalogue.js';
+import type { Log } from '../../log/log.js';
+import { type Shelf, memorySnapshots } from '../../snapshots/memory.js';
+import type { Changes, Snapshots, Wanted } from '../../snapshots/snapshots.js';
+import type { Limits } from '../limits.js';
+import { type Clock, T0, entries, openLog, ownerOf } from '../testing.js';
 
 /** No room for anything that may be evicted, and never a flush but when the test says so. */
 export const tight: Limits = { room: 0, flush: Infinity, full: Infinity };
