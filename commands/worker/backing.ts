@@ -39,15 +39,18 @@ export class Estranged extends Error {
 export type Backing = {
   /** A memory that goes on from the store's checkpoint, or from the start of the log if that belongs to another log. */
   adopt(): Promise<Memory>;
-  /** Brings streams to hand, and folds what waits for them; returns what is known of the named commands, here or there. */
+  /** Brings streams to hand, and folds what waits for them; returns the outcomes of these names that there are. */
   bring(memory: Memory, streams: readonly Stream[], names: readonly string[]): Promise<ReadonlyMap<string, Known>>;
   /** Brings chunks of streams that are at hand. */
   bringChunks(memory: Memory, chunks: readonly ChunkName[]): Promise<void>;
-  /** Brings everything that waits, so that the memory can be flushed. Nothing else may use the memory meanwhile. */
+  /**
+   * Brings everything that waits, so that the memory can be flushed, once no other commit is under way. Nothing else may
+   * use the memory meanwhile.
+   */
   prepare(memory: Memory): Promise<void>;
   /**
-   * Moves the store to where the memory is at this moment. The memory may go on at once: what is under way stays in it
-   * until the store has it, and the store is not read before. False if the store was at another checkpoint.
+   * Moves the store to where the memory is at this moment. The memory may go on at once, and the store be read: what is
+   * under way stays in the memory until the store has it. False if the store was at another checkpoint.
    */
   commit(memory: Memory): Promise<boolean>;
   /** Forgets what older versions of the states have stored: this one owns the partition now. */
@@ -69,6 +72,8 @@ export type BackingOptions = {
 
 export function createBacking({ snapshots, log, home, wait }: BackingOptions): Backing {
   let committing: Promise<unknown> = Promise.resolve();
+  /** Where the commit under way brings the store, if one is. */
+  let moving: Checkpoint | undefined;
   /** A store is found broken once. Where the fold from the first record breaks too, it is the log. */
   let cleared = false;
 
@@ -86,11 +91,14 @@ export function createBacking({ snapshots, log, home, wait }: BackingOptions): B
     }
   };
 
+  /**
+   * Reads what the memory does not have. While a commit is under way the answer may be from before it or from after it: it
+   * moves only what the memory has, so what is wanted is the same in both.
+   */
   const load = async (memory: Memory, wanted: Wanted): Promise<Loaded> => {
-    // What is under way leaves the memory when the store has it: in between, one of the two must be seen.
-    await committing;
+    const moments = [memory.checkpoint, moving ?? memory.checkpoint];
     const loaded = await asking(snapshots.load(home, wanted));
-    if (memory.estranged || !sameCheckpoint(loaded.checkpoint, memory.checkpoint)) {
+    if (memory.estranged || !moments.some((moment) => sameCheckpoint(loaded.checkpoint, moment))) {
       memory.estranged = true;
       throw new Estranged(`the snapshots of home ${home} are at another checkpoint`);
     }
@@ -134,13 +142,14 @@ export function createBacking({ snapshots, log, home, wait }: BackingOptions): B
 
   const bring: Backing['bring'] = async (memory, streams, names) => {
     const absent = streams.filter((stream) => !slotOf(memory, stream));
-    // Noted before anything is awaited: a flush that ends meanwhile takes them out of the memory, into the store.
+    // What the memory knows by now it may let go of while the store answers, if a commit ends meanwhile.
     const found = new Map<string, Known>();
+    const unknown: string[] = [];
     for (const name of names) {
       const known = memory.outcomes.get(name);
       if (known) found.set(name, known);
+      else unknown.push(name);
     }
-    const unknown = names.filter((name) => !found.has(name));
     if (absent.length > 0 || unknown.length > 0) {
       const loaded = await load(memory, { streams: absent, outcomes: unknown });
       for (const stream of absent) place(memory, stream, loaded.streams.get(stream));
@@ -156,6 +165,7 @@ export function createBacking({ snapshots, log, home, wait }: BackingOptions): B
   const commit = async (memory: Memory): Promise<boolean> => {
     const { cursor, at, checkpoint: from, unflushed } = memory;
     const to: Checkpoint = { log: log.id, cursor, at };
+    moving = to;
     const captured = [...memory.dirty].map(([stream, slot]) => ({ stream, slot, now: slot.now, stored: slot.stored }));
     const outcomes = [...memory.outcomes];
     const flushed = await asking(
@@ -199,11 +209,14 @@ export function createBacking({ snapshots, log, home, wait }: BackingOptions): B
     bring,
     bringChunks,
     prepare: async (memory) => {
+      await committing;
       const waiting = [...memory.tails.keys()];
       for (let at = 0; at < waiting.length; at += SLICE) await bring(memory, waiting.slice(at, at + SLICE), []);
     },
     commit: (memory) => {
-      const done = commit(memory);
+      const done = commit(memory).finally(() => {
+        moving = undefined;
+      });
       committing = done.catch(() => undefined);
       return done;
     },

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { STATE } from '../../domain/catalogue.js';
 import type { Stream } from '../../domain/ids.js';
 import { startOfLog } from '../log/store.js';
+import { memorySnapshots } from '../snapshots/memory.js';
+import type { Snapshots } from '../snapshots/snapshots.js';
+import { createBacking } from './backing.js';
 import { type Memory, type Slot, blankMemory, evict, fold, place, slotOf, touch } from './memory.js';
-import { HOME, ask, markRead, openLog, ownerOf } from './testing.js';
+import { HOME, ask, markRead, openLog, ownerOf, waitTurns } from './testing.js';
 
 const streamNo = (n: number): Stream => markRead(n, 1).stream;
 
@@ -57,7 +61,8 @@ describe('the memory', () => {
     expect(slotOf(memory, streamNo(2))?.now.version).toBe(10);
     expect(memory.weight).toBe(weightOf(memory));
     const dirty = [...memory.dirty.values()].reduce((sum, { weight }) => sum + weight, 0);
-    expect(memory.unflushed).toBeGreaterThan(dirty);
+    // 50 outcomes of 400 bytes, 50 changes of 300.
+    expect(memory.unflushed).toBe(dirty + 50 * 700);
   });
 
   it('keeps the events of streams that are not at hand, and counts them', async () => {
@@ -72,5 +77,29 @@ describe('the memory', () => {
     const bytes = [...memory.tails.values()].flat().reduce((sum, event) => sum + JSON.stringify(event).length, 0);
     expect(memory.unflushed).toBeGreaterThan(bytes);
     expect(memory.weight).toBe(0);
+  });
+
+  it('still counts what changed while a flush was under way', async () => {
+    const log = openLog();
+    await ask(ownerOf(log), markRead(1, 1));
+    const memory = withClean(2);
+    for await (const chunk of log.read(HOME, startOfLog)) fold(memory, chunk);
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const real = memorySnapshots(STATE);
+    const slow: Snapshots = { ...real, flush: (...args) => gate.then(() => real.flush(...args)) };
+    const backing = createBacking({ snapshots: slow, log, home: HOME, wait: waitTurns });
+    const flushed = backing.commit(memory);
+    await ask(ownerOf(log), markRead(1, 2));
+    for await (const chunk of log.read(HOME, memory.cursor)) fold(memory, chunk);
+    release();
+    expect(await flushed).toBe(true);
+    const { weight, stored } = slotOf(memory, streamNo(1)) ?? {};
+    expect([stored?.version, [...memory.dirty.keys()]]).toEqual([1, [streamNo(1)]]);
+    expect(memory.unflushed).toBeGreaterThanOrEqual((weight ?? 0) + 700);
+    expect(await backing.commit(memory)).toBe(true);
+    expect([memory.dirty.size, memory.unflushed]).toEqual([0, 0]);
   });
 });

@@ -24,18 +24,24 @@ describe('a store at another checkpoint', () => {
   });
 
   it('because it lost its last second costs time and no word: at a flush, too', async () => {
-    const { owner } = owning({ ...tight, room: 1e9 });
+    const { owner, troubles } = owning({ ...tight, room: 1e9 });
     const lost = copy();
     const first = markRead(1, 1);
     const [answer] = await ask(owner, first);
     await owner.flush();
     putBack(lost);
-    await ask(owner, markRead(2, 1));
-    await owner.flush();
+    // It is not asked for anything that it should have.
     expect(await ask(owner, first, markRead(1, 2))).toMatchObject([answer ?? {}, { version: 2 }]);
+    await owner.flush();
+    await ask(owner, markRead(2, 1));
+    putBack(lost);
+    await owner.flush();
+    expect(troubles).toMatchObject([{ code: 'SNAPSHOTS_MOVED' }, { code: 'SNAPSHOTS_MOVED' }]);
+    expect(await ask(owner, first, markRead(1, 3))).toMatchObject([answer ?? {}, { version: 3 }]);
+    expect(await takeovers()).toBe(3);
   });
 
-  it('that is of another bench.log, or further than the bench.log, is thrown away', async () => {
+  it('that is of another log, or further than the log, is thrown away', async () => {
     const { owner } = owning();
     await ask(owner, markRead(1, 1), markRead(1, 2), markRead(1, 3));
     await owner.flush();
@@ -50,6 +56,7 @@ describe('a store at another checkpoint', () => {
     await next.flush();
     const { owner: stranger } = owning();
     expect(await ask(stranger, markRead(1, 3))).toMatchObject([{ version: 3 }]);
+    expect(bench.shelf.size).toBe(0);
   });
 
   it('whose streams do not fit to the log is thrown away once', async () => {

@@ -8,7 +8,7 @@ import { clientId } from '../../domain/testing.js';
 // What an outcome is worth: whoever is asked, whenever within eight days, and whatever was lost of memory and store, the
 // same command has the same answer and is done once.
 
-const { bench, owning, copy, putBack } = storeBench();
+const { bench, owning, takeovers, copy, putBack } = storeBench();
 
 const HOUR = 3_600_000;
 const at = (ms: number): string => new Date(ms).toISOString();
@@ -137,6 +137,10 @@ describe('a look-up', () => {
     await owner.flush();
     putBack(empty);
     expect(await owner.outcome(command)).toEqual(answer);
+    // What the store then holds is not what it went on from: it takes over before it decides again.
+    expect(await takeovers()).toBe(1);
+    await ask(owner, markRead(2, 1));
+    expect(await takeovers()).toBe(2);
     const [second] = await ask(owning().owner, another);
     expect(await owner.outcome(another)).toEqual(second);
     expect(await owner.outcome({ actor: ada, id: nextId() })).toBeUndefined();

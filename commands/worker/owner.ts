@@ -5,9 +5,11 @@ import type { Known, Snapshots } from '../snapshots/snapshots.js';
 import { Estranged, SnapshotsSilent, createBacking } from './backing.js';
 import { type OnDeadLetter, type Overlay, blankOverlay, coveredBy, recordsOf } from './batch.js';
 import { admit } from './letters.js';
+import { LIMITS, type Limits } from './limits.js';
 import { type Memory, answerOf, blankMemory, evict, fold, land, nameOf, touch } from './memory.js';
 import { NOBODY, behind, isOwner, takeoverHeader, verdict } from './protocol.js';
 import { sortOut, streamsOf } from './sort.js';
+import { createTurns } from './turns.js';
 
 export type OwnerOptions = {
   readonly log: Log;
@@ -26,17 +28,6 @@ export type OwnerOptions = {
   readonly onTrouble?: (error: unknown) => void;
   readonly limits?: Limits;
 };
-
-/** What a partition may keep in memory, in bytes, roughly. */
-export type Limits = {
-  /** Streams at hand. The least recently used are evicted, once they are in the store. */
-  readonly room: number;
-  /** What is not yet in the store: at `flush` it is brought there, at `full` commands are refused until it is. */
-  readonly flush: number;
-  readonly full: number;
-};
-
-const LIMITS: Limits = { room: 8 << 20, flush: 2 << 20, full: 16 << 20 };
 
 /** The one writer of a partition, for as long as the fence says so. */
 export type Owner = {
@@ -85,17 +76,13 @@ export function createOwner(options: OwnerOptions): Owner {
   const owns = (): boolean => !memory.estranged && isOwner(memory.cursor.fence, me);
 
   /** Everything that uses the memory across a pause does so one after the other. */
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
+  const inTurn = createTurns();
 
   const flushNow = async (): Promise<void> => {
     await backing.prepare(memory);
-    if (!(await backing.commit(memory))) throw new Estranged(`the snapshots of home ${partition} have moved`);
+    if (!(await backing.commit(memory))) throw strange();
   };
+  const strange = (): Estranged => new Estranged(`the snapshots of home ${partition} have moved`);
 
   const catchUp = async (told?: OwnerOptions['onProgress']): Promise<void> => {
     // Where the store does not take what is here, no more is read on top of it.
@@ -201,13 +188,13 @@ export function createOwner(options: OwnerOptions): Owner {
     const { partitions } = log;
     const streams = streamsOf(todo, partition, partitions);
     const names = todo.map(({ command }) => nameOf(command));
-    const stored = await backing.bring(memory, streams, names);
+    const found = await backing.bring(memory, streams, names);
     for (const stream of streams) touch(memory, stream);
     const overlay = blankOverlay();
     sent.clear();
     const desk = { memory, overlay, at: stampTime(), now: now(), full: limits.full };
     const more = { partition, partitions, random, onDeadLetter };
-    const { decided, waiting, lacking } = sortOut({ ...desk, ...more }, todo, stored);
+    const { decided, waiting, lacking } = sortOut({ ...desk, ...more }, todo, found);
     for (const { command } of decided) sent.add(nameOf(command));
     const left = decided.length > 0 ? await append(overlay, decided, waiting) : [];
     if (lacking.length > 0 && owns()) await backing.bringChunks(memory, lacking);
@@ -237,7 +224,7 @@ export function createOwner(options: OwnerOptions): Owner {
       try {
         await adopt();
         await catchUp();
-        return memory.outcomes.get(name) ?? (await backing.bring(memory, [], [name])).get(name);
+        return (await backing.bring(memory, [], [name])).get(name);
       } catch (error) {
         if (!(error instanceof Estranged) || tried === TRIES) throw error;
         onTrouble?.(error);
@@ -245,10 +232,7 @@ export function createOwner(options: OwnerOptions): Owner {
     }
   };
 
-  let flushing = false;
-  const flush = async (): Promise<void> => {
-    if (flushing) return;
-    flushing = true;
+  const flushOnce = async (): Promise<void> => {
     try {
       const { moved } = await inTurn(async () => {
         if (!owns() || memory.unflushed === 0) return { moved: undefined };
@@ -256,13 +240,20 @@ export function createOwner(options: OwnerOptions): Owner {
         // What is under way does not keep commands from being decided.
         return { moved: backing.commit(memory) };
       });
-      await moved;
+      if ((await moved) === false) onTrouble?.(strange());
     } catch (error) {
       if (!(error instanceof Estranged)) throw error;
       onTrouble?.(error);
-    } finally {
-      flushing = false;
     }
+  };
+
+  /** One at a time: who asks meanwhile waits for the one under way. */
+  let flushing: Promise<void> | undefined;
+  const flush = (): Promise<void> => {
+    flushing ??= flushOnce().finally(() => {
+      flushing = undefined;
+    });
+    return flushing;
   };
 
   return {

@@ -48,6 +48,8 @@ describe('a store that does not answer', () => {
     expect((await history(bench.log)).outcomes).toHaveLength(answers.length - refused.length);
     expect(troubles).toContainEqual(expect.objectContaining({ code: 'SNAPSHOTS_SILENT' }));
     off = false;
+    // One that was under way may still fail.
+    await owner.flush().catch(() => undefined);
     await owner.flush();
     expect(await ask(owner, markRead(99, 1))).toMatchObject([{ status: 'accepted' }]);
   });
@@ -108,9 +110,9 @@ describe('a store that hangs', () => {
     expect(refused.length).toBeGreaterThan(5);
     expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['UNAVAILABLE']));
     off = false;
-    await expect
-      .poll(async () => (await owner.flush(), await ask(owner, markRead(99, 1))))
-      .toMatchObject([{ status: 'accepted' }]);
+    await owner.flush().catch(() => undefined);
+    await owner.flush();
+    expect(await ask(owner, markRead(99, 1))).toMatchObject([{ status: 'accepted' }]);
   });
 
   it('leaves commands unavailable where it is asked, at a takeover too', async () => {

@@ -16,14 +16,14 @@ export type Sorted = {
 };
 
 /**
- * Answers what needs no decision; the rest goes on the overlay until it is full. `stored` are the outcomes that the memory
- * does not have itself. Asked in this order: what is known is answered for ever, what is not has a deadline, and then a
+ * Answers what needs no decision; the rest goes on the overlay until it is full. `found` are the outcomes that
+ * were there when they were asked for, of the memory or the store. Asked in this order: what is known is answered for ever, what is not has a deadline, and then a
  * limit: where the memory holds more than `full` bytes that are not yet in the store, nothing more is decided.
  */
 export function sortOut(
   desk: Desk & { readonly now: number; readonly full: number },
   incoming: readonly Incoming[],
-  stored: ReadonlyMap<string, Known>,
+  found: ReadonlyMap<string, Known>,
 ): Sorted {
   const { memory, overlay, partition, now, full } = desk;
   const decided: Incoming[] = [];
@@ -34,7 +34,7 @@ export function sortOut(
   for (const item of incoming) {
     const { command } = item;
     const name = nameOf(command);
-    const known = memory.outcomes.get(name) ?? stored.get(name);
+    const known = memory.outcomes.get(name) ?? found.get(name);
     const ahead = Date.parse(command.deadline) - now;
     if (known) {
       item.answer(known.hash === command.hash ? answerOf(known, partition) : reused(known, partition));

@@ -3,7 +3,7 @@ import { STATE } from '../../domain/catalogue.js';
 import type { Log } from '../log/log.js';
 import { type Shelf, memorySnapshots } from '../snapshots/memory.js';
 import type { Changes, Snapshots, Wanted } from '../snapshots/snapshots.js';
-import type { Limits } from './owner.js';
+import type { Limits } from './limits.js';
 import { type Clock, T0, entries, openLog, ownerOf } from './testing.js';
 
 /** No room for anything that may be evicted, and never a flush but when the test says so. */
