@@ -29,6 +29,9 @@ describe('reading a stored event', () => {
     { ...deleted, type: 'ConversationPainted' },
     { ...deleted, type: 'toString' },
     { ...deleted, schema: 2 },
+    { ...deleted, schema: 0 },
+    { ...deleted, schema: 0.5 },
+    { ...deleted, type: 'ConversationStarted', schema: 3 },
   ])('refuses what newer code wrote: $type version $schema', (event) => {
     expect(() => decode(event)).toThrow(/newer code wrote it/);
   });

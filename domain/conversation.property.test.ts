@@ -1,133 +1,78 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { contentOf, personKey } from './content.js';
-import { type ConversationCommand, type ConversationEvent, conversation } from './conversation.js';
-import { ASSISTANT, type Asked, SYSTEM } from './decider.js';
-import { derivedId } from './ids.js';
-import { clientId, run, sealedText } from './testing.js';
-
-// Few ids, so that commands meet each other; and all kinds of actors, for all kinds of commands.
-
-const ada = derivedId(clientId(1), 'ada', 0x123);
-const bob = derivedId(clientId(1), 'bob', 0x123);
-const id = clientId(10);
-const messages = [11, 12, 13, 14].map((n) => clientId(n));
-const replies = [21, 22, 23].map((n) => clientId(n));
-
-type Asking = Extract<
-  ConversationCommand,
-  {
-    type:
-      | 'StartConversation'
-      | 'PostMessage'
-      | 'RenameConversation'
-      | 'DeleteConversation'
-      | 'StopReply'
-      | 'ClaimReply'
-      | 'CompleteReply'
-      | 'FailReply'
-      | 'EndStoppedReply';
-  }
->;
-const message = fc.constantFrom(...messages, clientId(31, 0x124));
-const reply = fc.constantFrom(...replies, clientId(11));
-const parent = fc.constantFrom(null, ...messages, ...replies, clientId(99));
-const attempt = fc.constantFrom(1, 1, 1, 2, 2, 3, 0);
-const chars = fc.constantFrom(0, 1, 50, 60_000);
-const parts = fc.array(
-  chars.map((count) => ({ type: 'text' as const, text: sealedText(personKey(ada), 'x'), chars: count })),
-  { minLength: 0, maxLength: 2 },
-);
-const title = fc.nat(3).map((n) => sealedText(personKey(ada), contentOf.title(id), n));
-const end = { reply, attempt, parts, latencyMs: fc.nat() };
-
-const data: { [C in Asking as C['type']]: fc.Arbitrary<C['data']> } = {
-  StartConversation: fc.record({ message, reply, parts, title, chars, expires: fc.constant(null) }),
-  PostMessage: fc.record({ message, reply, parts, parent, fork: fc.boolean() }),
-  RenameConversation: fc.record({ title, chars }),
-  DeleteConversation: fc.constant({}),
-  StopReply: fc.record({ reply }),
-  ClaimReply: fc.record({
-    reply,
-    attempt,
-    executor: fc.constantFrom(clientId(41), clientId(42)),
-    endpoint: fc.constant('built-in'),
-    model: fc.constant('echo'),
-  }),
-  CompleteReply: fc.record({
-    ...end,
-    firstTokenMs: fc.nat(),
-    tokens: fc.nat(),
-    finish: fc.constantFrom('stop' as const, 'length' as const),
-  }),
-  FailReply: fc.record({ ...end, code: fc.constant('RESPONDER_FAILED') }),
-  EndStoppedReply: fc.record(end),
-};
-
-const actor = fc.oneof(
-  { weight: 6, arbitrary: fc.constant(ada) },
-  { weight: 6, arbitrary: fc.constant(ASSISTANT) },
-  { weight: 1, arbitrary: fc.constantFrom(bob, SYSTEM) },
-);
-
-const asked = <T extends Asking['type']>(type: T) => fc.record({ type: fc.constant(type), data: data[type] });
-const command: fc.Arbitrary<Asked<ConversationCommand>> = fc
-  .tuple(
-    actor,
-    fc.oneof(
-      asked('StartConversation'),
-      { weight: 8, arbitrary: asked('PostMessage') },
-      asked('DeleteConversation'),
-      { weight: 2, arbitrary: asked('RenameConversation') },
-      { weight: 4, arbitrary: asked('StopReply') },
-      { weight: 12, arbitrary: asked('ClaimReply') },
-      { weight: 4, arbitrary: asked('CompleteReply') },
-      { weight: 4, arbitrary: asked('FailReply') },
-      { weight: 4, arbitrary: asked('EndStoppedReply') },
-    ),
-  )
-  .map(([who, what]) => ({ ...what, actor: who, id }));
-
-/** A conversation that begins well, for otherwise most histories are empty. */
-const history = fc.array(command, { maxLength: 60, size: 'max' }).map((commands) => [
-  {
-    type: 'StartConversation' as const,
-    data: {
-      message: clientId(11),
-      reply: clientId(21),
-      parts: [{ type: 'text' as const, text: sealedText(personKey(ada), 'x'), chars: 5 }],
-      title: sealedText(personKey(ada), contentOf.title(id)),
-      chars: 5,
-      expires: null,
-    },
-    actor: ada,
-    id,
-  },
-  ...commands,
-]);
+import { type ConversationCommand, type ConversationEvent, conversation, conversationContent } from './conversation.js';
+import { ASSISTANT, type Asked, SYSTEM, isRejection } from './decider.js';
+import { ada, dan, histories, wishesOf } from './histories-testing.js';
+import { fold, run } from './testing.js';
 
 const of = <T extends ConversationEvent['type']>(events: readonly ConversationEvent[], ...types: readonly T[]) =>
   events.filter((event): event is Extract<ConversationEvent, { type: T }> => types.some((type) => type === event.type));
 
-const holds = (property: (events: readonly ConversationEvent[]) => void): void =>
+type Check = (events: readonly ConversationEvent[], commands: readonly Asked<ConversationCommand>[]) => void;
+
+/** With a seed where it counts what is reached: that must not be a matter of luck. */
+const holds = (property: Check, more: { numRuns?: number; seed?: number } = {}): void =>
   fc.assert(
-    fc.property(history, (commands) => property(run(conversation, commands))),
-    { numRuns: 300 },
+    fc.property(histories, (commands) => property(run(conversation, commands), commands)),
+    { numRuns: 150, ...more },
   );
+
+/** The ids of the messages that an event brings, and of their parents. */
+function messagesIn(event: ConversationEvent): readonly { id: string; parent: string | null; seq: number }[] {
+  switch (event.type) {
+    case 'MessagePosted':
+      return [{ ...event.data, id: event.data.message }];
+    case 'ReplyRequested':
+      return [{ ...event.data, id: event.data.reply }];
+    case 'MessagesCopied':
+      return event.data.messages.map((copy) => ({ ...copy, id: copy.message }));
+    default:
+      return [];
+  }
+}
+
+/** Each step of a history that was not refused: the events before it and those that it added. */
+function stepsOf(commands: readonly Asked<ConversationCommand>[]) {
+  let [before, state] = [[] as readonly ConversationEvent[], conversation.initial];
+  return commands.map((command) => {
+    const decision = conversation.decide(command, state);
+    const step = { command, before, decision };
+    if (!isRejection(decision)) {
+      before = [...before, ...decision];
+      state = decision.reduce(conversation.evolve, state);
+    }
+    return step;
+  });
+}
+
+/** Who is in, by what role, as the events tell it. */
+const rolesAfter = (events: readonly ConversationEvent[]): ReadonlyMap<string, string> => {
+  const roles = new Map<string, string>();
+  for (const { type, data } of events) {
+    if (type === 'ConversationStarted') roles.set(data.starter, 'owner');
+    if (type === 'MemberAdded' || type === 'MemberRoleChanged') roles.set(data.user, data.role);
+    if (type === 'MemberRemoved' || type === 'MemberErased') roles.delete(data.user);
+  }
+  return roles;
+};
 
 describe('whatever is asked of a conversation', () => {
   it('is decided without a fault, can be folded, and changes nothing when it is asked again', () => {
     const seen = new Set<string>();
-    holds((events) => {
-      for (const { type } of events) seen.add(type);
-    });
+    holds(
+      (events) => {
+        for (const { type } of events) seen.add(type);
+      },
+      { numRuns: 500, seed: 7 },
+    );
     // The histories reach every event, or the properties here would say little.
-    expect(seen.size).toBe(10);
+    expect(seen).toEqual(new Set(Object.keys(conversationContent)));
   });
 
-  it('numbers its messages without gaps', () => {
+  it('counts its versions, and numbers its messages without gaps', () => {
     holds((events) => {
-      const seqs = of(events, 'MessagePosted', 'ReplyRequested').map((event) => event.data.seq);
+      expect(fold(conversation, events).version).toBe(events.length);
+      const seqs = events.flatMap(messagesIn).map(({ seq }) => seq);
       expect(seqs).toEqual(seqs.map((_, at) => at + 1));
     });
   });
@@ -135,19 +80,29 @@ describe('whatever is asked of a conversation', () => {
   it('takes every id once, and hangs every message below one that is here', () => {
     holds((events) => {
       const ids = new Set<string>();
-      for (const event of of(events, 'MessagePosted', 'ReplyRequested')) {
-        const own = event.type === 'MessagePosted' ? event.data.message : event.data.reply;
+      for (const { id: own, parent } of events.flatMap(messagesIn)) {
         expect(ids.has(own)).toBe(false);
-        expect(event.data.parent === null || ids.has(event.data.parent)).toBe(true);
+        expect(parent === null || ids.has(parent)).toBe(true);
         ids.add(own);
       }
     });
   });
 
-  it('asks for one reply to each message', () => {
+  it('answers people: each post at once, and nothing but what people wrote', () => {
     holds((events) => {
-      const answered = of(events, 'ReplyRequested').map((event) => event.data.parent);
-      expect(answered).toEqual(of(events, 'MessagePosted').map((event) => event.data.message));
+      const written = new Set<string>();
+      for (const [at, event] of events.entries()) {
+        const next = events[at + 1];
+        const answered =
+          event.type === 'MessagePosted'
+            ? next?.type === 'ReplyRequested' && next.data.parent === event.data.message
+            : event.type !== 'ReplyRequested' || written.has(event.data.parent);
+        expect({ event, answered }).toEqual({ event, answered: true });
+        if (event.type === 'MessagePosted') written.add(event.data.message);
+        if (event.type === 'MessagesCopied') {
+          for (const { message, author } of event.data.messages) if (author !== null) written.add(message);
+        }
+      }
     });
   });
 
@@ -166,21 +121,160 @@ describe('whatever is asked of a conversation', () => {
     });
   });
 
-  it('starts once, is deleted at most once, and has nothing new from its people after that', () => {
+  it('betters a title once, and never one that a person chose', () => {
     holds((events) => {
-      expect(of(events, 'ConversationStarted')).toHaveLength(1);
-      expect(events[0]?.type).toBe('ConversationStarted');
-      const gone = events.findIndex(({ type }) => type === 'ConversationDeleted');
-      const after = gone < 0 ? [] : events.slice(gone + 1);
-      const replyOnly = of(after, 'ReplyStarted', 'ReplyCompleted', 'ReplyFailed', 'ReplyStopped');
-      expect(replyOnly).toHaveLength(after.length);
+      const story = of(events, 'TitleStarted', 'TitleFailed', 'ConversationRenamed').filter(
+        ({ type, data }, at, all) =>
+          !(type === 'ConversationRenamed' && data.by === 'person' && at > 0 && isOver(all[at - 1])),
+      );
+      const last = story.findIndex(isOver);
+      const begun = of(story.slice(0, last < 0 ? story.length : last), 'TitleStarted');
+      expect(begun.map(({ data }) => data.attempt)).toEqual(begun.map((_, at) => at + 1));
+      const after = last < 0 ? [] : story.slice(last + 1);
+      expect(of(after, 'TitleStarted', 'TitleFailed')).toEqual([]);
+      expect(of(after, 'ConversationRenamed').filter(({ data }) => data.by === 'automatic')).toEqual([]);
     });
   });
 
-  it('is written by its starter and answered by the assistant, by nobody else', () => {
+  it('starts once, and has nothing new from its people while it is deleted or once it is over', () => {
     holds((events) => {
-      for (const { data: written } of of(events, 'MessagePosted')) expect(written.author).toBe(ada);
-      for (const { data: wanted } of of(events, 'ReplyRequested', 'ReplyStopRequested')) expect(wanted.by).toBe(ada);
+      expect(events.findIndex(({ type }) => type === 'ConversationStarted')).toBe(0);
+      expect(of(events, 'ConversationStarted')).toHaveLength(1);
+      let status = 'open';
+      for (const { type } of events) {
+        const may = status === 'open' || (whatGoesOn.has(type) && !(status === 'over' && /Restored/.test(type)));
+        expect({ status, type, may }).toEqual({ status, type, may: true });
+        if (type === 'ConversationDeleted') status = 'deleted';
+        if (type === 'ConversationRestored') status = 'open';
+        if (type === 'ConversationExpired') status = 'over';
+      }
+      expect(of(events, 'ConversationExpired').length).toBeLessThanOrEqual(1);
+      const ends = of(events, 'ConversationExpired', 'ConversationPurged').map(({ type }) => type);
+      expect(ends).toEqual(['ConversationExpired', 'ConversationPurged'].slice(0, ends.length));
     });
+  });
+
+  it('always has an owner, or nobody at all and is over', () => {
+    fc.assert(
+      fc.property(histories, (commands) => {
+        for (const { before, decision } of stepsOf(commands)) {
+          if (isRejection(decision)) continue;
+          const events = [...before, ...decision];
+          const roles = [...rolesAfter(events).values()];
+          const { members, status } = fold(conversation, events);
+          expect({ roles, status, kept: roles.includes('owner') || status !== 'open' }).toMatchObject({ kept: true });
+          expect(new Map(members.map((member) => [member.user, member.role]))).toEqual(rolesAfter(events));
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+const isOver = (event: ConversationEvent | undefined): boolean =>
+  event?.type === 'TitleFailed' || event?.type === 'ConversationRenamed';
+
+/** What still happens in a conversation that is not open. */
+const whatGoesOn: ReadonlySet<string> = new Set([
+  'ReplyStarted',
+  'ReplyCompleted',
+  'ReplyFailed',
+  'ReplyStopped',
+  'MemberErased',
+  'MemberRoleChanged',
+  'MembershipTold',
+  'ConversationRestored',
+  'ConversationExpired',
+  'ConversationPurged',
+]);
+
+describe('nobody’s words', () => {
+  it('are lost: what is no fork goes on from the end of the branch that its writer saw, or is refused naming it', () => {
+    const met = { appended: 0, refused: 0 };
+    fc.assert(
+      fc.property(histories, (commands) => {
+        for (const { command, before, decision } of stepsOf(commands)) {
+          if (command.type !== 'PostMessage' || command.data.fork) continue;
+          const here = before.flatMap(messagesIn);
+          const hasChild = (message: string): boolean => here.some(({ parent }) => parent === message);
+          const isBelow = (message: string | null): boolean => {
+            if (message === command.data.parent) return true;
+            return message !== null && isBelow(here.find((each) => each.id === message)?.parent ?? null);
+          };
+          if (isRejection(decision) && decision.rejected !== 'CONFLICT') continue;
+          const end = isRejection(decision)
+            ? (decision.head ?? null)
+            : decision[0] && messagesIn(decision[0])[0]?.parent;
+          if (isRejection(decision)) met.refused++;
+          else if (end !== command.data.parent) met.appended++;
+          const alone = rolesAfter(before).size === 1;
+          const isEnd = end === null || end === undefined ? here.length === 0 : isBelow(end) && !hasChild(end);
+          expect({ command, isEnd, fair: alone || !isRejection(decision) }).toEqual({
+            command,
+            isEnd: true,
+            fair: true,
+          });
+        }
+      }),
+      { numRuns: 500, seed: 7 },
+    );
+    expect(Math.min(met.appended, met.refused)).toBeGreaterThan(0);
+  });
+});
+
+describe('who may', () => {
+  const ranks = ['reader', 'writer', 'owner'];
+  /** The least role for what people make happen. */
+  const needed: Partial<Record<ConversationEvent['type'], string>> = {
+    FeedbackGiven: 'reader',
+    MemberRemoved: 'reader',
+    MessagePosted: 'writer',
+    MessagesCopied: 'writer',
+    ReplyRequested: 'writer',
+    ReplyStopRequested: 'writer',
+    ConversationDeleted: 'owner',
+    ConversationRestored: 'owner',
+    ConversationShared: 'owner',
+    ConversationUnshared: 'owner',
+    MemberAdded: 'owner',
+    MemberRoleChanged: 'owner',
+  };
+
+  it('do it: whatever happens was asked by somebody with the role for it at that moment', () => {
+    fc.assert(
+      fc.property(histories, (commands) => {
+        for (const { command, before, decision } of stepsOf(commands)) {
+          if (isRejection(decision)) continue;
+          const { actor } = command;
+          const role = rolesAfter(before).get(actor) ?? '';
+          for (const { type } of decision) {
+            const may =
+              before.length === 0
+                ? actor === ada
+                : actor === ASSISTANT
+                  ? /^(Reply|Title|ConversationRenamed)/.test(type)
+                  : actor === SYSTEM
+                    ? whatGoesOn.has(type) || type === 'ConversationDeleted'
+                    : ranks.indexOf(role) >= ranks.indexOf(needed[type] ?? 'owner');
+            expect({ command, type, may }).toEqual({ command, type, may: true });
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('are told; strangers change nothing and learn nothing, whatever they ask', () => {
+    fc.assert(
+      fc.property(histories, fc.array(wishesOf(dan), { minLength: 20, maxLength: 40 }), (commands, wishes) => {
+        const state = run(conversation, commands).reduce(conversation.evolve, conversation.initial);
+        for (const wish of wishes.filter(({ type }) => !/^(Start|Fork)Conversation$/.test(type))) {
+          const answer = conversation.decide(wish, state);
+          expect(answer).toEqual(conversation.decide(wish, conversation.initial));
+          expect(answer).toMatchObject({ rejected: 'NOT_FOUND' });
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
 });

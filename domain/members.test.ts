@@ -33,7 +33,7 @@ import {
   temporary,
   unshare,
 } from './conversation-testing.js';
-import { ASSISTANT, SYSTEM } from './decider.js';
+import { ASSISTANT, SYSTEM, isRejection } from './decider.js';
 import { clientId, fold, given } from './testing.js';
 
 const withBob = (role: MemberRole, ...more: readonly ConversationEvent[]) =>
@@ -128,6 +128,20 @@ describe('members', () => {
     given(conversation, ...answered, ...full, removed(first), told(first, V + full.length + 1))
       .when(by(ada, add(bob, 'reader')))
       .adds(added(bob, 'reader'));
+  });
+});
+
+describe('a state', () => {
+  it('stays small however many people come and go, and whoever is slow to be told of it', () => {
+    let state = fold(conversation, answered);
+    for (let n = 0; n < 500; n++) {
+      for (const wish of [add(clientId(1_000 + n), 'reader'), removeMember(clientId(1_000 + n))]) {
+        const decision = conversation.decide(by(ada, wish), state);
+        if (!isRejection(decision)) state = decision.reduce(conversation.evolve, state);
+      }
+    }
+    expect(state.members).toEqual([{ user: ada, role: 'owner' }]);
+    expect(state.owed).toHaveLength(limits.members - 1);
   });
 });
 

@@ -63,7 +63,7 @@ export function chainsOf(steps: readonly Upcaster[], types: ReadonlySet<string>)
   const chains = new Map<string, readonly Upcaster[]>();
   for (const type of new Set(steps.map((step) => step.type))) {
     if (!types.has(type)) throw new Error(`an upcaster reads ${type}, which is no event`);
-    const chain = steps.filter((step) => step.type === type).toSorted((a, b) => a.from - b.from);
+    const chain = steps.filter((step) => step.type === type).toSorted((a, b) => a.from - b.from || a.to - b.to);
     for (const [at, { from, to }] of chain.entries()) {
       const name = `the upcaster of ${type} from version ${from} to ${to}`;
       if (to <= from) throw new Error(`${name} goes in a circle`);

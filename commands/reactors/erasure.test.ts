@@ -181,6 +181,20 @@ describe('what comes to light after an erasure', () => {
     expect(bench.failures).toEqual([]);
   });
 
+  it('comes to light as often as somebody lets them in again', async () => {
+    const { strange } = await world();
+    await erase(ada);
+    await start(['erasure']);
+    await bench.seen('ErasureCompleted');
+    for (const times of [1, 2]) {
+      await letIn(strange, bob, ada);
+      await bench.seen('MembershipLeft', undefined, times);
+    }
+    expect(storyOf(strange)).toEqual(['ada erased', 'ada erased']);
+    const view = bench.view();
+    await expect.poll(() => view.owed().filter(({ kind }) => kind === 'erasure')).toEqual([]);
+  });
+
   it('is a conversation that was being started: it is deleted, and its own key destroyed', async () => {
     await register(ada);
     await erase(ada);

@@ -29,40 +29,36 @@ export function erasure(options: ErasureOptions): Keeper<ErasureObligation> {
   const { insist, destroyKey, relations, now, atOnce = 4 } = options;
 
   /** Takes them out of one conversation. Resolves with the version of its stream from which on they are. */
-  const expel = async ({ id, user }: ErasureObligation, { conversation, temporary }: Relation, gone: AbortSignal) => {
+  const expel = async (owed: ErasureObligation, { conversation, temporary }: Relation, gone: AbortSignal) => {
+    const { id, user, late } = owed;
     if (temporary) await destroyKey(conversationKey(conversation));
     const stream = { actor: SYSTEM, stream: streamOf('conversation', conversation) };
-    const draft = {
-      ...stream,
-      id: derivedId(id, `member:${conversation}`),
-      type: 'EraseMember',
-      data: { user },
-    } as const;
-    const sent = await settle(insist, draft, gone);
+    const name = derivedId(id, `member:${conversation}:${late?.source ?? 0}`);
+    const sent = await settle(insist, { ...stream, id: name, type: 'EraseMember', data: { user } }, gone);
     return sent.status === 'accepted' ? sent.version : undefined;
   };
 
   /** What came to light too late for the erasure itself, as when they were let in somewhere while it went on. */
   const expelLate = async (owed: ErasureObligation, relation: Relation, gone: AbortSignal): Promise<void> => {
-    const { id, user } = owed;
     const { conversation } = relation;
     const source = await expel(owed, relation, gone);
     if (source === undefined) return;
-    const stream = { actor: SYSTEM, stream: membershipStream(conversation, user) };
-    const data = { conversation, user, source };
-    await settle(insist, { ...stream, id: derivedId(id, 'leave'), type: 'LeaveConversation', data }, gone);
+    const stream = { actor: SYSTEM, stream: membershipStream(conversation, owed.user) };
+    const data = { conversation, user: owed.user, source };
+    const name = derivedId(owed.id, `leave:${source}`);
+    await settle(insist, { ...stream, id: name, type: 'LeaveConversation', data }, gone);
   };
 
   return {
     atOnce,
     keep: async (owed, { gone }) => {
-      const { id, user, position } = owed;
+      const { id, user, late, position } = owed;
       if (gone.aborted) return;
       await destroyKey(personKey(user));
       const known = await relations(user, position);
-      if (owed.conversation !== null) {
-        const late = known.find(({ conversation }) => conversation === owed.conversation);
-        if (late && !gone.aborted) await expelLate(owed, late, gone);
+      if (late) {
+        const relation = known.find(({ conversation }) => conversation === late.conversation);
+        if (relation && !gone.aborted) await expelLate(owed, relation, gone);
         return;
       }
       for (const relation of known) {

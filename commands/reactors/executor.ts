@@ -206,8 +206,9 @@ function standingOf(owed: Obligation): { turn: number; taken: boolean; stopping:
       return { turn: owed.attempt + 1, taken: owed.executor !== null, stopping: false };
     case 'membership':
       return { turn: owed.source, taken: false, stopping: false };
-    case 'expiry':
     case 'erasure':
+      return { turn: owed.late?.source ?? 1, taken: false, stopping: false };
+    case 'expiry':
       return { turn: 1, taken: false, stopping: false };
   }
 }

@@ -63,8 +63,11 @@ export type ExpiryObligation = Owed<'expiry'> & {
 /** A person who is to be forgotten. */
 export type ErasureObligation = Owed<'erasure'> & {
   readonly user: Uuid;
-  /** Set where their erasure is over, or under way, and only this conversation came to light after its beginning. */
-  readonly conversation: Uuid | null;
+  /**
+   * Set where their erasure is over, or under way, and only this conversation came to light after its beginning, by the
+   * event of this version of its stream.
+   */
+  readonly late: { readonly conversation: Uuid; readonly source: number } | null;
 };
 
 /** What is told of obligations: one that is new or has changed, or the id of one that is done with. */

@@ -15,7 +15,7 @@ import { memorySnapshots } from '../snapshots/memory.js';
 import { PARTITIONS, T0, ada, nextId, openLog, random, waitTurns } from '../worker/testing.js';
 import { startWorker } from '../worker/worker.js';
 import { type AssistantOptions, assistant } from './assistant.js';
-import { erasure } from './erasure.js';
+import { type DestroyKey, erasure } from './erasure.js';
 import { type Executor, type Keepers, type Wait, insisting, startExecutor } from './executor.js';
 import { expiry } from './expiry.js';
 import { joins } from './joins.js';
@@ -53,7 +53,7 @@ export type Process = {
   readonly obligations: Obligations;
   readonly relations: ReadRelations;
   readonly client: CommandClient;
-  readonly destroyKey: (key: string) => Promise<void>;
+  readonly destroyKey: DestroyKey;
   readonly wait: Wait;
   readonly branch: ReadBranch;
   readonly titler: Titler;
@@ -103,10 +103,7 @@ export async function openBench() {
       signal?.addEventListener('abort', () => resolve(), { once: true });
     });
   };
-  const destroyKey = async (key: string): Promise<void> => {
-    await keys.destroy(key);
-    opener.forget(key);
-  };
+  const destroyKey: DestroyKey = (key) => keys.destroy(key).finally(() => opener.forget(key));
   const defaults: Process = {
     kinds: ['reply'],
     obligations,

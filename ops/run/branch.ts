@@ -7,7 +7,7 @@ const TURNS = 50;
 const PATIENCE = 30_000;
 
 /** Reads branches for the assistant: waits for the view, walks from the leaf to the root, opens what is sealed. */
-export function branchReader(core: CoreQueries, opener: Opener): ReadBranch {
+export function branchReader(core: Pick<CoreQueries, 'branch' | 'reached'>, opener: Pick<Opener, 'open'>): ReadBranch {
   return async (conversation, leaf, after) => {
     if (!(await core.reached(after, PATIENCE))) throw new Error('the core view does not keep up with the log');
     const rows = await core.branch(conversation, leaf, TURNS, true);

@@ -136,13 +136,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       relations: relationsReader(db, obligationsRunner),
       branch: branchReader(queries, opener),
       client,
-      keys,
-      opener,
+      destroyKey: (key) => keys.destroy(key).finally(() => opener.forget(key)),
       live: sessions,
       executor: newId(),
       now,
       wait,
-      onFailure: (error) => say(`what was promised waits: ${textOf(error)}`),
+      onFailure: (error) => say(`a reactor failed: ${textOf(error)}`),
     }),
   );
 

@@ -1,9 +1,7 @@
 import type { CommandClient } from '../../commands/client/client.js';
-import type { Keys } from '../../commands/keys/keys.js';
-import type { Opener } from '../../commands/keys/opener.js';
 import { type ReplyStream, assistant } from '../../commands/reactors/assistant.js';
 import { builtInResponder, builtInTitler } from '../../commands/reactors/builtin.js';
-import { erasure } from '../../commands/reactors/erasure.js';
+import { type DestroyKey, erasure } from '../../commands/reactors/erasure.js';
 import { type Executor, type Wait, insisting, startExecutor } from '../../commands/reactors/executor.js';
 import { expiry } from '../../commands/reactors/expiry.js';
 import { joins } from '../../commands/reactors/joins.js';
@@ -16,8 +14,7 @@ export type ReactorsOptions = {
   readonly relations: ReadRelations;
   readonly branch: ReadBranch;
   readonly client: CommandClient;
-  readonly keys: Keys;
-  readonly opener: Opener;
+  readonly destroyKey: DestroyKey;
   readonly live: ReplyStream;
   /** This process, for its claims. */
   readonly executor: Uuid;
@@ -29,15 +26,8 @@ export type ReactorsOptions = {
 
 /** Everything that the log promises, kept by this process. */
 export function startReactors(options: ReactorsOptions): Promise<Executor> {
-  const { client, keys, opener, wait, onFailure } = options;
-  const common = {
-    ...options,
-    insist: insisting(client, wait, onFailure),
-    destroyKey: async (key: string): Promise<void> => {
-      await keys.destroy(key);
-      opener.forget(key);
-    },
-  };
+  const { client, wait, onFailure } = options;
+  const common = { ...options, insist: insisting(client, wait, onFailure) };
   return startExecutor({
     ...options,
     keepers: {

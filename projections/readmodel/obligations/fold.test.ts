@@ -149,16 +149,18 @@ describe('a membership', () => {
 
 describe('an erasure', () => {
   it('is owed from the wish to its completion', () => {
-    expect(owedAfter(of(ana, erased))).toMatchObject([{ kind: 'erasure', user: ana, conversation: null }]);
+    expect(owedAfter(of(ana, erased))).toMatchObject([{ kind: 'erasure', user: ana, late: null }]);
     expect(owedAfter(of(ana, erased, forgotten))).toEqual([]);
   });
 
   it('is owed again for what comes to light later, until that has ended too', () => {
     const gone = of(ana, erased, forgotten);
     const late = owedAfter(gone, between(second, ana, joined(second, ana)));
-    expect(late).toMatchObject([{ kind: 'erasure', user: ana, conversation: second }]);
+    expect(late).toMatchObject([{ kind: 'erasure', user: ana, late: { conversation: second, source: 4 } }]);
     expect(owedAfter(gone, between(second, ana, joined(second, ana), left(second, ana)))).toEqual([]);
-    expect(owedAfter(gone, on(first, start(false)))).toMatchObject([{ user: ana, conversation: first }]);
+    expect(owedAfter(gone, on(first, start(false)))).toMatchObject([
+      { user: ana, late: { conversation: first, source: 1 } },
+    ]);
     const expelled = on(first, start(false), { type: 'MemberErased', data: { user: ana } });
     expect(owedAfter(gone, expelled)).toEqual([]);
     expect(owedAfter(between(second, ana, joined(second, ana)))).toEqual([]);

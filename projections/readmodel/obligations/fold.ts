@@ -88,8 +88,9 @@ export function fold({ owed, started, joined, erased }: Facts, { event, partitio
     started.get(id)?.temporary === true ? conversationKey(id) : personKey(person);
 
   /** Whoever is erased already has no business in a conversation: one that was on its way meanwhile. */
-  const expel = (user: Uuid, conversation: Uuid): void => {
-    if (erased.has(user)) oblige({ kind: 'erasure', id: lateId(conversation, user), user, conversation, position });
+  const expel = (user: Uuid, conversation: Uuid, source: number): void => {
+    if (!erased.has(user)) return;
+    oblige({ kind: 'erasure', id: lateId(conversation, user), user, late: { conversation, source }, position });
   };
 
   const member = (user: Uuid, role: 'owner' | 'writer' | 'reader' | null, by: string): void => {
@@ -103,7 +104,7 @@ export function fold({ owed, started, joined, erased }: Facts, { event, partitio
       // A copy goes on under the name of what it was made of.
       started.set(id, { conversation: id, starter, temporary: expires !== null, untitled: origin === null });
       if (expires !== null) oblige({ kind: 'expiry', id: expiryId(id), conversation: id, expires, position });
-      expel(starter, id);
+      expel(starter, id, event.version);
       return;
     }
     case 'ReplyRequested': {
@@ -176,14 +177,14 @@ export function fold({ owed, started, joined, erased }: Facts, { event, partitio
       return;
     case 'UserErased':
       erased.set(id, { person: id, at: event.at });
-      return oblige({ kind: 'erasure', id: erasureId(id), user: id, conversation: null, position });
+      return oblige({ kind: 'erasure', id: erasureId(id), user: id, late: null, position });
     case 'ErasureCompleted':
       owed.delete(erasureId(id));
       return;
     case 'MembershipJoined': {
-      const { conversation, user } = event.data;
+      const { conversation, user, source } = event.data;
       joined.set(id, { membership: id, conversation, person: user });
-      return expel(user, conversation);
+      return expel(user, conversation, source);
     }
     case 'MembershipLeft':
       owed.delete(lateId(event.data.conversation, event.data.user));
