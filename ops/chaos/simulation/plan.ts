@@ -1,4 +1,4 @@
-import type { Limits } from '../../../commands/worker/owner.js';
+import type { Limits } from '../../../commands/worker/limits.js';
 import type { ChannelRules } from './channel.js';
 import type { Dice } from './dice.js';
 import type { Weather } from './scene.js';
