@@ -266,7 +266,7 @@ export function createOwner(options: OwnerOptions): Owner {
   return {
     takeOver: () => inTurn(takeOver),
     process: async (came) => {
-      const incoming = came.map((item) => admit(item, now(), random));
+      const incoming = came.map((item) => once(admit(item, now(), random)));
       const sent = new Set<string>();
       try {
         await inTurn(() => process(incoming, sent));
@@ -292,6 +292,19 @@ export function createOwner(options: OwnerOptions): Owner {
       return known && answerOf(known, partition);
     },
   };
+}
+
+/** The same item, but its sender is told one thing only: what was answered cannot be refused any more. */
+function once(item: Incoming): Incoming {
+  let told = false;
+  const first =
+    <T>(tell: (what: T) => void) =>
+    (what: T): void => {
+      if (told) return;
+      told = true;
+      tell(what);
+    };
+  return { ...item, answer: first(item.answer), refuse: first(item.refuse) };
 }
 
 /** This worker is not, or not now, the owner: commands are refused and may come again. */
