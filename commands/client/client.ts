@@ -18,9 +18,12 @@ export type Open<T> = T extends Sealed
       ? { [K in keyof T]: Open<T[K]> }
       : T;
 
+/** Copies come as they are: their boxes stay closed. */
+type Drafted<C extends DomainCommand> = C extends { type: 'CopyMessages' } ? C['data'] : Open<C['data']>;
+
 /** A command before it is sealed. `key` names the key for its content (see `personKey`), needed where there is any. */
 export type Draft = {
-  [C in DomainCommand as C['type']]: { readonly type: C['type']; readonly data: Open<C['data']> };
+  [C in DomainCommand as C['type']]: { readonly type: C['type']; readonly data: Drafted<C> };
 }[DomainCommand['type']] & {
   readonly id: Uuid;
   readonly actor: string;

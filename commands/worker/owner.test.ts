@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { schemaOf } from '../../domain/catalogue.js';
 import { contentOf, personKey } from '../../domain/content.js';
 import { hashOf } from '../../domain/event.js';
 import { bucketOf, isUuid, parseStream, streamOf } from '../../domain/ids.js';
@@ -54,7 +55,7 @@ describe('an accepted command', () => {
     const { events } = await history(log);
     for (const [at, event] of events.entries()) {
       expect(event).toMatchObject({
-        schema: 1,
+        schema: schemaOf(event.type),
         stream: command.stream,
         version: at + 1,
         at: new Date(T0).toISOString(),
