@@ -195,7 +195,8 @@ async function start(kind: Kind, name: number, checkpoint?: Checkpoint, lives = 
 async function kept(view: View, kind: Kind): Promise<void> {
   await expect
     .poll(() => {
-      bench.passTime();
+      // Not so long that a model would be given up.
+      bench.passTime(10_000);
       return view.owed().filter((owed) => owed.kind === kind);
     })
     .toEqual([]);

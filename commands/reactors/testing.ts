@@ -91,7 +91,7 @@ export async function openBench() {
   const { obligations, relations, events, seen } = view();
 
   /** Short waits take a turn; long ones end with the signal, or when the test says so. */
-  const long = new Set<() => void>();
+  const long = new Map<() => void, number>();
   const wait: Wait = async (ms, signal) => {
     if (ms < 1_000) {
       await turn();
@@ -99,7 +99,7 @@ export async function openBench() {
     }
     if (signal?.aborted) return;
     await new Promise<void>((resolve) => {
-      long.add(resolve);
+      long.set(resolve, ms);
       signal?.addEventListener('abort', () => resolve(), { once: true });
     });
   };
@@ -175,10 +175,13 @@ export async function openBench() {
     open: opener.open,
     ended: (reply: Uuid): boolean => screen.ended.includes(reply),
     shown: (reply: Uuid): string | undefined => screen.shown.get(reply)?.text,
-    /** Ends all long waits. */
-    passTime: (): void => {
-      for (const resolve of long) resolve();
-      long.clear();
+    /** Ends all long waits, or those of at most so many ms. */
+    passTime: (most = Infinity): void => {
+      for (const [resolve, ms] of long) {
+        if (ms > most) continue;
+        long.delete(resolve);
+        resolve();
+      }
     },
     /** Resolves when whatever was under way has had the time to happen. */
     quiet: async (): Promise<void> => {

@@ -111,6 +111,8 @@ describe('a title', () => {
   it('is owed once, however many replies follow, and never to a copy, which has the name of what it is made of', () => {
     const again = on(first, start(false), request, complete, rename('automatic'), request, complete);
     expect(owedAfter(again)).toEqual([]);
+    const failed: DomainEvent = { type: 'TitleFailed', data: { attempt: 3, code: 'X' } };
+    expect(owedAfter(on(first, start(false), request, complete, failed, request, complete))).toEqual([]);
     const origin = { conversation: second, message: idOf(21) };
     expect(owedAfter(on(first, start(false, ana, origin), request, complete))).toEqual([]);
   });
