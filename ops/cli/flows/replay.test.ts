@@ -202,6 +202,17 @@ describe('the operators’ port', () => {
 });
 
 describe('a server that is killed', () => {
+  // More than any pipe takes in before somebody reads it.
+  beforeAll(async () => {
+    const [person] = people;
+    const query = 'mutation ($input: ConversationStartInput!) { conversationStart(input: $input) { __typename } }';
+    for (let n = 0; n < 4; n++) {
+      const ids = { commandId: person?.newId(), conversation: `conversation_${person?.newId()}` };
+      const messages = { message: `message_${person?.newId()}`, reply: `message_${person?.newId()}` };
+      await person?.ask(query, { input: { ...ids, ...messages, text: 'x'.repeat(90_000) } });
+    }
+  });
+
   it('ends a follow with a message and 1', async () => {
     const following = run('--follow');
     await expect.poll(() => following.lines().length).toBeGreaterThan(0);
