@@ -78,7 +78,7 @@ describe('configuration', () => {
     expect(() => readConfig({}, ['--undefined', given])).toThrow(/--undefined is not an option/);
   });
 
-  it.each(['c2VjcmV0', `${Buffer.alloc(32).toString('base64')},`, `${Buffer.alloc(33).toString('base64')}`])(
+  it.each(['c2VjcmV0', `${Buffer.alloc(32).toString('base64')},`, Buffer.alloc(33).toString('base64')])(
     'refuses a master key that is none (%j), and does not repeat it',
     (given) => {
       const refuse = (): unknown => readConfig({ VERBATIM_MASTER_KEYS: given }, []);
