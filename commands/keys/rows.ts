@@ -24,7 +24,7 @@ export const corrupt = (what: string, cause?: unknown): KeysError =>
 export function told(file: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return corrupt(`The file ${file} is not as SQLite left it.`, error);
-  if (/^SQLITE_FULL/.test(code)) {
+  if (code.startsWith('SQLITE_FULL')) {
     const message = `The disk is full: ${file} can take no key. Make room; nothing is lost.`;
     return new KeysError('KEYS_UNAVAILABLE', message, { cause: error });
   }

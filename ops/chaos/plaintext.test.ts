@@ -34,7 +34,7 @@ describe('the search for traces', () => {
     for (const bytes of planted) {
       const hidden = Buffer.concat([randomBytes(333), bytes, randomBytes(333)]);
       expect(tracesIn('here', hidden, [text])).not.toEqual([]);
-      expect(tracesIn('here', hidden, [`${text.slice(0, -1)}x`])).toEqual([]);
+      expect(tracesIn('here', hidden, [`${text.slice(0, 12)}z${text.slice(13)}`])).toEqual([]);
     }
     const folder = mkdtempSync(join(tmpdir(), 'verbatim-traces-'));
     mkdirSync(join(folder, 'below/further'), { recursive: true });
