@@ -80,8 +80,10 @@ describe('the executor', () => {
     let tries = 0;
     const keep = async (): Promise<void> => {
       if (++tries < 13) throw new Error('not yet');
+      tell({ ended: clientId(1) });
     };
-    const { stop, failures, waits } = await open({ expiry: { atOnce: 1, keep } }, expiry(1));
+    const { stop, tell, failures, waits } = await open({ expiry: { atOnce: 1, keep } });
+    tell(expiry(1));
     await expect.poll(() => tries).toBe(13);
     expect(failures).toHaveLength(12);
     expect(waits.slice(0, 4)).toEqual([100, 200, 400, 800]);

@@ -57,8 +57,11 @@ const parts = (message: Uuid) => {
 
 type What = { [D in Draft as D['type']]: Pick<D, 'type' | 'data'> }[Draft['type']];
 
-/** Commands that bring a marker into every sealed field of the table, in an order in which all of them are accepted. */
-function everything(): readonly Draft[] {
+/**
+ * Commands that bring a marker into every sealed field of the table, in an order in which all of them are accepted; and
+ * the one after them that takes over a message with the boxes that it has by then.
+ */
+function everything() {
   const [conversation, copy] = [another(), another()];
   const [m1, r1, r2, r3, copied] = [another(), another(), another(), another(), another()];
   const by =
@@ -76,7 +79,7 @@ function everything(): readonly Draft[] {
   const { chars: wishChars, ...instructions } = marked(contentOf.instructions(ada));
   const { chars: wordChars, ...comment } = marked(contentOf.feedback(r1, ada));
   const { chars: tagChars, ...tag } = marked(contentOf.tag(membershipId(conversation, ada), 0));
-  return [
+  const drafts = [
     user({ type: 'RegisterUser', data: { name, chars: nameChars } }),
     user({ type: 'ChangeProfile', data: { name: renamed, chars: newChars } }),
     user({
@@ -100,11 +103,16 @@ function everything(): readonly Draft[] {
     talk({ type: 'RenameConversation', data: title(conversation) }),
     relation({ type: 'TagConversation', data: { conversation, tags: [{ text: tag, chars: tagChars }] } }),
     fork({ type: 'ForkConversation', data: { ...title(copy), origin: { conversation, message: m1 } } }),
-    fork({
-      type: 'CopyMessages',
-      data: { messages: [{ message: copied, parent: null, author: ada, parts: parts(m1), source: m1 }] },
-    }),
   ];
+  const copying = (boxes: readonly Sealed[]): Draft => {
+    const place = contentOf.part(m1, 0);
+    const taken = boxes
+      .filter(({ content }) => content === place)
+      .map((text) => ({ type: 'text' as const, text, chars: 1 }));
+    const messages = [{ message: copied, parent: null, author: ada, parts: taken, source: m1 }];
+    return fork({ type: 'CopyMessages', data: { messages } });
+  };
+  return { drafts, copying };
 }
 
 /** The same, where none of it is accepted: what is long, misplaced, nowhere, or cannot be decided at all. */
@@ -186,9 +194,10 @@ describe('no sealed field of the table leaves the client in the open', () => {
       for (const draft of drafts) told.push(`${draft.type} ${(await client.send(draft)).status}`);
       return told;
     };
-    const all = everything();
+    const { drafts: all, copying } = everything();
     await run(async (client) => {
       expect(await statuses(client, all)).toEqual(all.map(({ type }) => `${type} accepted`));
+      expect(await statuses(client, [copying(boxesIn(submitted))])).toEqual(['CopyMessages accepted']);
     });
     for (const drafts of [refusals(), refusals()]) {
       await run(async (client) => {
