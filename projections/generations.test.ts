@@ -59,12 +59,14 @@ describe('a generation', () => {
       },
     ],
   ])('is discarded with all its rows when %s', async (_, open) => {
+    const owed = await rowsOf(db, obligations);
     const next = await open();
     expect(next.schema).not.toBe(first.schema);
     expect(await schemas()).toEqual(['core', next.schema]);
     expect(next.checkpoints.map(({ offset }) => offset)).toEqual([0, 0, 0, 0]);
     expect(Object.values(await rowsOf(db, core))).toEqual([[], [], [], []]);
-    expect((await rowsOf(db, obligations))['replies']).toHaveLength(2);
+    expect(owed['owed']?.length).toBeGreaterThan(0);
+    expect(await rowsOf(db, obligations)).toEqual(owed);
   });
 
   it('is filled again to the same rows', async () => {

@@ -25,7 +25,10 @@ const forbidden: readonly Rule[] = (
     ['a sequence', /\b(big)?serial\b|\bnextval\b|GENERATED .* AS IDENTITY/i],
     ['a foreign key', /\bREFERENCES\s+\w+\.?\w*\s*\(|\bFOREIGN KEY\b/i],
     ['MERGE', /\bMERGE INTO\b/i],
-    ['the clock of the database', /\b(now|clock_timestamp|gen_random_uuid|random)\(\)|\bCURRENT_(DATE|TIME)/i],
+    [
+      'the clock of the database',
+      /(?<!Date\.)\b(now|clock_timestamp|gen_random_uuid|random)\(\)|\bCURRENT_(DATE|TIME)/i,
+    ],
     ['LISTEN or NOTIFY', /\b(LISTEN|NOTIFY)\s+\w+/],
     ['an advisory lock', /pg_(try_)?advisory/i],
     ['COPY', /\bCOPY\s+\w+(\.\w+)?\s+(FROM|TO)\b/],
