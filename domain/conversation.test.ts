@@ -72,7 +72,11 @@ describe('starting a conversation', () => {
     for (const begin of [start(), fork()]) {
       nothing.when({ ...by(ada, begin), id: derivedId(id, 'x', 0x123) }).isRefused('INVALID');
       nothing.when({ ...by(ada, begin), id: clientId(10, 0x124) }).isRefused('WRONG_BUCKET');
-      for (const actor of [ASSISTANT, SYSTEM, cyd]) nothing.when(by(actor, begin)).isRefused('WRONG_BUCKET');
+      for (const actor of [ASSISTANT, SYSTEM, cyd]) {
+        nothing.when(by(actor, begin)).isRefused('WRONG_BUCKET');
+        // Nor does anybody learn by it what there is in the homes of others.
+        fresh.when(by(actor, begin)).isRefused('WRONG_BUCKET');
+      }
     }
   });
 

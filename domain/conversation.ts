@@ -38,11 +38,12 @@ const notFound = reject('NOT_FOUND', 'This conversation does not exist, or it is
 type Start = Extract<ConversationCommand, { type: 'StartConversation' | 'ForkConversation' }>;
 
 function begin({ actor, id, type, data }: Asked<Start>, state: ConversationState): Decision {
-  if (state.status !== 'absent') return reject('ID_TAKEN', 'This conversation exists: make a new id.');
   if (!isClientId(id)) return reject('INVALID', `The id ${id} is not a UUID of version 7.`);
+  // Asked before it is looked for: strangers do not learn what there is in other people's homes.
   if (bucketOf(id) !== bucketOf(actor)) {
     return reject('WRONG_BUCKET', 'A conversation ends in the last three digits of the id of who starts it.');
   }
+  if (state.status !== 'absent') return reject('ID_TAKEN', 'This conversation exists: make a new id.');
   const { title, chars } = data;
   const expires = type === 'StartConversation' ? data.expires : null;
   const origin = type === 'ForkConversation' ? data.origin : null;

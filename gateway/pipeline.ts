@@ -124,6 +124,8 @@ function mask(error: unknown, newId: () => string, onFault: PipelineOptions['onF
   return new GraphQLError('Something went wrong on our side.', { ...at, extensions: { code: 'INTERNAL', id } });
 }
 
+const again: ReadonlySet<string> = new Set(['UNAVAILABLE', 'EXPIRED']);
+
 /**
  * Whoever comes with a valid token for the first time is registered: the identity provider is the master of accounts,
  * the log of what they do. The command is named after the person, so that it is done once however often it is sent.
@@ -149,6 +151,8 @@ function registrar({ client, core }: Services): (identity: Identity) => Promise<
     const sending = known.get(identity.user) ?? send(identity);
     known.set(identity.user, sending);
     const sent = await sending.catch(() => undefined);
-    if (sent?.status !== 'accepted') known.delete(identity.user);
+    // Refused for good is as good as done: under another name by now, or erased. Only what was not decided is sent again.
+    const undecided = !sent || sent.status === 'pending' || (sent.status === 'rejected' && again.has(sent.code));
+    if (undecided) known.delete(identity.user);
   };
 }

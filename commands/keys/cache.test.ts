@@ -53,6 +53,17 @@ describe('the cache of keys', () => {
     expect(asked.slice(2)).toEqual(['find a b']);
   });
 
+  it('gives what it had when it was asked, though its life ends while the store answers for others', async () => {
+    const store = memoryKeys({ random });
+    let now = 0;
+    const slowly: Keys = { ...store, find: (ids) => ((now = 1_000), store.find(ids)) };
+    const keys = cacheKeys({ keys: slowly, now: () => now, life: 1_000 });
+    await keys.ensure('a');
+    await store.ensure('b');
+    now = 999;
+    expect([...(await keys.find(['a', 'b'])).keys()]).toEqual(['a', 'b']);
+  });
+
   it('makes a key that it has known not to be there', async () => {
     const { keys } = cached();
     expect(await keys.find(['a'])).toEqual(new Map());

@@ -82,13 +82,12 @@ export function cacheKeys({ keys, now, life = 5_000, room = 10_000 }: CacheOptio
     },
     find: async (ids) => {
       const asked = [...new Set(ids)];
-      const unknown = asked.filter((id) => !hit(id) && !finding.has(id));
+      // Looked at once: what is kept now may be over before the store has answered for the others.
+      const kept = new Map(asked.map((id) => [id, hit(id)] as const));
+      const unknown = asked.filter((id) => !kept.get(id) && !finding.has(id));
       if (unknown.length > 0) lookUp(unknown);
       const found = await Promise.all(
-        asked.map(async (id) => {
-          const kept = hit(id);
-          return [id, kept ? kept.key : await finding.get(id)] as const;
-        }),
+        asked.map(async (id) => [id, (kept.get(id) ?? { key: await finding.get(id) }).key] as const),
       );
       return new Map(found.flatMap(([id, key]) => (key ? [[id, key] as const] : [])));
     },

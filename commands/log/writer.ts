@@ -18,6 +18,8 @@ const PATIENCE = 5_000;
 export function openWriter(file: string, synchronous: 'FULL' | 'NORMAL'): Writer {
   const db = new Database(file, {});
   let last: Promise<unknown> = db.exec(`PRAGMA busy_timeout = ${PATIENCE}; PRAGMA synchronous = ${synchronous}`);
+  // Whoever commits first is told.
+  last.catch(() => undefined);
   const run = async (statements: readonly string[]): Promise<void> => {
     await db.exec(statements.join(';\n'));
   };

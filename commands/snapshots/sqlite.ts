@@ -56,15 +56,22 @@ export function openSnapshots({ file, state }: { file: string; state: number }):
       throw error;
     }
   };
-  let store = Promise.resolve(open());
-  /** Does a step. Where that finds damage it fails, with all that are under way, and the next finds an empty store. */
+  let store: Promise<Snapshots> | undefined = Promise.resolve(open());
+  /**
+   * Does a step. Where that finds damage it fails, with all that are under way, and the next finds an empty store. Where
+   * none could be made, as on a full disk, the next tries again.
+   */
   const on = async <T>(step: (store: Snapshots) => Promise<T>): Promise<T> => {
-    const used = store;
-    const each = await used;
+    const used = (store ??= Promise.resolve().then(anew));
+    let each: Snapshots | undefined;
     try {
+      each = await used;
       return await step(each);
     } catch (error) {
-      if (isDamage(error) && store === used) store = each.close().then(anew);
+      if (store === used && (!each || isDamage(error))) {
+        store = each?.close().then(anew);
+        store?.catch(() => undefined);
+      }
       throw error;
     }
   };
@@ -73,12 +80,14 @@ export function openSnapshots({ file, state }: { file: string; state: number }):
     flush: (home, from, to, changes) => on((each) => each.flush(home, from, to, changes)),
     clear: (home) => on((each) => each.clear(home)),
     retireOlder: (home) => on((each) => each.retireOlder(home)),
-    close: async () => (await store).close(),
+    close: async () => (await store)?.close(),
   };
 }
 
+/** What SQLite says is damaged, and what is no longer the JSON that was written. */
 const isDamage = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && /^SQLITE_(CORRUPT|NOTADB)/.test(String(error.code));
+  error instanceof SyntaxError ||
+  (error instanceof Error && 'code' in error && /^SQLITE_(CORRUPT|NOTADB)/.test(String(error.code)));
 
 function snapshotsIn(file: string, state: number): Snapshots {
   makePrivate(file);

@@ -81,11 +81,12 @@ function decideOne(desk: Desk, command: Command): Decided | (Rejection & { reado
       );
     }
     const before = overlay.streams.get(command.stream) ?? held(memory, command.stream);
+    const decision = before.aggregate.decide({ type: command.type, data: command.data, actor: command.actor, id });
+    if (isRejection(decision)) return decision;
+    // Asked after the rules: it tells a version, and strangers learn nothing.
     if (command.expected !== undefined && command.expected !== before.version) {
       return reject('VERSION_MISMATCH', `The stream is at version ${before.version}, not ${command.expected}.`);
     }
-    const decision = before.aggregate.decide({ type: command.type, data: command.data, actor: command.actor, id });
-    if (isRejection(decision)) return decision;
     const stamped: Envelope[] = [];
     let [after, bytes] = [before, 0];
     for (const event of decision) {

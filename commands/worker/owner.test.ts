@@ -116,6 +116,12 @@ describe('a rejected command', () => {
     expect((await history(log)).outcomes).toHaveLength(3);
   });
 
+  it('names no version to strangers', async () => {
+    await ask(owner, markRead(1, 1));
+    const stranger = { ...markRead(1, 2, { expected: 0 }), actor: clientId(3, 0x500) };
+    expect(await ask(owner, stranger)).toMatchObject([{ status: 'rejected', code: 'NOT_FOUND' }]);
+  });
+
   it('has no home here if its stream lives elsewhere', async () => {
     const elsewhere = clientId(2, 0xf00);
     const stream = streamOf('user', elsewhere);

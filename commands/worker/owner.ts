@@ -8,7 +8,7 @@ import { admit } from './letters.js';
 import { LIMITS, type Limits } from './limits.js';
 import { type Memory, answerOf, blankMemory, evict, fold, land, nameOf, touch } from './memory.js';
 import { NOBODY, behind, isOwner, takeoverHeader, verdict } from './protocol.js';
-import { sortOut, streamsOf } from './sort.js';
+import { answerKnown, sortOut, streamsOf } from './sort.js';
 import { createTurns } from './turns.js';
 
 export type OwnerOptions = {
@@ -171,7 +171,9 @@ export function createOwner(options: OwnerOptions): Owner {
         // Until all of it is read, this memory may lack what this very owner has written.
         const mine = me;
         me = NOBODY;
+        for (const { command } of decided) adrift.add(nameOf(command));
         await catchUp();
+        for (const { command } of decided) adrift.delete(nameOf(command));
         me = mine;
         return decided;
       }
@@ -278,7 +280,9 @@ export function createOwner(options: OwnerOptions): Owner {
         // A refusal says that nothing was left behind. Where that is not known, the sender's patience runs out instead.
         for (const item of incoming) {
           const name = nameOf(item.command);
-          if (!adrift.has(name) && !sent.has(name)) item.refuse(refusal);
+          const known = memory.outcomes.get(name);
+          if (known) answerKnown(item, known, partition);
+          else if (!adrift.has(name) && !sent.has(name)) item.refuse(refusal);
         }
         if (!(error instanceof Unowned || error instanceof SnapshotsSilent)) throw error;
         onTrouble?.(error);

@@ -37,7 +37,7 @@ export function sortOut(
     const known = memory.outcomes.get(name) ?? found.get(name);
     const ahead = Date.parse(command.deadline) - now;
     if (known) {
-      item.answer(known.hash === command.hash ? answerOf(known, partition) : reused(known, partition));
+      answerKnown(item, known, partition);
     } else if (!(ahead > 0) || ahead > LONGEST_DEADLINE) {
       item.refuse(new Refused('EXPIRED', 'Its deadline is past, or more than 7 days ahead. Send it with a new one.'));
     } else if (memory.unflushed > full) {
@@ -72,6 +72,10 @@ export function streamsOf(incoming: readonly Incoming[], home: number, partition
     }
   });
 }
+
+/** Answers a command whose outcome is in the log, unless its name stands for another payload there. */
+export const answerKnown = ({ command, answer }: Incoming, known: Known, partition: number): void =>
+  answer(known.hash === command.hash ? answerOf(known, partition) : reused(known, partition));
 
 const reused = ({ offset }: Known, partition: number): Answer => ({
   status: 'rejected',
