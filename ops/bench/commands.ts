@@ -40,9 +40,8 @@ type Round = {
 /**
  * The log alone; one worker that is handed sealed commands, as in a fleet; and client and worker in one process, sealing
  * included. Each against bare commits of the very bytes that it wrote, in the same number of commits, in interleaved rounds
- * of one run: many at once, where commits are shared, and one at a time. Where a ratio is below 1 the CPU decides, which is
- * why it is shown for both sides: three records of a command cost about 6 µs each in bare commits. The worker pays the
- * same again for its snapshots, in threads beside its own as the log is, and then decides, chains and serializes.
+ * of one run: many at once, where commits are shared, and one at a time. CPU time is shown for both sides: that is what the
+ * difference is made of.
  */
 export const commands = (scale: number): Promise<readonly Figure[]> =>
   withFolder((folder) => measureAll(folder, scale));
