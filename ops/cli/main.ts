@@ -5,7 +5,7 @@ import { replayCommand } from './commands/replay.js';
 import { restoreCommand } from './commands/restore.js';
 import { schemaCommand } from './commands/schema.js';
 import { startCommand } from './commands/start.js';
-import { UsageError, textOf } from './errors.js';
+import { UsageError, lastWordsOf } from '../run/errors.js';
 import { readWords } from './words.js';
 
 export const commands: readonly Command[] = [startCommand, replayCommand, schemaCommand, backupCommand, restoreCommand];
@@ -22,7 +22,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     await run(argv);
   } catch (error) {
-    process.stderr.write(`${textOf(error)}\n`);
+    process.stderr.write(`${lastWordsOf(error)}\n`);
     process.exit(error instanceof Error && 'code' in error && misused.has(error.code) ? 2 : 1);
   }
 }

@@ -4,7 +4,7 @@ import { PositionError } from '../../commands/client/position.js';
 import type { Log } from '../../commands/log/log.js';
 import { type Folder, FolderError } from '../run/folder.js';
 import { backUp } from './backup.js';
-import { CliError, UsageError } from './errors.js';
+import { CliError, UsageError } from '../run/errors.js';
 import { planReplay, replay } from './replay.js';
 import { type Given, readSelection, selectionNames } from './selection.js';
 
