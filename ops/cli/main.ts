@@ -1,11 +1,11 @@
 import manifest from '../../package.json' with { type: 'json' };
+import { UsageError, lastWordsOf } from '../run/errors.js';
 import { type Command, helpOf, overviewOf, say } from './command.js';
 import { backupCommand } from './commands/backup.js';
 import { replayCommand } from './commands/replay.js';
 import { restoreCommand } from './commands/restore.js';
 import { schemaCommand } from './commands/schema.js';
 import { startCommand } from './commands/start.js';
-import { UsageError, lastWordsOf } from '../run/errors.js';
 import { readWords } from './words.js';
 
 export const commands: readonly Command[] = [startCommand, replayCommand, schemaCommand, backupCommand, restoreCommand];

@@ -20,7 +20,7 @@ import { batchOf, eventNamed, readAll, takeover } from '../../commands/log/testi
 import type { Envelope } from '../../domain/event.js';
 import { streamOf } from '../../domain/ids.js';
 import { PARTITIONS, openFolder } from '../run/folder.js';
-import { backUp } from './backup.js';
+import { backUp } from '../operators/backup.js';
 import { restore } from './restore.js';
 
 const id = (n: number): string => `01980000-0000-7000-8000-00000000${n}000`;

@@ -6,11 +6,11 @@ import type { Log } from '../../commands/log/log.js';
 import { conversationKey, personKey } from '../../domain/content.js';
 import type { Envelope } from '../../domain/event.js';
 import { parseStream } from '../../domain/ids.js';
+import { type Copied, checkEmpty, checkSource, copyData, inTarget, sync } from '../operators/copy.js';
+import { CliError } from '../run/errors.js';
 import { UNFINISHED, strangersIn } from '../run/folder.js';
 import { openLogIn } from '../run/log.js';
 import { pooledRandom } from '../run/random.js';
-import { type Copied, checkEmpty, checkSource, copyData, inTarget, sync } from './copy.js';
-import { CliError } from '../run/errors.js';
 
 /** What a restore did. */
 export type Restored = Copied & {

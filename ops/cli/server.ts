@@ -3,8 +3,8 @@ import { type IncomingMessage, request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Folder, FolderError, openFolder, readFormat, readObject } from '../run/folder.js';
 import { CliError, UsageError } from '../run/errors.js';
+import { type Folder, FolderError, openFolder, readFormat, readObject } from '../run/folder.js';
 
 /** The operators' port of the server that has a data folder, and the token that it wants to see. */
 export type Server = { readonly url: string; readonly token: string };

@@ -22,7 +22,7 @@ import { openOrRecreate } from '../../projections/readmodel/pglite.js';
 import { startRunner } from '../../projections/runner.js';
 import { announce } from '../../projections/sessions/announce.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
-import { operatorRoutes } from '../cli/operators.js';
+import { operatorRoutes } from '../operators/operators.js';
 import { branchReader } from './branch.js';
 import { messageOf } from './errors.js';
 import { type Folder, PARTITIONS } from './folder.js';

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Log } from '../../../commands/log/log.js';
+import { planReplay, replay } from '../../operators/replay.js';
+import { type Given, type Selection, readSelection, selectionNames } from '../../operators/selection.js';
+import { CliError } from '../../run/errors.js';
 import type { Folder } from '../../run/folder.js';
 import { openLogIn } from '../../run/log.js';
 import { type Command, dataOf, dataOption } from '../command.js';
-import { CliError } from '../../run/errors.js';
-import { planReplay, replay } from '../replay.js';
-import { type Given, type Selection, readSelection, selectionNames } from '../selection.js';
 import { ask, gone, reach } from '../server.js';
 
 export const replayCommand: Command = {

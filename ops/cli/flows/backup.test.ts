@@ -10,7 +10,7 @@ import { type Person, at, register, signIn } from '../../chaos/person.js';
 import { type Server, startServer } from '../../chaos/server.js';
 import { type Sent, type Writer, startWriter } from '../../chaos/writer.js';
 import { openLogIn } from '../../run/log.js';
-import { verbatim } from '../child.js';
+import { verbatim } from '../testing.js';
 
 let temp: string;
 let server: Server;

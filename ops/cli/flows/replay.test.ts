@@ -7,7 +7,7 @@ import { type Person, register } from '../../chaos/person.js';
 import { type Server, startServer } from '../../chaos/server.js';
 import { startWriter } from '../../chaos/writer.js';
 import { openLogIn } from '../../run/log.js';
-import { type Line, type Ran, parse, places, verbatim } from '../child.js';
+import { type Line, type Ran, parse, places, verbatim } from '../testing.js';
 
 let data: string;
 let server: Server;

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { makePrivate } from '../../commands/log/lock.js';
 import type { Uuid } from '../../domain/ids.js';
-import { FolderError, UNFINISHED, readFormat } from '../run/folder.js';
 import { CliError } from '../run/errors.js';
+import { FolderError, UNFINISHED, readFormat } from '../run/folder.js';
 
 /** What is kept and not derived, in the order in which it is copied: a key that the copied log needs is older than it. */
 const kept = ['log.db', 'keys.db', 'identity.db'] as const;
