@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { settings } from '../run/config.js';
+import { readConfig, settings } from '../run/config.js';
 import { helpOf, overviewOf } from './command.js';
+import { startCommand } from './commands/start.js';
 import { commands } from './main.js';
 import { verbatim } from './testing.js';
 import { readWords } from './words.js';
@@ -38,9 +39,13 @@ describe('the help', () => {
     },
   );
 
-  it('of start has every setting', () => {
-    const help = commands.find(({ name }) => name === 'start');
-    expect(Object.keys(help?.options ?? {})).toEqual(Object.entries(settings).map(([env, { flag }]) => flag ?? env));
+  it('of start explains every setting', () => {
+    expect(Object.keys(startCommand.options)).toEqual(Object.entries(settings).map(([env, { flag }]) => flag ?? env));
+    const help = helpOf(startCommand);
+    for (const [key, { flag, fallback }] of Object.entries(settings)) {
+      expect(help).toContain(`env ${key}${flag === undefined ? ' only' : ''}, default: ${fallback}`);
+      expect(help).toContain(flag === undefined ? `${key}=` : `--${flag} `);
+    }
   });
 });
 
@@ -74,6 +79,14 @@ describe('words', () => {
     [['there', '--constructor', 'x'], /--constructor is not an option/],
   ])('that mean nothing are refused: %j', (argv, message) => {
     expect(() => readWords(takes, argv)).toThrow(usage(message));
+  });
+
+  it('of start are its settings, but for those that only a variable gives', () => {
+    const { values } = readWords(startCommand, ['--port', '9001', '--data=b=c']);
+    expect(readConfig({ PORT: '9000' }, values)).toMatchObject({ port: 9001, data: 'b=c' });
+    for (const flag of ['--prot', '--master-keys', '--VERBATIM_MASTER_KEYS', '--undefined']) {
+      expect(() => readWords(startCommand, [flag, 'x'])).toThrow(usage(/is not an option of `verbatim start`.*--port/));
+    }
   });
 });
 

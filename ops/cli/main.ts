@@ -37,5 +37,5 @@ async function run([name, ...argv]: readonly string[]): Promise<void> {
     throw new UsageError(`"${name}" is not a command. There are ${there}; \`npx verbatim --help\` explains them.`);
   }
   if (argv.some(asksHelp)) return say(helpOf(command));
-  await command.run(readWords(command, argv), argv);
+  await command.run(readWords(command, argv));
 }
