@@ -82,25 +82,29 @@ export async function copyData(from: string, to: string): Promise<Copied> {
   };
 }
 
-/** Resolves when the thread has ended, and so has let go of all files. */
+/** Settles when the thread has ended, and so has let go of all files. */
 function copyFiles(files: readonly { readonly from: string; readonly to: string }[]): Promise<readonly Report[]> {
   const thread = new Worker(new URL('./copy-worker.mjs', import.meta.url), { workerData: files, execArgv: [] });
   const reports: Report[] = [];
+  let failure: CliError | undefined;
   return new Promise((resolve, reject) => {
     thread.on('message', (report: Report | Failed) => {
-      if ('error' in report) reject(failed(report));
+      if ('error' in report) failure = failed(report);
       else reports.push(report);
     });
-    thread.once('error', (error) =>
-      reject(new CliError('COPY_FAILED', `The copy failed: ${String(error)}`, { cause: error })),
-    );
-    thread.once('exit', () => resolve(reports));
+    thread.once('error', (error) => {
+      failure = new CliError('COPY_FAILED', `The copy failed: ${String(error)}`, { cause: error });
+    });
+    thread.once('exit', () => {
+      if (failure) reject(failure);
+      else resolve(reports);
+    });
   });
 }
 
 function failed({ from, to, error: { code, message } }: Failed): CliError {
   const what = `${from} could not be copied to ${to}: ${message}${code === undefined ? '' : ` (${code})`}.`;
-  const hint = 'If the disk is full, make room and try again; if the file is damaged, take it from a backup.';
+  const hint = 'If the disk is full, make room and try again; if the file is damaged, take it from an earlier backup.';
   return new CliError('COPY_FAILED', `${what} ${hint}`);
 }
 
