@@ -4,6 +4,7 @@ import { type Log, LogError } from '../log/log.js';
 import type { Known, Snapshots } from '../snapshots/snapshots.js';
 import { Estranged, SnapshotsSilent, createBacking } from './backing.js';
 import { type OnDeadLetter, type Overlay, blankOverlay, coveredBy, recordsOf } from './batch.js';
+import { ClockBehind } from './clock.js';
 import { admit } from './letters.js';
 import { LIMITS, type Limits } from './limits.js';
 import { type Memory, answerOf, blankMemory, evict, fold, land, nameOf, touch } from './memory.js';
@@ -101,7 +102,7 @@ export function createOwner(options: OwnerOptions): Owner {
   /** Opens a term of its own at the end of the log. False if the append's result is unknown or another was first. */
   const openTerm = async (): Promise<boolean> => {
     if (memory.at !== '' && now() < Date.parse(memory.at) - CLOCK_SLACK) {
-      throw new Error(`the clock is behind the log, whose last time is ${memory.at}: set it right, then start again`);
+      throw new ClockBehind(memory.at);
     }
     const owner = randomUuid(random(16));
     const header = takeoverHeader(memory.cursor.fence, owner);

@@ -28,7 +28,10 @@ describe('time', () => {
   it('is not to be kept by an owner whose clock is behind the log: it refuses to own', async () => {
     await ask(owner, markRead(1, 1));
     const before = await log.end(HOME);
-    await expect(ownerOf(log, { clock: { now: T0 - 5_001 } }).takeOver()).rejects.toThrow(/clock is behind the log/);
+    await expect(ownerOf(log, { clock: { now: T0 - 5_001 } }).takeOver()).rejects.toMatchObject({
+      code: 'CLOCK_BEHIND',
+      message: expect.stringMatching(/clock is behind the log/),
+    });
     expect(await log.end(HOME)).toBe(before);
     await ownerOf(log, { clock: { now: T0 - 5_000 } }).takeOver();
   });

@@ -1,17 +1,10 @@
 import { join } from 'node:path';
 import type { Command } from '../../commands/command.js';
 import { type Entry, CODE } from '../../commands/log/log.js';
+import { PARTITIONS } from '../run/folder.js';
 import { bareCommits, takingDown } from './bare.js';
 import { type Figure, median, quantile, scaled } from './figure.js';
-import {
-  PARTITIONS,
-  accepted,
-  openLog,
-  openWriteSide,
-  startConversation,
-  startedConversation,
-  withFolder,
-} from './writeside.js';
+import { accepted, openLog, openWriteSide, startConversation, startedConversation, withFolder } from './writeside.js';
 
 const ROUNDS = 5;
 

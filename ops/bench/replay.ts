@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import Database from 'libsql';
 import type { Log } from '../../commands/log/log.js';
 import { decode } from '../../domain/catalogue.js';
+import { PARTITIONS } from '../run/folder.js';
 import { type Figure, median, scaled } from './figure.js';
-import { PARTITIONS, openLog, openWriteSide, startedConversation, withFolder } from './writeside.js';
+import { openLog, openWriteSide, startedConversation, withFolder } from './writeside.js';
 
 const ROUNDS = 7;
 const CONVERSATIONS = 20_000;

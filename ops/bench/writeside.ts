@@ -22,10 +22,9 @@ import {
   streamOf,
   timedId,
 } from '../../domain/ids.js';
+import { PARTITIONS } from '../run/folder.js';
 import { pooledRandom } from '../run/random.js';
 import { wait } from '../run/wait.js';
-
-export const PARTITIONS = 4;
 
 const NAMESPACE = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
 

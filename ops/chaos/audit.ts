@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { openSqliteLog } from '../../commands/log/sqlite.js';
 import type { Log } from '../../commands/log/log.js';
 import type { RecordedOutcome } from '../../commands/command.js';
 import { type Recorded, decode } from '../../domain/catalogue.js';
@@ -10,20 +9,10 @@ import { obligations } from '../../projections/readmodel/obligations/obligations
 import { openPglite } from '../../projections/readmodel/pglite.js';
 import { startRunner } from '../../projections/runner.js';
 
-/** As many as the embedded product has. */
-export const PARTITIONS = 4;
+export { PARTITIONS } from '../run/folder.js';
+export { openLogIn } from '../run/log.js';
 
 export type History = { readonly events: readonly Recorded[]; readonly outcomes: readonly RecordedOutcome[] };
-
-/** Opens the log in the data folder of a server that has ended. */
-export const openLogIn = (data: string): Log =>
-  openSqliteLog({
-    file: join(data, 'log.db'),
-    partitions: PARTITIONS,
-    newId: () => {
-      throw new Error(`${data} holds no log`);
-    },
-  });
 
 /** All valid records of a log. */
 export async function readHistory(log: Log): Promise<History> {

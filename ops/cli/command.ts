@@ -1,4 +1,4 @@
-import { settings } from '../run/config.js';
+import { givenFor, settings } from '../run/config.js';
 import { type Option, type Takes, type Words, optionsText } from './words.js';
 
 /** One thing that `verbatim` can do. */
@@ -8,7 +8,7 @@ export type Command = Takes & {
   readonly more: readonly string[];
   readonly examples: readonly (readonly [words: string, meaning: string])[];
   /** Does it with the words behind its name. Throws what goes wrong. */
-  run(words: Words, argv: readonly string[]): Promise<void>;
+  run(words: Words): Promise<void>;
 };
 
 export const say = (line: string): void => {
@@ -24,7 +24,7 @@ export const dataOption: Option = {
 
 /** The data folder that is meant. */
 export const dataOf = ({ values }: Words): string =>
-  values['data'] ?? (process.env['VERBATIM_DATA'] || settings.VERBATIM_DATA.fallback);
+  givenFor('VERBATIM_DATA', process.env, values) ?? settings.VERBATIM_DATA.fallback;
 
 export function helpOf({ name, operands, options, summary, more, examples }: Command): string {
   const usage = ['npx verbatim', name, ...operands, '[options]'].join(' ');

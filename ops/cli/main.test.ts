@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { settings } from '../run/config.js';
+import { readConfig, settings } from '../run/config.js';
 import { helpOf, overviewOf } from './command.js';
+import { startCommand } from './commands/start.js';
 import { commands } from './main.js';
-import { readSelection } from './selection.js';
-import { verbatim } from './child.js';
+import { verbatim } from './testing.js';
 import { readWords } from './words.js';
 
 const usage = (message: RegExp) => expect.objectContaining({ code: 'USAGE', message: expect.stringMatching(message) });
@@ -39,9 +39,13 @@ describe('the help', () => {
     },
   );
 
-  it('of start has every setting', () => {
-    const help = commands.find(({ name }) => name === 'start');
-    expect(Object.keys(help?.options ?? {})).toEqual(Object.entries(settings).map(([env, { flag }]) => flag ?? env));
+  it('of start explains every setting', () => {
+    expect(Object.keys(startCommand.options)).toEqual(Object.entries(settings).map(([env, { flag }]) => flag ?? env));
+    const help = helpOf(startCommand);
+    for (const [key, { flag, fallback }] of Object.entries(settings)) {
+      expect(help).toContain(`env ${key}${flag === undefined ? ' only' : ''}, default: ${fallback}`);
+      expect(help).toContain(flag === undefined ? `${key}=` : `--${flag} `);
+    }
   });
 });
 
@@ -76,32 +80,13 @@ describe('words', () => {
   ])('that mean nothing are refused: %j', (argv, message) => {
     expect(() => readWords(takes, argv)).toThrow(usage(message));
   });
-});
 
-describe('a selection', () => {
-  it('takes times in any spelling, and types in a list', () => {
-    expect(
-      readSelection({ since: '2026-01-31', until: '2026-01-31T20:00:00+02:00', type: 'MessagePosted, UserRegistered' }),
-    ).toEqual({
-      follow: false,
-      deadLetters: false,
-      since: '2026-01-31T00:00:00.000Z',
-      until: '2026-01-31T18:00:00.000Z',
-      types: new Set(['MessagePosted', 'UserRegistered']),
-    });
-  });
-
-  it.each([
-    [{ since: 'yesterday' }, /--since is "yesterday".*2026-01-31/],
-    [{ until: '5' }, /--until is "5"/],
-    [{ type: 'MessagePosted,Nothing' }, /no events of type "Nothing".*MessagePosted/],
-    [{ stream: 'conversation_1' }, /not a stream.*conversation-<id>/],
-    [{ stream: 'conversation-01980000-0000-7000-8000-00000000000A' }, /not a stream/],
-    [{ partition: '-1' }, /--partition is "-1"/],
-    [{ limit: '0' }, /--limit is "0".*from 1 on/],
-    [{ follow: 'on', until: '2026-01-31' }, /use one of them/],
-  ])('says what is wrong with %j', (given, message) => {
-    expect(() => readSelection(given)).toThrow(usage(message));
+  it('of start are its settings, but for those that only a variable gives', () => {
+    const { values } = readWords(startCommand, ['--port', '9001', '--data=b=c']);
+    expect(readConfig({ PORT: '9000' }, values)).toMatchObject({ port: 9001, data: 'b=c' });
+    for (const flag of ['--prot', '--master-keys', '--VERBATIM_MASTER_KEYS', '--undefined']) {
+      expect(() => readWords(startCommand, [flag, 'x'])).toThrow(usage(/is not an option of `verbatim start`.*--port/));
+    }
   });
 });
 

@@ -1,11 +1,11 @@
 import manifest from '../../package.json' with { type: 'json' };
+import { UsageError, lastWordsOf } from '../run/errors.js';
 import { type Command, helpOf, overviewOf, say } from './command.js';
 import { backupCommand } from './commands/backup.js';
 import { replayCommand } from './commands/replay.js';
 import { restoreCommand } from './commands/restore.js';
 import { schemaCommand } from './commands/schema.js';
 import { startCommand } from './commands/start.js';
-import { UsageError, textOf } from './errors.js';
 import { readWords } from './words.js';
 
 export const commands: readonly Command[] = [startCommand, replayCommand, schemaCommand, backupCommand, restoreCommand];
@@ -22,7 +22,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     await run(argv);
   } catch (error) {
-    process.stderr.write(`${textOf(error)}\n`);
+    process.stderr.write(`${lastWordsOf(error)}\n`);
     process.exit(error instanceof Error && 'code' in error && misused.has(error.code) ? 2 : 1);
   }
 }
@@ -37,5 +37,5 @@ async function run([name, ...argv]: readonly string[]): Promise<void> {
     throw new UsageError(`"${name}" is not a command. There are ${there}; \`npx verbatim --help\` explains them.`);
   }
   if (argv.some(asksHelp)) return say(helpOf(command));
-  await command.run(readWords(command, argv), argv);
+  await command.run(readWords(command, argv));
 }

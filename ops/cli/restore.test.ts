@@ -20,7 +20,7 @@ import { batchOf, eventNamed, readAll, takeover } from '../../commands/log/testi
 import type { Envelope } from '../../domain/event.js';
 import { streamOf } from '../../domain/ids.js';
 import { PARTITIONS, openFolder } from '../run/folder.js';
-import { backUp } from './backup.js';
+import { backUp } from '../operators/backup.js';
 import { restore } from './restore.js';
 
 const id = (n: number): string => `01980000-0000-7000-8000-00000000${n}000`;
@@ -148,9 +148,25 @@ describe('a backup', () => {
 
   it('goes on where an earlier one was cut short', async () => {
     mkdirSync(at('copy.unfinished'));
-    writeFileSync(at('copy.unfinished/log.db'), 'half of it');
+    for (const name of ['log.db', 'unfinished']) writeFileSync(at('copy.unfinished', name), 'half of it');
     await backUp(at('data'), at('copy'));
     expect(readdirSync(temp).toSorted()).toEqual(['copy', 'data']);
+    expect(readdirSync(at('copy'))).not.toContain('unfinished');
+  });
+
+  it('removes no folder but what an earlier one has left', async () => {
+    mkdirSync(at('copy.unfinished'));
+    writeFileSync(at('copy.unfinished/thesis.doc'), '');
+    const full = { code: 'TARGET_NOT_EMPTY', message: expect.stringContaining(at('copy.unfinished')) };
+    await expect(backUp(at('data'), at('copy'))).rejects.toThrow(expect.objectContaining(full));
+    expect(readdirSync(at('copy.unfinished'))).toEqual(['thesis.doc']);
+  });
+
+  it.each(['file', 'file/below'])('says why it cannot be made at %s', async (name) => {
+    writeFileSync(at('file'), '');
+    const unusable = { code: 'TARGET_UNUSABLE', message: expect.stringContaining(at(name)) };
+    await expect(backUp(at('data'), at(name))).rejects.toThrow(expect.objectContaining(unusable));
+    expect(readdirSync(temp).toSorted()).toEqual(['data', 'file']);
   });
 
   it.each(['log.db', 'keys.db', 'identity.db'])('of a damaged %s is none', async (name) => {
@@ -159,6 +175,25 @@ describe('a backup', () => {
       expect.objectContaining({ code: expect.stringMatching(/^COPY_(FAILED|BROKEN)$/) }),
     );
     expect(readdirSync(temp)).toEqual(['data']);
+  });
+
+  it.each(['log.db', 'keys.db', 'identity.db'])(
+    'says that a %s is no file of SQLite’s, and what to do',
+    async (name) => {
+      writeFileSync(at('data', name), 'x'.repeat(8192));
+      const message = expect.stringMatching(
+        new RegExp(`${name} could not be copied to .*: file is not a database.* backup`),
+      );
+      const failed = expect.objectContaining({ code: 'COPY_FAILED', message });
+      await expect(backUp(at('data'), at('copy'))).rejects.toThrow(failed);
+      expect(readdirSync(temp)).toEqual(['data']);
+    },
+  );
+
+  it('of a damaged format.json is none', async () => {
+    writeFileSync(at('data/format.json'), '{"format":');
+    const damaged = { code: 'DATA_UNUSABLE', message: expect.stringContaining(at('data/format.json')) };
+    await expect(backUp(at('data'), at('copy'))).rejects.toThrow(expect.objectContaining(damaged));
   });
 
   it.each(['log.db', 'keys.db', 'identity.db', 'format.json'])(
@@ -232,6 +267,22 @@ describe('a restore', () => {
     const unlock = takeLock(at('held/lock'));
     await expect(restore(at('copy'), at('held'))).rejects.toThrow(expect.objectContaining({ code: 'DATA_LOCKED' }));
     unlock?.();
+  });
+
+  it('says why it cannot be made at a file', async () => {
+    writeFileSync(at('file'), '');
+    for (const name of ['file', 'file/below']) {
+      const unusable = { code: 'TARGET_UNUSABLE', message: expect.stringContaining(at(name)) };
+      await expect(restore(at('copy'), at(name))).rejects.toThrow(expect.objectContaining(unusable));
+    }
+  });
+
+  it('of a backup whose log is empty says which holds none', async () => {
+    const db = new Database(at('copy/log.db'));
+    for (let partition = 0; partition < PARTITIONS; partition++) db.exec(`DROP TABLE records_${partition}`);
+    db.close();
+    const empty = { code: 'COPY_BROKEN', message: expect.stringContaining(`${at('copy')} holds no log`) };
+    await expect(restore(at('copy'), at('new'))).rejects.toThrow(expect.objectContaining(empty));
   });
 
   it('refuses a copy that newer code wrote, and names the version', async () => {

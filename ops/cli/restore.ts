@@ -1,16 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { openKeys } from '../../commands/keys/sqlite.js';
 import { takeLock } from '../../commands/log/lock.js';
 import type { Log } from '../../commands/log/log.js';
-import { openSqliteLog } from '../../commands/log/sqlite.js';
 import { conversationKey, personKey } from '../../domain/content.js';
 import type { Envelope } from '../../domain/event.js';
 import { parseStream } from '../../domain/ids.js';
+import { type Copied, checkEmpty, checkSource, copyData, inTarget, sync } from '../operators/copy.js';
+import { CliError } from '../run/errors.js';
 import { UNFINISHED, strangersIn } from '../run/folder.js';
-import { type Copied, checkSource, copyData, sync } from './copy.js';
-import { CliError } from './errors.js';
+import { openLogIn } from '../run/log.js';
+import { pooledRandom } from '../run/random.js';
 
 /** What a restore did. */
 export type Restored = Copied & {
@@ -24,28 +24,36 @@ export type Restored = Copied & {
 /**
  * Makes a data folder from a backup. Until it is whole and every erasure in its log is done again, it holds a mark with
  * which nothing starts on it; restoring into it again then begins anew. `masters` are the master keys under which the
- * keys in it are wrapped. Throws CliError TARGET_NOT_EMPTY, DATA_LOCKED, and what `copyData` and `openKeys` throw.
+ * keys in it are wrapped. Throws CliError TARGET_NOT_EMPTY, TARGET_UNUSABLE, DATA_LOCKED, COPY_BROKEN, and what
+ * `copyData`, `openLogIn` and `openKeys` throw.
  */
 export async function restore(from: string, target: string, masters: readonly Uint8Array[] = []): Promise<Restored> {
-  const path = resolve(target);
+  const [source, path] = [resolve(from), resolve(target)];
   const mark = join(path, UNFINISHED);
-  checkSource(resolve(from));
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (!existsSync(mark) && strangersIn(path).length > 0) {
-    throw new CliError('TARGET_NOT_EMPTY', `${path} is not empty, and nothing is ever overwritten. Name a new folder.`);
-  }
-  const unlock = takeLock(join(path, 'lock'));
+  checkSource(source);
+  const unlock = inTarget(path, () => {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (!existsSync(mark)) checkEmpty(path, strangersIn(path));
+    return takeLock(join(path, 'lock'));
+  });
   if (!unlock) {
     throw new CliError('DATA_LOCKED', `Another process has ${path}. Wait for its end, or name a new folder.`);
   }
   try {
-    closeSync(openSync(mark, 'w', 0o600));
-    sync(path);
-    for (const name of strangersIn(path).filter((each) => each !== UNFINISHED)) rmSync(join(path, name));
-    const copied = await copyData(resolve(from), path);
-    const erased = await eraseAgain(path, copied.partitions, masters);
-    rmSync(mark);
-    sync(path);
+    inTarget(path, () => {
+      closeSync(openSync(mark, 'w', 0o600));
+      sync(path);
+      for (const name of strangersIn(path).filter((each) => each !== UNFINISHED)) rmSync(join(path, name));
+    });
+    const copied = await copyData(source, path);
+    if (copied.partitions === 0) {
+      throw new CliError('COPY_BROKEN', `The backup ${source} holds no log. Restore another one.`);
+    }
+    const erased = await eraseAgain(path, masters);
+    inTarget(path, () => {
+      rmSync(mark);
+      sync(path);
+    });
     return { path, ...copied, ...erased };
   } finally {
     unlock();
@@ -55,12 +63,11 @@ export async function restore(from: string, target: string, masters: readonly Ui
 /** The keys in a folder follow the log in it: what is erased there is erased here, before anybody reads. */
 async function eraseAgain(
   path: string,
-  partitions: number,
   masters: readonly Uint8Array[],
 ): Promise<Pick<Restored, 'destroyed' | 'missing'>> {
-  const file = join(path, 'log.db');
-  const log = openSqliteLog({ file, partitions, newId: () => nothing(file) });
-  const keys = openKeys({ file: join(path, 'keys.db'), random, masters });
+  const log = openLogIn(path);
+  // Keys that are wrapped anew, under another master key, need something random.
+  const keys = openKeys({ file: join(path, 'keys.db'), random: pooledRandom(), masters });
   try {
     const used = new Set<string>();
     const erased = new Set<string>();
@@ -87,13 +94,6 @@ async function* eventsIn(log: Log): AsyncGenerator<Envelope> {
     }
   }
 }
-
-// Keys that are wrapped anew, under another master key, need it.
-const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
-
-const nothing = (what: string): never => {
-  throw new CliError('COPY_BROKEN', `The backup holds no ${what}.`);
-};
 
 /** The key of whom or what an event ends for ever. */
 function erasedBy({ type, stream }: Envelope): string | undefined {

@@ -3,8 +3,8 @@ import { type IncomingMessage, request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CliError, UsageError } from '../run/errors.js';
 import { type Folder, FolderError, openFolder, readFormat, readObject } from '../run/folder.js';
-import { CliError, UsageError } from './errors.js';
 
 /** The operators' port of the server that has a data folder, and the token that it wants to see. */
 export type Server = { readonly url: string; readonly token: string };
@@ -57,7 +57,7 @@ export async function ask(
       .end();
   });
   if (answer.statusCode === 200) return answer;
-  const { code, message } = parsed(await text(answer));
+  const { code, message } = parsed(url, await text(answer));
   if (code === 'USAGE') throw new UsageError(message);
   throw new CliError(code, message);
 }
@@ -68,14 +68,15 @@ export const gone = (cause: unknown): CliError =>
     cause,
   });
 
-function parsed(body: string): { readonly code: string; readonly message: string } {
+function parsed(url: string, body: string): { readonly code: string; readonly message: string } {
   try {
     const value: unknown = JSON.parse(body);
     if (typeof value === 'object' && value && 'code' in value && 'message' in value) {
       return { code: String(value.code), message: String(value.message) };
     }
   } catch {
-    // Not ours: told as it is.
+    // Not ours: told below as it is.
   }
-  return { code: 'SERVER_ANSWER', message: `The server answered: ${body.slice(0, 200)}` };
+  const message = `What listens at ${url} answered: ${body.slice(0, 200)} (is another program on that port?)`;
+  return { code: 'SERVER_ANSWER', message };
 }

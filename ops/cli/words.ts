@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from './errors.js';
+import { UsageError } from '../run/errors.js';
 
 /** An option; without `value` it is a switch. */
 export type Option = {

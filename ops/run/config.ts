@@ -1,5 +1,4 @@
 import { MASTER } from '../../commands/keys/wrapping.js';
-import type { Options } from '../cli/words.js';
 
 export class ConfigError extends Error {
   override name = 'ConfigError';
@@ -76,16 +75,22 @@ export const settings = {
 } as const satisfies Record<string, Setting>;
 
 type Key = keyof typeof settings;
-type Given = Partial<Record<Key, string>>;
+type Given = Partial<Record<Key, string | undefined>>;
 
-/** The settings as the options of a command, for its help. Those without a flag are named by their variable. */
-export const startOptions: Options = Object.fromEntries(
-  Object.entries(settings).map(([env, { flag, ...rest }]) => [flag ?? env, { ...rest, env, bare: flag === undefined }]),
-);
+const keys = Object.keys(settings).filter((key): key is Key => key in settings);
 
-/** Reads the settings; a flag outranks its environment variable, an empty variable counts as none. Throws ConfigError. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>, argv: readonly string[]): Config {
-  const given: Given = { ...fromEnvironment(env), ...fromFlags(argv) };
+/** Environment variables, or the values of flags without their dashes. */
+type Values = Readonly<Record<string, string | undefined>>;
+
+/** What is given for a setting: a flag outranks its environment variable, and an empty variable counts as none. */
+export function givenFor(key: Key, env: Values, flags: Values): string | undefined {
+  const { flag } = settings[key];
+  return (flag === undefined ? undefined : flags[flag]) ?? (env[key] || undefined);
+}
+
+/** Reads the settings. Throws ConfigError. */
+export function readConfig(env: Values, flags: Values): Config {
+  const given: Given = Object.fromEntries(keys.map((key) => [key, givenFor(key, env, flags)]));
   const host = given.HOST ?? settings.HOST.fallback;
   const local = isLoopback(host);
   const publicUrl = given.PUBLIC_URL === undefined ? undefined : urlIn(given.PUBLIC_URL);
@@ -111,30 +116,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, ar
 /** Whether an address is reachable from this machine only. */
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-
-const keys = Object.keys(settings).filter((key): key is Key => key in settings);
-const flagged = keys.filter((key) => settings[key].flag !== undefined);
-
-const fromEnvironment = (env: Readonly<Record<string, string | undefined>>): Given =>
-  Object.fromEntries(keys.flatMap((key) => (env[key] ? [[key, env[key]]] : [])));
-
-/** Takes `--flag value` and `--flag=value`. */
-function fromFlags(argv: readonly string[]): Given {
-  const given: Given = {};
-  for (let at = 0; at < argv.length; at++) {
-    const word = argv[at] ?? '';
-    const [name = '', ...rest] = word.split('=');
-    const key = flagged.find((known) => `--${settings[known].flag}` === name);
-    if (!key) {
-      const known = flagged.map((each) => `--${settings[each].flag}`).join(', ');
-      throw new ConfigError(`${word} is not an option. There are ${known} and --help.`);
-    }
-    const value = rest.length > 0 ? rest.join('=') : argv[++at];
-    if (!value) throw invalid(key, '', settings[key].value);
-    given[key] = value;
-  }
-  return given;
-}
 
 function portIn(key: 'PORT' | 'OPS_PORT', value: string): number {
   const port = Number(value);
@@ -173,6 +154,4 @@ function oneOf<V extends string>(key: Key, given: Given, allowed: readonly V[], 
 }
 
 const invalid = (key: Key, value: string, allowed: string): ConfigError =>
-  new ConfigError(
-    `${key} (or --${settings[key].flag}) is ${value ? `"${value}"` : 'given without a value'}. It takes ${allowed}.`,
-  );
+  new ConfigError(`${key} (or --${settings[key].flag}) is "${value}". It takes ${allowed}.`);

@@ -22,8 +22,9 @@ import { openOrRecreate } from '../../projections/readmodel/pglite.js';
 import { startRunner } from '../../projections/runner.js';
 import { announce } from '../../projections/sessions/announce.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
-import { operatorRoutes } from '../cli/operators.js';
+import { operatorRoutes } from '../operators/operators.js';
 import { branchReader } from './branch.js';
+import { messageOf } from './errors.js';
 import { type Folder, PARTITIONS } from './folder.js';
 import { mendingDb } from './mending.js';
 import { pooledRandom } from './random.js';
@@ -63,6 +64,7 @@ export type Running = {
 const now = Date.now;
 const random = pooledRandom();
 const newId = (): string => randomUuid(random(16));
+
 /** The whole product in one process: every role, on the embedded adapters. This is the one place that chooses them. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Running> {
   const { folder, publicUrl, page, say, onFailure } = options;
@@ -87,14 +89,14 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     random,
     wait,
     onProgress: progress('folding the log', say),
-    onTrouble: (error) => say(`the write side waits: ${textOf(error)}`),
-    onDeadLetter: ({ id, type }, error) => say(`command ${id} (${type}) could not be decided: ${textOf(error)}`),
+    onTrouble: (error) => say(`the write side waits: ${messageOf(error)}`),
+    onDeadLetter: ({ id, type }, error) => say(`command ${id} (${type}) could not be decided: ${messageOf(error)}`),
     onFailure,
   });
 
   const sessions = memorySessions();
   const db = mendingDb({ open: () => openOrRecreate(folder.file('readmodels')), wait, say });
-  const onTrouble = (error: unknown): void => say(`the read models wait: ${textOf(error)}`);
+  const onTrouble = (error: unknown): void => say(`the read models wait: ${messageOf(error)}`);
   const coreRunner = startRunner({
     log,
     db: db.session(),
@@ -152,7 +154,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       executor: newId(),
       now,
       wait,
-      onFailure: (error) => say(`a reactor failed: ${textOf(error)}`),
+      onFailure: (error) => say(`a reactor failed: ${messageOf(error)}`),
     }),
   );
 
@@ -206,8 +208,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     },
   };
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** A rebuild of fewer records than this is over before one has read about it. */
 const WORTH_TELLING = 10_000;

@@ -1,6 +1,6 @@
-// Runs before `npx verbatim …`, `npm start` and `npm test`: looks whether Node is new enough and whether what package-lock.json names is
-// installed, and installs it if not. It needs no package itself and keeps to old syntax, so that an old Node still gets
-// as far as the message. A second run reads two small files and needs no network.
+// Runs before `npx verbatim …`, `npm start` and `npm test`: looks whether Node is new enough and whether what
+// package-lock.json names is installed, and installs it if not. It needs no package itself and keeps to old syntax, so
+// that an old Node still gets as far as the message. A second run reads two small files and needs no network.
 import { createHash } from 'crypto';
 import { spawnSync } from 'child_process';
 import { readFileSync, writeFileSync } from 'fs';

@@ -110,6 +110,12 @@ describe('the data folder', () => {
     expect(tokens[0]).toMatch(/^[\w-]{43}$/);
   });
 
+  it.each(['', '{"format":', '1', 'null'])('refuses one whose format.json is damaged: %j', (text) => {
+    writeFileSync(join(temp, 'format.json'), text);
+    const damaged = { code: 'DATA_UNUSABLE', message: expect.stringContaining(join(temp, 'format.json')) };
+    expect(() => openFolder(temp)).toThrow(expect.objectContaining(damaged));
+  });
+
   it('refuses one into which a copy was cut short', () => {
     writeFileSync(join(temp, 'format.json'), JSON.stringify({ format: 1, version: manifest.version }));
     writeFileSync(join(temp, 'unfinished'), '');

@@ -49,7 +49,8 @@ export type Folder = {
 /**
  * Opens the data folder for this process alone, or makes it (mode 0700). The lock is the kernel's: it ends with the
  * process, however that ends. Throws FolderError: DATA_LOCKED, DATA_NEWER (newer code wrote it), DATA_FOREIGN (it holds
- * somebody else's files), DATA_UNUSABLE (it cannot be made or written).
+ * somebody else's files), DATA_UNFINISHED (a copy into it was cut short), DATA_UNUSABLE (it cannot be made or written, or
+ * is damaged).
  */
 export function openFolder(dir: string): Folder {
   const path = resolve(dir);
@@ -125,11 +126,17 @@ function checkFormat(path: string, file: string): void {
   writeWhole(file, `${JSON.stringify({ format: FORMAT, version: manifest.version })}\n`);
 }
 
-/** Which version wrote a folder. Throws DATA_MISSING if it is none of ours, DATA_NEWER if this code cannot read it. */
+/**
+ * Which version wrote a folder. Throws DATA_MISSING if it is none of ours, DATA_NEWER if this code cannot read it,
+ * DATA_UNUSABLE if it is damaged.
+ */
 export function readFormat(path: string): { readonly format: number; readonly version: string } {
   const known = readObject(join(path, 'format.json'));
   if (!known) {
-    throw new FolderError('DATA_MISSING', `${path} holds no data of Verbatim's: there is no format.json in it.`);
+    throw new FolderError(
+      'DATA_MISSING',
+      `${path} holds no data of Verbatim's: there is no format.json in it. Name another folder.`,
+    );
   }
   const { format, version } = known;
   if (typeof format === 'number' && format <= FORMAT) return { format, version: String(version) };
@@ -145,11 +152,20 @@ function lockedBy(path: string, file: string): string {
   return `The data folder ${path} is in use by ${who}${where}. Stop that one first, or name another folder with VERBATIM_DATA.`;
 }
 
-/** A JSON object in a file, or undefined if there is none. */
+/** A JSON object in a file, or undefined if there is no such file. Throws DATA_UNUSABLE where it holds something else. */
 export function readObject(file: string): Readonly<Record<string, unknown>> | undefined {
   if (!existsSync(file)) return undefined;
-  const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  return typeof value === 'object' && value !== null ? { ...value } : {};
+  const text = readFileSync(file, 'utf8');
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) return { ...value };
+  } catch {
+    // Told below, together with what is JSON, but no object.
+  }
+  throw new FolderError(
+    'DATA_UNUSABLE',
+    `${file} is damaged: it holds no JSON object. Restore the folder from a backup.`,
+  );
 }
 
 /** Writes a file so that a reader, or a kill, never finds half of it. */

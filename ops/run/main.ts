@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import manifest from '../../package.json' with { type: 'json' };
-import { textOf } from '../cli/errors.js';
 import { type Config, isLoopback } from './config.js';
 import { startEmbedded } from './embedded.js';
+import { lastWordsOf } from './errors.js';
 import { openFolder } from './folder.js';
 import { PortError, freePort } from './port.js';
 import { ensureUi, uiIsBuilt } from './ui.js';
@@ -13,7 +13,7 @@ const say = (line: string): void => {
 };
 
 const fail = (error: unknown): void => {
-  process.stderr.write(`${textOf(error)}\n`);
+  process.stderr.write(`${lastWordsOf(error)}\n`);
   process.exit(1);
 };
 

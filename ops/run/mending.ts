@@ -1,4 +1,5 @@
 import { type Db, DbError } from '../../projections/readmodel/db.js';
+import { messageOf } from './errors.js';
 
 export type MendingOptions = {
   /** Opens the database, or makes it anew where it does not open. */
@@ -39,7 +40,7 @@ export function mendingDb({ open, wait, say }: MendingOptions): MendingDb {
         restarts += 1;
         return;
       } catch (error) {
-        say(`the read models cannot start yet: ${error instanceof Error ? error.message : String(error)}`);
+        say(`the read models cannot start yet: ${messageOf(error)}`);
       }
     }
   };

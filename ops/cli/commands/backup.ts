@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { json } from 'node:stream/consumers';
-import { type Backup, backUp } from '../backup.js';
+import { type Backup, backUp } from '../../operators/backup.js';
 import { type Command, dataOf, dataOption, say } from '../command.js';
 import { ask, gone, reach } from '../server.js';
 

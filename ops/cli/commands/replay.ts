@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Log } from '../../../commands/log/log.js';
-import { openSqliteLog } from '../../../commands/log/sqlite.js';
-import { type Folder, PARTITIONS } from '../../run/folder.js';
+import { planReplay, replay } from '../../operators/replay.js';
+import { type Given, type Selection, readSelection, selectionNames } from '../../operators/selection.js';
+import { CliError } from '../../run/errors.js';
+import type { Folder } from '../../run/folder.js';
+import { openLogIn } from '../../run/log.js';
 import { type Command, dataOf, dataOption } from '../command.js';
-import { CliError } from '../errors.js';
-import { planReplay, replay } from '../replay.js';
-import { type Given, type Selection, readSelection, selectionNames } from '../selection.js';
 import { ask, gone, reach } from '../server.js';
 
 export const replayCommand: Command = {
@@ -74,25 +74,16 @@ async function printFiles(folder: Folder, selection: Selection, signal: AbortSig
     const message = `No server runs on ${folder.path}, so nothing comes that could be followed. Start one, or leave out --follow.`;
     throw new CliError('NOT_RUNNING', message);
   }
-  const log = openLogIn(folder);
+  let log: Log | undefined;
   try {
+    log = openLogIn(folder.path);
     const plan = await planReplay(log, selection);
     await print(Readable.from(replay(plan, signal)), signal, (error) => error);
   } finally {
-    await log.close();
+    await log?.close();
     folder.close();
   }
 }
-
-/** The log in a folder that nobody else has. */
-const openLogIn = (folder: Folder): Log =>
-  openSqliteLog({
-    file: folder.file('log.db'),
-    partitions: PARTITIONS,
-    newId: () => {
-      throw new CliError('DATA_MISSING', `${folder.path} holds no log yet.`);
-    },
-  });
 
 /** Writes on at the pace of whoever reads. A reader who has read enough, as `head`, or Ctrl+C, is an end like any other. */
 async function print(lines: Readable, signal: AbortSignal, told: (error: unknown) => unknown): Promise<void> {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { UsageError } from '../../run/errors.js';
 import { type Command, say } from '../command.js';
-import { UsageError } from '../errors.js';
 
 /** Published beside the events that it describes, and never changed but by adding to it. */
 const file = new URL('../../../domain/schema.json', import.meta.url);

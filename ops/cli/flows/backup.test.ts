@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openLogIn, readHistory } from '../../chaos/audit.js';
+import { readHistory } from '../../chaos/audit.js';
 import { type Person, at, register, signIn } from '../../chaos/person.js';
 import { type Server, startServer } from '../../chaos/server.js';
 import { type Sent, type Writer, startWriter } from '../../chaos/writer.js';
-import { verbatim } from '../child.js';
+import { openLogIn } from '../../run/log.js';
+import { verbatim } from '../testing.js';
 
 let temp: string;
 let server: Server;

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openLogIn } from '../../chaos/audit.js';
 import { type Person, register } from '../../chaos/person.js';
 import { type Server, startServer } from '../../chaos/server.js';
 import { startWriter } from '../../chaos/writer.js';
-import { type Line, type Ran, parse, places, verbatim } from '../child.js';
+import { openLogIn } from '../../run/log.js';
+import { type Line, type Ran, parse, places, verbatim } from '../testing.js';
 
 let data: string;
 let server: Server;

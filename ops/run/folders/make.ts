@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import manifest from '../../../package.json' with { type: 'json' };
 import { type Person, register } from '../../chaos/person.js';
 import { startServer } from '../../chaos/server.js';
-import { verbatim } from '../../cli/child.js';
 import { type Known, type Seen, see } from './seen.js';
 
 // Makes the data folder that this version writes, with what its only person is shown of it:
@@ -84,8 +84,8 @@ try {
   const person = await register(server.url, LOGIN);
   const known = await live(person);
   const seen = await settled(person, known);
-  const { code, told } = await verbatim(['backup', folder, '--data', data]).ended;
-  if (code !== 0) throw new Error(told);
+  const verbatim = fileURLToPath(new URL('../../cli/verbatim.mjs', import.meta.url));
+  execFileSync(process.execPath, [verbatim, 'backup', folder, '--data', data], { stdio: 'inherit' });
   writeFileSync(`${folder}.json`, `${JSON.stringify({ login: LOGIN, known, seen }, null, 2)}\n`);
   console.log(`Made ${folder}, and ${folder}.json with what is seen in it. Commit both.`);
 } finally {

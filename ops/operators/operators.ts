@@ -2,9 +2,9 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { PositionError } from '../../commands/client/position.js';
 import type { Log } from '../../commands/log/log.js';
+import { CliError, UsageError } from '../run/errors.js';
 import { type Folder, FolderError } from '../run/folder.js';
 import { backUp } from './backup.js';
-import { CliError, UsageError } from './errors.js';
 import { planReplay, replay } from './replay.js';
 import { type Given, readSelection, selectionNames } from './selection.js';
 

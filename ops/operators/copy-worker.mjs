@@ -15,13 +15,25 @@ function logIn(db) {
   return partitions.toSorted((a, b) => a.partition - b.partition);
 }
 
-for (const { from, to } of workerData) {
+/** Copies a file, and reads what was copied again. */
+function copy({ from, to }) {
   const source = new Database(from);
   const before = logIn(source);
   source.prepare('VACUUM INTO ?').run(to);
   source.close();
-  const copy = new Database(to, { readonly: true });
-  const faults = copy.prepare('PRAGMA quick_check').all();
-  parentPort.postMessage({ to, before, after: logIn(copy), faults: faults.map((row) => row.quick_check) });
-  copy.close();
+  const copied = new Database(to, { readonly: true });
+  const faults = copied.prepare('PRAGMA quick_check').all();
+  const report = { to, before, after: logIn(copied), faults: faults.map((row) => row.quick_check) };
+  copied.close();
+  return report;
+}
+
+for (const file of workerData) {
+  try {
+    parentPort.postMessage(copy(file));
+  } catch ({ code, message }) {
+    // An error of SQLite's would lose its message on the way out of the thread.
+    parentPort.postMessage({ ...file, error: { code, message } });
+    break;
+  }
 }

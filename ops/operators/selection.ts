@@ -1,6 +1,6 @@
 import { contentTable } from '../../domain/catalogue.js';
 import { type Stream, parseStream, streamOf } from '../../domain/ids.js';
-import { UsageError } from './errors.js';
+import { UsageError } from '../run/errors.js';
 
 /** Which events of the log are asked for, in which part of it. */
 export type Selection = {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DeadLetter } from '../../commands/command.js';
 import { positionToken } from '../../commands/client/position.js';
-import { memoryLog } from '../../commands/log/memory.js';
+import type { DeadLetter } from '../../commands/command.js';
 import type { Entry, Log } from '../../commands/log/log.js';
+import { memoryLog } from '../../commands/log/memory.js';
 import { batchOf, eventNamed, header, takeover } from '../../commands/log/testing.js';
-import { type Line, parse, places } from './child.js';
+import { type Line, parse, places } from '../cli/testing.js';
 import { planReplay, replay } from './replay.js';
 import { type Given, readSelection } from './selection.js';
 

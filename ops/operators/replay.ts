@@ -2,7 +2,7 @@ import { PositionError, parsePosition, positionToken } from '../../commands/clie
 import { deadLettersIn } from '../../commands/command.js';
 import type { Chunk, Cursor, Entry, Log } from '../../commands/log/log.js';
 import { homeOf } from '../../domain/ids.js';
-import { UsageError } from './errors.js';
+import { UsageError } from '../run/errors.js';
 import { type Found, arriving, oldestFirst } from './merge.js';
 import type { Selection } from './selection.js';
 

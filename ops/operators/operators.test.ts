@@ -90,6 +90,13 @@ describe('the operators’ routes', () => {
     });
   });
 
+  it('say what they fail at without where in the code', async () => {
+    log = { ...log, cursorAt: () => Promise.reject(new Error('The disk is gone.')) };
+    const answer = await routes().request('/log', { headers });
+    expect(answer.status).toBe(500);
+    expect(await answer.json()).toEqual({ code: 'FAILED', message: 'The disk is gone.' });
+  });
+
   it('make one backup at a time', async () => {
     const app = routes();
     const ask = () => app.request(`/backup?to=${join(temp, 'copy')}`, { method: 'POST', headers });
