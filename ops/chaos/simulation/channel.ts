@@ -1,7 +1,7 @@
 import { type Answer, type Command, type CommandSource, type Incoming, Refused } from '../../../commands/command.js';
+import type { Disk } from '../../../commands/log/memory.js';
 import { nameOf } from '../../../commands/worker/memory.js';
-import { passAll, startOfLog } from '../../../commands/log/store.js';
-import type { Disk } from './log.js';
+import { validOf } from './log.js';
 import type { Process } from './process.js';
 import { type Scene, pace } from './scene.js';
 
@@ -47,10 +47,7 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
   const key = (process: Process, partition: number): string => `${process.name}/${partition}`;
 
   const covered = (partition: number): number =>
-    passAll(
-      startOfLog,
-      (disk.files[partition] ?? []).map((entry, offset) => ({ offset, entry })),
-    ).records.reduce((most, { entry }) => Math.max(most, entry.covered ?? -1), -1);
+    validOf(disk.files[partition] ?? []).reduce((most, { entry }) => Math.max(most, entry.covered ?? -1), -1);
 
   /** Where a new owner goes on: behind what is decided, and not before the start, for old commands are gone. */
   const resume = (partition: number): number => {

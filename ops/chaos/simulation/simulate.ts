@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { decode } from '../../../domain/catalogue.js';
 import { type Incoming, Refused } from '../../../commands/command.js';
-import { passAll, startOfLog } from '../../../commands/log/store.js';
 import { nameOf } from '../../../commands/worker/memory.js';
 import { type Owner, createOwner } from '../../../commands/worker/owner.js';
 import { fold, noFacts } from '../../../projections/readmodel/obligations/fold.js';
 import { check, grouped } from './checker.js';
 import { T0 } from './clock.js';
 import type { History } from './history.js';
+import { validOf } from './log.js';
 import type { Mistake } from './mistakes.js';
 import { type Counts, calm } from './scene.js';
 import { rage } from './storm.js';
@@ -76,12 +76,6 @@ export async function simulate(seed: number, mistake?: Mistake): Promise<Result>
     hash: createHash('sha256').update(trace.join('\n')).digest('base64url'),
   };
 }
-
-const validOf = (file: World['disk']['files'][number]) =>
-  passAll(
-    startOfLog,
-    file.map((entry, offset) => ({ offset, entry })),
-  ).records;
 
 /** Waits until everything is answered, and what hung has come. Returns what never ends. */
 async function settle(world: World): Promise<string[]> {
