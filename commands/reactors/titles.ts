@@ -1,4 +1,4 @@
-import { charsOf, contentOf, limits } from '../../domain/content.js';
+import { charsOf, contentOf, cutText, limits } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
 import { type Uuid, derivedId, streamOf } from '../../domain/ids.js';
 import { type Insist, type Keeper, type Wait, isOvertaken, settle } from './executor.js';
@@ -101,10 +101,4 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
 }
 
 /** What a titler says, as one line that is not too long and cuts no character in half. */
-const lineOf = (title: string): string =>
-  title
-    .replace(/\s+/g, ' ')
-    .trim()
-    .slice(0, limits.title)
-    .toWellFormed()
-    .replace(/\uFFFD$/, '');
+const lineOf = (title: string): string => cutText(title.replace(/\s+/g, ' ').trim(), limits.title);
