@@ -1,7 +1,8 @@
 import { conversationKey, personKey } from '../../domain/content.js';
 import { SYSTEM } from '../../domain/decider.js';
 import { derivedId, membershipStream, streamOf } from '../../domain/ids.js';
-import { type Insist, type Keeper, settle } from './executor.js';
+import type { Keeper } from './executor.js';
+import { type Insist, settle } from './insist.js';
 import type { ErasureObligation, ReadRelations, Relation } from './reactor.js';
 
 /** Destroys a key for ever, then has every cache at hand forget it. */

@@ -1,6 +1,7 @@
 import { SYSTEM } from '../../domain/decider.js';
 import { derivedId, membershipStream, streamOf } from '../../domain/ids.js';
-import { type Insist, type Keeper, settle } from './executor.js';
+import type { Keeper } from './executor.js';
+import { type Insist, settle } from './insist.js';
 import type { MembershipObligation } from './reactor.js';
 
 export type JoinsOptions = {

@@ -1,7 +1,8 @@
 import { charsOf, contentOf, cutText, limits } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
 import { type Uuid, derivedId, streamOf } from '../../domain/ids.js';
-import { type Insist, type Keeper, type Wait, isOvertaken, settle } from './executor.js';
+import type { Keeper, Wait } from './executor.js';
+import { type Insist, isOvertaken, settle } from './insist.js';
 import type { ReadBranch, TitleObligation, Titler } from './reactor.js';
 
 export type TitlesOptions = {
