@@ -14,9 +14,10 @@ export type ErasureOptions = {
   readonly relations: ReadRelations;
   /** Ms since 1970. */
   readonly now: () => number;
-  /** How many are erased at once. Default 4. */
-  readonly atOnce?: number;
 };
+
+/** How many are erased at once. */
+const AT_ONCE = 4;
 
 /** How long backups of keys are kept: so long is what was erased still to be found in one. */
 const BACKUPS_MS = 30 * 24 * 3600_000;
@@ -26,9 +27,7 @@ const BACKUPS_MS = 30 * 24 * 3600_000;
  * conversation that they started or joined, and says when it is done. Each step may be done again: what is done already
  * stays so, and a process that begins in the middle goes through all of them.
  */
-export function erasure(options: ErasureOptions): Keeper<ErasureObligation> {
-  const { insist, destroyKey, relations, now, atOnce = 4 } = options;
-
+export function erasure({ insist, destroyKey, relations, now }: ErasureOptions): Keeper<ErasureObligation> {
   /** Takes them out of one conversation. Resolves with the version of its stream from which on they are. */
   const expel = async (owed: ErasureObligation, { conversation, temporary }: Relation, gone: AbortSignal) => {
     const { id, user, late } = owed;
@@ -51,7 +50,7 @@ export function erasure(options: ErasureOptions): Keeper<ErasureObligation> {
   };
 
   return {
-    atOnce,
+    atOnce: AT_ONCE,
     keep: async (owed, { gone }) => {
       const { id, user, late, position } = owed;
       if (gone.aborted) return;

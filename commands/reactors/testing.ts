@@ -128,13 +128,12 @@ export async function openBench() {
       onFailure,
     };
     const common = { ...process, insist: insisting(process.client, process.wait, onFailure) };
-    const { atOnce: _, ...others } = common;
     const all: Keepers = {
       reply: assistant(common),
-      title: titles(others),
-      membership: joins(others),
-      expiry: expiry(others),
-      erasure: erasure(others),
+      title: titles(common),
+      membership: joins(common),
+      expiry: expiry(common),
+      erasure: erasure(common),
     };
     const keepers = Object.fromEntries(process.kinds.map((kind) => [kind, all[kind]]));
     const executor = await startExecutor({ ...process, keepers });

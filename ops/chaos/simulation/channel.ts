@@ -212,8 +212,6 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
   };
 }
 
-export type Channel = ReturnType<typeof createChannel>;
-
 export type ChannelRules = {
   /** How a new owner finds where to go on. */
   readonly resume: 'committed' | 'covered';
