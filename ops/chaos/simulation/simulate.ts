@@ -43,12 +43,13 @@ export async function simulate(seed: number, mistake?: Mistake): Promise<Result>
   scene.tell('everybody', 'sees the storm go');
   for (const { process } of world.posts) process.resume();
   const unfinished = await settle(world);
-  const letters = channel.topic.flatMap(({ letters: all, start }) => all.slice(start));
-  const unheard = letters.filter(({ answered, refused }) => !answered && !refused);
+  const unheard = channel.topic
+    .flatMap(({ commands, start }) => commands.slice(start))
+    .filter(({ answered, refused }) => !answered && !refused);
   if (broken.length === 0 && unfinished.length === 0) unfinished.push(...(await audit(world)));
 
   const seen = grouped(
-    channel.topic.flatMap(({ letters: all }) => all),
+    channel.topic.flatMap(({ commands }) => commands),
     ({ command }) => nameOf(command),
   );
   const history: History = {
@@ -139,7 +140,7 @@ async function audit(world: World): Promise<readonly string[]> {
   );
   const owners = channel.topic.map((_, partition) => createOwner({ ...ownerOptions(process), partition }));
   const asked = (partition: number, late: boolean): readonly Incoming[] =>
-    (channel.topic[partition]?.letters ?? []).flatMap(({ command }) => {
+    (channel.topic[partition]?.commands ?? []).flatMap(({ command }) => {
       const name = nameOf(command);
       if (!late && !inLog.has(name)) return [];
       return {
