@@ -30,6 +30,20 @@ export const limits = {
 /** The characters that a text declares: its UTF-16 units, none if it is blank. Deciders see this number, never the text. */
 export const charsOf = (text: string): number => (text.trim() === '' ? 0 : text.length);
 
+/** The beginning of a text, of at most so many UTF-16 units. A cut may fall into a surrogate pair: half of one is no text. */
+export const cutText = (text: string, most: number): string =>
+  text
+    .slice(0, most)
+    .toWellFormed()
+    .replace(/\uFFFD$/, '');
+
+/** A line that is not longer than `most` and an ellipsis: cut at a word, unless that left less than half of it. */
+export function cutLine(line: string, most: number): string {
+  if (line.length <= most) return line;
+  const word = line.slice(0, most).lastIndexOf(' ');
+  return `${cutText(line, word > most / 2 ? word : most)}…`;
+}
+
 /** The key of a person, under which their messages, titles and names are sealed, and the replies they ask for. */
 export const personKey = (user: Uuid): string => `user-${user}`;
 

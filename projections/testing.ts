@@ -6,7 +6,11 @@ import { type DomainEvent, type Recorded, schemaOf } from '../domain/catalogue.j
 import { type Envelope, hashOf } from '../domain/event.js';
 import { type Uuid, homeOf, membershipStream, streamOf, timedId } from '../domain/ids.js';
 import type { Projection } from './projection.js';
+import { core } from './readmodel/core/core.js';
+import { coreQueries } from './readmodel/core/queries.js';
+import type { CoreQueries } from './readmodel/core/rows.js';
 import type { Db } from './readmodel/db.js';
+import { openPglite } from './readmodel/pglite.js';
 import { startRunner } from './runner.js';
 
 export const PARTITIONS = 4;
@@ -149,6 +153,23 @@ export async function logWith(
   };
   await add(events);
   return { log, add };
+}
+
+/** The core view of these events, caught up, and the questions to it. */
+export async function openCore(
+  events: readonly Envelope[],
+): Promise<{ queries: CoreQueries; close: () => Promise<void> }> {
+  const db = await openPglite();
+  const { log } = await logWith(events);
+  const runner = startRunner({ log, db, projection: core, onFailure: () => undefined });
+  await runner.caughtUp;
+  return {
+    queries: coreQueries({ db, partitions: PARTITIONS, reached: runner.reached }),
+    close: async () => {
+      await runner.stop();
+      await db.close();
+    },
+  };
 }
 
 /** Every row of a projection's views, in order of their keys. */

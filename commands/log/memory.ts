@@ -2,8 +2,14 @@ import type { Uuid } from '../../domain/ids.js';
 import { type Entry, type Log, CODE, encode } from './log.js';
 import { type Store, logOver } from './store.js';
 
+/** A log, and every record of each of its partitions as a broker would have them: void ones too. */
+export type Disk = { readonly log: Log; readonly files: readonly Entry[][] };
+
 /** A log in memory, for tests: it lives by the same contract and forgets everything with the process. */
-export function memoryLog({ partitions, id }: { partitions: number; id: Uuid }): Log {
+export const memoryLog = (options: { partitions: number; id: Uuid }): Log => memoryDisk(options).log;
+
+/** A log in memory whose records lie open, to be looked at behind the fence, and to be damaged. */
+export function memoryDisk({ partitions, id }: { partitions: number; id: Uuid }): Disk {
   const identity: Entry = {
     kind: 'log',
     header: { owner: id, term: 0, batch: 0, index: 0, count: 1, code: CODE },
@@ -35,5 +41,5 @@ export function memoryLog({ partitions, id }: { partitions: number; id: Uuid }):
     mark: () => undefined,
     close: async () => undefined,
   };
-  return logOver(store);
+  return { log: logOver(store), files };
 }

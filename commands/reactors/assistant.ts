@@ -2,7 +2,8 @@ import { type Part, charsOf, contentOf } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
 import { type Uuid, derivedId, streamOf } from '../../domain/ids.js';
 import type { Open } from '../client/client.js';
-import { type Insist, type Keeper, type Run, type Wait, isOvertaken } from './executor.js';
+import type { Keeper, Run, Wait } from './executor.js';
+import { type Insist, isOvertaken } from './insist.js';
 import type { ReadBranch, ReplyObligation, Responder } from './reactor.js';
 import { type Speech, listen } from './speech.js';
 

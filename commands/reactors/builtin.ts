@@ -1,3 +1,4 @@
+import { cutLine } from '../../domain/content.js';
 import type { Responder, Titler } from './reactor.js';
 
 /** The pace of a quick reader, so that an installation without a model feels and behaves like one that has one. */
@@ -67,7 +68,7 @@ function titleOf(text: string): string {
   const sentence = /^.*?(?:[.!?…](?=\s)|[。！？])/u.exec(line)?.[0] ?? line;
   // A greeting is no title. What follows may be one.
   const title = sentence.length < SHORT ? line : sentence;
-  return cut(title.replace(/(?<=[^.])\.$/, ''));
+  return cutLine(title.replace(/(?<=[^.])\.$/, ''), TITLE);
 }
 
 const BEGINNING = 2_000;
@@ -84,11 +85,3 @@ const bare = (line: string): string =>
     .replace(/[*`~]+|(?<!\w)_+|_+(?!\w)/g, '')
     .replace(/\s+/g, ' ')
     .trim();
-
-function cut(line: string): string {
-  if (line.length <= TITLE) return line;
-  const head = line.slice(0, TITLE);
-  const word = head.lastIndexOf(' ');
-  // A cut may fall into a surrogate pair: half of one is no text.
-  return `${(word > TITLE / 2 ? head.slice(0, word) : head).toWellFormed().replace(/\uFFFD$/, '')}…`;
-}

@@ -1,7 +1,8 @@
 import { conversationKey, personKey } from '../../domain/content.js';
 import { SYSTEM } from '../../domain/decider.js';
 import { derivedId, membershipStream, streamOf } from '../../domain/ids.js';
-import { type Insist, type Keeper, settle } from './executor.js';
+import type { Keeper } from './executor.js';
+import { type Insist, settle } from './insist.js';
 import type { ErasureObligation, ReadRelations, Relation } from './reactor.js';
 
 /** Destroys a key for ever, then has every cache at hand forget it. */
@@ -13,9 +14,10 @@ export type ErasureOptions = {
   readonly relations: ReadRelations;
   /** Ms since 1970. */
   readonly now: () => number;
-  /** How many are erased at once. Default 4. */
-  readonly atOnce?: number;
 };
+
+/** How many are erased at once. */
+const AT_ONCE = 4;
 
 /** How long backups of keys are kept: so long is what was erased still to be found in one. */
 const BACKUPS_MS = 30 * 24 * 3600_000;
@@ -25,9 +27,7 @@ const BACKUPS_MS = 30 * 24 * 3600_000;
  * conversation that they started or joined, and says when it is done. Each step may be done again: what is done already
  * stays so, and a process that begins in the middle goes through all of them.
  */
-export function erasure(options: ErasureOptions): Keeper<ErasureObligation> {
-  const { insist, destroyKey, relations, now, atOnce = 4 } = options;
-
+export function erasure({ insist, destroyKey, relations, now }: ErasureOptions): Keeper<ErasureObligation> {
   /** Takes them out of one conversation. Resolves with the version of its stream from which on they are. */
   const expel = async (owed: ErasureObligation, { conversation, temporary }: Relation, gone: AbortSignal) => {
     const { id, user, late } = owed;
@@ -50,7 +50,7 @@ export function erasure(options: ErasureOptions): Keeper<ErasureObligation> {
   };
 
   return {
-    atOnce,
+    atOnce: AT_ONCE,
     keep: async (owed, { gone }) => {
       const { id, user, late, position } = owed;
       if (gone.aborted) return;

@@ -2,7 +2,8 @@ import { conversationKey } from '../../domain/content.js';
 import { SYSTEM } from '../../domain/decider.js';
 import { derivedId, streamOf } from '../../domain/ids.js';
 import type { DestroyKey } from './erasure.js';
-import { type Insist, type Keeper, type Wait, settle } from './executor.js';
+import type { Keeper, Wait } from './executor.js';
+import { type Insist, settle } from './insist.js';
 import type { ExpiryObligation } from './reactor.js';
 
 export type ExpiryOptions = {
@@ -11,17 +12,18 @@ export type ExpiryOptions = {
   /** Ms since 1970. */
   readonly now: () => number;
   readonly wait: Wait;
-  /** How many expire at once. Default 20. */
-  readonly atOnce?: number;
 };
+
+/** How many expire at once. */
+const AT_ONCE = 20;
 
 /** Timers do not reach further than 24 days, and stand still while a laptop sleeps: the clock is asked again this often. */
 const SLICE_MS = 60 * 60_000;
 
 /** Ends temporary conversations at their time: first for everybody to see, then by destroying their key. */
-export function expiry({ insist, destroyKey, now, wait, atOnce = 20 }: ExpiryOptions): Keeper<ExpiryObligation> {
+export function expiry({ insist, destroyKey, now, wait }: ExpiryOptions): Keeper<ExpiryObligation> {
   return {
-    atOnce,
+    atOnce: AT_ONCE,
     due: async ({ expires }, signal) => {
       const at = Date.parse(expires);
       for (let left = at - now(); left > 0 && !signal.aborted; left = at - now()) {

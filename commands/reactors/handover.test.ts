@@ -119,26 +119,45 @@ describe('two processes', () => {
   });
 });
 
+/** A reply that another process claimed just before this one could, which has let go of it. */
+async function claimedElsewhere() {
+  let refused: (() => void) | undefined;
+  const left = new Promise<void>((resolve) => {
+    refused = resolve;
+  });
+  const slower: CommandClient = {
+    send: async (draft) => {
+      if (draft.type !== 'ClaimReply' || draft.data.attempt > 1) return bench.client.send(draft);
+      await bench.client.send({ ...draft, data: { ...draft.data, executor: clientId(999) } });
+      const sent = await bench.client.send(draft);
+      setImmediate(() => refused?.());
+      return sent;
+    },
+  };
+  const { responder, call, calls } = scripted();
+  await bench.start(responder, 1, { client: slower });
+  const asked = await bench.ask();
+  await left;
+  return { asked, call, calls };
+}
+
+it('a reply whose claim landed when its process was gone, and the next one had begun, is taken up in a while', async () => {
+  const { asked, call, calls } = await claimedElsewhere();
+  const { reply } = asked;
+  await bench.seen('ReplyStarted', reply);
+  expect(calls).toEqual([]);
+  bench.passTime();
+  const speaker = await call(0);
+  speaker.say('after all');
+  speaker.end();
+  await bench.seen('ReplyCompleted', reply);
+  expect(bench.story(reply)).toEqual(['ReplyStarted 1', 'ReplyStarted 2', 'ReplyCompleted 2']);
+  expect(bench.failures).toEqual([]);
+});
+
 describe('the stop of a reply that runs elsewhere', () => {
-  /** A reply that another process claimed just before this one could, asked to stop. */
   async function elsewhere() {
-    let refused: (() => void) | undefined;
-    const left = new Promise<void>((resolve) => {
-      refused = resolve;
-    });
-    const slower: CommandClient = {
-      send: async (draft) => {
-        if (draft.type !== 'ClaimReply' || draft.data.attempt > 1) return bench.client.send(draft);
-        await bench.client.send({ ...draft, data: { ...draft.data, executor: clientId(999) } });
-        const sent = await bench.client.send(draft);
-        setImmediate(() => refused?.());
-        return sent;
-      },
-    };
-    const { responder, calls } = scripted();
-    await bench.start(responder, 1, { client: slower });
-    const asked = await bench.ask();
-    await left;
+    const { asked, calls } = await claimedElsewhere();
     await bench.stopReply(asked);
     await bench.seen('ReplyStopRequested', asked.reply);
     expect(calls).toEqual([]);

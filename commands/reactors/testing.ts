@@ -16,8 +16,9 @@ import { PARTITIONS, T0, ada, nextId, openLog, random, waitTurns } from '../work
 import { startWorker } from '../worker/worker.js';
 import { type AssistantOptions, assistant } from './assistant.js';
 import { type DestroyKey, erasure } from './erasure.js';
-import { type Executor, type Keepers, type Wait, insisting, startExecutor } from './executor.js';
+import { type Executor, type Keepers, type Wait, startExecutor } from './executor.js';
 import { expiry } from './expiry.js';
+import { insisting } from './insist.js';
 import { joins } from './joins.js';
 import { quick } from './models/testing.js';
 import type { Obligation, Obligations, ReadBranch, ReadRelations, Responder, Titler } from './reactor.js';
@@ -127,13 +128,12 @@ export async function openBench() {
       onFailure,
     };
     const common = { ...process, insist: insisting(process.client, process.wait, onFailure) };
-    const { atOnce: _, ...others } = common;
     const all: Keepers = {
       reply: assistant(common),
-      title: titles(others),
-      membership: joins(others),
-      expiry: expiry(others),
-      erasure: erasure(others),
+      title: titles(common),
+      membership: joins(common),
+      expiry: expiry(common),
+      erasure: erasure(common),
     };
     const keepers = Object.fromEntries(process.kinds.map((kind) => [kind, all[kind]]));
     const executor = await startExecutor({ ...process, keepers });

@@ -1,7 +1,8 @@
-import { charsOf, contentOf, limits } from '../../domain/content.js';
+import { charsOf, contentOf, cutText, limits } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
 import { type Uuid, derivedId, streamOf } from '../../domain/ids.js';
-import { type Insist, type Keeper, type Wait, isOvertaken, settle } from './executor.js';
+import type { Keeper, Wait } from './executor.js';
+import { type Insist, isOvertaken, settle } from './insist.js';
 import type { ReadBranch, TitleObligation, Titler } from './reactor.js';
 
 export type TitlesOptions = {
@@ -13,9 +14,10 @@ export type TitlesOptions = {
   readonly wait: Wait;
   /** Told of titles that failed. None of it stops the reactor. */
   readonly onFailure: (error: unknown) => void;
-  /** How many are made at once. Default 4. */
-  readonly atOnce?: number;
 };
+
+/** How many are made at once. */
+const AT_ONCE = 4;
 
 /** How often a title is tried for, before the one that the conversation began with stays. */
 const ATTEMPTS = 3;
@@ -31,7 +33,7 @@ const RETRY_MS = 2_000;
  * titler says then is refused as stale. After the last attempt the title that it began with stays.
  */
 export function titles(options: TitlesOptions): Keeper<TitleObligation> {
-  const { branch, insist, titler, executor, wait, onFailure, atOnce = 4 } = options;
+  const { branch, insist, titler, executor, wait, onFailure } = options;
   const { endpoint, model } = titler;
 
   /** A line that fits, or what goes wrong. */
@@ -52,7 +54,7 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
   };
 
   return {
-    atOnce,
+    atOnce: AT_ONCE,
     due: async ({ attempt }, signal) => {
       if (attempt > 0) await wait(RETRY_MS * attempt, signal);
     },
@@ -101,10 +103,4 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
 }
 
 /** What a titler says, as one line that is not too long and cuts no character in half. */
-const lineOf = (title: string): string =>
-  title
-    .replace(/\s+/g, ' ')
-    .trim()
-    .slice(0, limits.title)
-    .toWellFormed()
-    .replace(/\uFFFD$/, '');
+const lineOf = (title: string): string => cutText(title.replace(/\s+/g, ' ').trim(), limits.title);

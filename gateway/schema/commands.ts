@@ -1,7 +1,7 @@
 import type { Draft, Sent } from '../../commands/client/client.js';
 import { positionToken } from '../../commands/client/position.js';
 import { Refused } from '../../commands/command.js';
-import { contentOf, personKey } from '../../domain/content.js';
+import { contentOf, cutLine, personKey } from '../../domain/content.js';
 import { rejectionCodes } from '../../domain/decider.js';
 import { type Uuid, isClientId, membershipStream, parseStream, streamOf } from '../../domain/ids.js';
 import { type Context, PATIENCE, ownConversation } from '../context.js';
@@ -127,12 +127,7 @@ export function titleOf(text: string): string {
     .replace(/^[#>\s]+|[*`~]+/g, '')
     .replace(/\s+/g, ' ')
     .trim();
-  const line = bare === '' ? first.trim() : bare;
-  if (line.length <= TITLE) return line;
-  const cut = line.slice(0, TITLE);
-  const word = cut.lastIndexOf(' ');
-  // A cut may fall into a surrogate pair: half of one is no text.
-  return `${(word > TITLE / 2 ? cut.slice(0, word) : cut).toWellFormed().replace(/\uFFFD$/, '')}…`;
+  return cutLine(bare === '' ? first.trim() : bare, TITLE);
 }
 
 builder.queryField('commandOutcome', (t) =>

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { Log } from '../../commands/log/log.js';
 import type { RecordedOutcome } from '../../commands/command.js';
 import { type Recorded, decode } from '../../domain/catalogue.js';
-import { hashOf } from '../../domain/event.js';
 import { core } from '../../projections/readmodel/core/core.js';
 import type { Db } from '../../projections/readmodel/db.js';
 import { obligations } from '../../projections/readmodel/obligations/obligations.js';
@@ -27,20 +26,6 @@ export async function readHistory(log: Log): Promise<History> {
     }
   }
   return { events, outcomes };
-}
-
-/** What is wrong with the streams: gaps or doublets in their versions, broken chains, times that run backwards. */
-export function streamFaults(events: readonly Recorded[]): readonly string[] {
-  const last = new Map<string, Recorded>();
-  return events.flatMap((event) => {
-    const before = last.get(event.stream);
-    last.set(event.stream, event);
-    const faults: string[] = [];
-    if (event.version !== (before?.version ?? 0) + 1) faults.push(`version ${event.version} after ${before?.version}`);
-    if (event.previous !== (before ? hashOf(before) : '')) faults.push(`version ${event.version} breaks the chain`);
-    if (before && event.at < before.at) faults.push(`version ${event.version} is older than the one before it`);
-    return faults.map((fault) => `${event.stream}: ${fault}`);
-  });
 }
 
 /** How often each value of a field occurs. */

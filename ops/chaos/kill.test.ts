@@ -6,18 +6,10 @@ import Database from 'libsql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Log } from '../../commands/log/log.js';
 import { bucketOf, homeOf, partitionOf } from '../../domain/ids.js';
-import {
-  type History,
-  PARTITIONS,
-  openLogIn,
-  readHistory,
-  replyEnds,
-  streamFaults,
-  tally,
-  viewsAndFold,
-} from './audit.js';
+import { type History, PARTITIONS, openLogIn, readHistory, replyEnds, tally, viewsAndFold } from './audit.js';
 import { type Person, at, register } from './person.js';
 import { type Server, startServer } from './server.js';
+import { streamFaults } from './streams.js';
 import { type Sent, type Writer, startWriter } from './writer.js';
 
 /** At least so many people write, and more until this many of the four homes have somebody. */

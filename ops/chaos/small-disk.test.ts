@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWith } from '../run/needs.js';
-import { openLogIn, readHistory, streamFaults, tally, viewsAndFold } from './audit.js';
+import { openLogIn, readHistory, tally, viewsAndFold } from './audit.js';
 import { type Person, at, register } from './person.js';
 import { type Server, startServer } from './server.js';
+import { streamFaults } from './streams.js';
 import { type Writer, startWriter } from './writer.js';
 
 describeWith('VERBATIM_SMALL_DISK', 'a disk that fills up under write load', (disk) => {

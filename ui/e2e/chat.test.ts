@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { openLogIn, readHistory, replyEnds, streamFaults } from '../../ops/chaos/audit.js';
+import { openLogIn, readHistory, replyEnds } from '../../ops/chaos/audit.js';
 import { type Server, startServer } from '../../ops/chaos/server.js';
+import { streamFaults } from '../../ops/chaos/streams.js';
 import { ensureUi } from '../../ops/run/ui.js';
 import { describeWith } from '../../ops/run/needs.js';
 import {

@@ -1,9 +1,9 @@
-import type { Change, Obligation, Obligations, ReadRelations, Relation } from '../reactor.js';
+import type { Change, Obligation, Obligations, ReadRelations } from '../reactor.js';
 import type { Recorded } from '../../../domain/catalogue.js';
 import { decode } from '../../../domain/catalogue.js';
 import type { Position } from '../../command.js';
 import type { Cursor, Log } from '../../log/log.js';
-import { type Facts, fold, noFacts } from '../../../projections/readmodel/obligations/fold.js';
+import { type Facts, changesOf, fold, noFacts, relationsOf } from '../../../projections/readmodel/obligations/fold.js';
 
 /** What a view had come to, and where: what is left of it when its process dies. */
 export type Checkpoint = readonly { readonly cursor: Cursor | undefined; readonly facts: Facts }[];
@@ -44,8 +44,7 @@ export function openView(log: Log, from?: Checkpoint) {
   const apply = (facts: Facts, event: Recorded, partition: number, offset: number): void => {
     const before = new Map(facts.owed);
     fold(facts, { event, partition, offset });
-    for (const [id, owed] of facts.owed) if (before.get(id) !== owed) tell(owed);
-    for (const id of before.keys()) if (!facts.owed.has(id)) tell({ ended: id });
+    for (const change of changesOf(before, facts)) tell(change);
   };
   const tell = (change: Change): void => {
     for (const listener of listeners) listener(change);
@@ -81,15 +80,7 @@ export function openView(log: Log, from?: Checkpoint) {
 
   const relations: ReadRelations = async (user, after) => {
     await until(() => reached(after));
-    const facts = homes[after.partition]?.facts ?? noFacts();
-    const found = new Map<string, Relation>();
-    for (const { conversation, person } of facts.joined.values()) {
-      if (person === user) found.set(conversation, { conversation, temporary: false });
-    }
-    for (const { conversation, starter, temporary } of facts.started.values()) {
-      if (starter === user) found.set(conversation, { conversation, temporary });
-    }
-    return [...found.values()];
+    return relationsOf(homes[after.partition]?.facts ?? noFacts(), user);
   };
 
   return {

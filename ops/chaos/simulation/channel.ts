@@ -1,12 +1,12 @@
 import { type Answer, type Command, type CommandSource, type Incoming, Refused } from '../../../commands/command.js';
+import type { Disk } from '../../../commands/log/memory.js';
 import { nameOf } from '../../../commands/worker/memory.js';
-import { passAll, startOfLog } from '../../../commands/log/store.js';
-import type { Disk } from './log.js';
+import { validOf } from './log.js';
 import type { Process } from './process.js';
 import { type Scene, pace } from './scene.js';
 
 /** A command in the topic. Its place there is its offset. */
-export type Letter = {
+export type Posted = {
   readonly command: Command;
   readonly at: number;
   /** How often a worker took it. */
@@ -19,7 +19,7 @@ export type Letter = {
 export type Told = { readonly name: string; readonly hash: string; readonly answer: Answer };
 
 /** One worker's reading of one partition. */
-type Reading = { position: number; under: { letter: Letter; offset: number; settled: boolean }[] };
+type Reading = { position: number; under: { posted: Posted; offset: number; settled: boolean }[] };
 
 /**
  * The channel as the fleet has it: a durable topic of commands, whose partitions are handed to workers. It delivers at
@@ -29,13 +29,13 @@ type Reading = { position: number; under: { letter: Letter; offset: number; sett
 export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
   const { dice, clock, counts, tell } = scene;
   const partitions = disk.files.length;
-  const topic = Array.from({ length: partitions }, () => ({ start: 0, letters: [] as Letter[], committed: 0 }));
+  const topic = Array.from({ length: partitions }, () => ({ start: 0, commands: [] as Posted[], committed: 0 }));
   const readings = new Map<string, Reading>();
   const owners: (Process | undefined)[] = [];
   const told: Told[] = [];
   const known: Told[] = [];
   const sleepers = new Set<() => void>();
-  const replies = new WeakMap<Letter, (answer: Answer | Refused) => void>();
+  const replies = new WeakMap<Posted, (answer: Answer | Refused) => void>();
   const wakeAll = (): void => {
     for (const wake of sleepers) wake();
   };
@@ -47,10 +47,7 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
   const key = (process: Process, partition: number): string => `${process.name}/${partition}`;
 
   const covered = (partition: number): number =>
-    passAll(
-      startOfLog,
-      (disk.files[partition] ?? []).map((entry, offset) => ({ offset, entry })),
-    ).records.reduce((most, { entry }) => Math.max(most, entry.covered ?? -1), -1);
+    validOf(disk.files[partition] ?? []).reduce((most, { entry }) => Math.max(most, entry.covered ?? -1), -1);
 
   /** Where a new owner goes on: behind what is decided, and not before the start, for old commands are gone. */
   const resume = (partition: number): number => {
@@ -86,12 +83,12 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
     }
   };
 
-  const incoming = (process: Process, letter: Letter, offset: number, under: { settled: boolean }): Incoming => {
-    const { command } = letter;
+  const incoming = (process: Process, posted: Posted, offset: number, under: { settled: boolean }): Incoming => {
+    const { command } = posted;
     const say = (what: Answer | Refused): void => {
       if (!process.alive) return;
       under.settled = true;
-      const reply = replies.get(letter);
+      const reply = replies.get(posted);
       if (dice.chance(scene.weather.net)) return;
       const times = dice.chance(scene.weather.net) ? 2 : 1;
       for (let n = 0; n < times; n++) clock.after(pace(scene), () => reply?.(what));
@@ -101,7 +98,7 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
       offset,
       answer: (answer) => {
         if (process.alive) {
-          letter.answered = true;
+          posted.answered = true;
           told.push({ name: nameOf(command), hash: command.hash, answer });
           tell(process.name, `answers ${command.type} ${command.id} ${answer.status} at ${answer.position.offset}`);
         }
@@ -109,7 +106,7 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
       },
       refuse: (refusal) => {
         if (process.alive) {
-          letter.refused = true;
+          posted.refused = true;
           tell(process.name, `refuses ${command.type} ${command.id} ${refusal.code}`);
         }
         say(refusal);
@@ -124,16 +121,16 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
       for (;;) {
         if (signal.aborted) return [];
         const reading = readings.get(key(process, partition));
-        const { letters, start } = part(partition);
+        const { commands, start } = part(partition);
         const from = Math.max(reading?.position ?? 0, start);
-        if (reading && from < letters.length) {
-          const taken = letters.slice(from, from + Math.min(max, rules.batch));
+        if (reading && from < commands.length) {
+          const taken = commands.slice(from, from + Math.min(max, rules.batch));
           reading.position = from + taken.length;
-          const batch = taken.map((letter, n) => {
-            if (letter.taken++ > 0) counts.redelivered++;
-            const under = { letter, offset: from + n, settled: false };
+          const batch = taken.map((posted, n) => {
+            if (posted.taken++ > 0) counts.redelivered++;
+            const under = { posted, offset: from + n, settled: false };
             reading.under.push(under);
-            return incoming(process, letter, from + n, under);
+            return incoming(process, posted, from + n, under);
           });
           if (rules.commitsEarly === true) part(partition).committed = reading.position;
           tell(process.name, `takes ${from}–${from + taken.length - 1} of ${partition}`);
@@ -155,9 +152,9 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
   });
 
   const put = (partition: number, command: Command, reply: (answer: Answer | Refused) => void): void => {
-    const letter = { command, at: clock.now(), taken: 0, answered: false, refused: false };
-    replies.set(letter, reply);
-    part(partition).letters.push(letter);
+    const posted = { command, at: clock.now(), taken: 0, answered: false, refused: false };
+    replies.set(posted, reply);
+    part(partition).commands.push(posted);
     wakeAll();
   };
 
@@ -198,24 +195,22 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
     /** Drops what lies in the topic for longer than it is kept. */
     retain: (ms: number): void => {
       for (const each of topic) {
-        while ((each.letters[each.start]?.at ?? Infinity) < clock.now() - ms) each.start++;
+        while ((each.commands[each.start]?.at ?? Infinity) < clock.now() - ms) each.start++;
       }
     },
     /** Whether everything in the topic was taken by its owner, and settled. */
     settled: (): boolean =>
-      topic.every(({ letters, start }, partition) => {
+      topic.every(({ commands, start }, partition) => {
         const owner = owners[partition];
         const reading = owner?.alive === true ? readings.get(key(owner, partition)) : undefined;
         return (
           reading !== undefined &&
-          Math.max(reading.position, start) === letters.length &&
+          Math.max(reading.position, start) === commands.length &&
           reading.under.every(({ settled }) => settled)
         );
       }),
   };
 }
-
-export type Channel = ReturnType<typeof createChannel>;
 
 export type ChannelRules = {
   /** How a new owner finds where to go on. */

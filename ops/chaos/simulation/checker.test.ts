@@ -4,6 +4,7 @@ import { passAll, startOfLog } from '../../../commands/log/store.js';
 import { ASSISTANT } from '../../../domain/decider.js';
 import { check } from './checker.js';
 import type { History } from './history.js';
+import { validOf } from './log.js';
 import { simulate } from './simulate.js';
 
 // All else hangs on the checker: what a world that was well has left is falsified in one place, and it has to say so.
@@ -37,11 +38,7 @@ const found = (change: (copy: History) => Changed): readonly string[] => {
 
 function lastOf(files: History['files'], is: (entry: Entry) => boolean): readonly [number, number] {
   for (const [partition, file] of files.entries()) {
-    const { records } = passAll(
-      startOfLog,
-      file.map((entry, offset) => ({ offset, entry })),
-    );
-    const last = records.findLast(({ entry }) => is(entry));
+    const last = validOf(file).findLast(({ entry }) => is(entry));
     if (last) return [partition, last.offset];
   }
   throw new Error('this world has no such record');

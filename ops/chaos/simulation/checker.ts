@@ -3,19 +3,14 @@ import { type Aggregate, STATE, blankAggregate, decode } from '../../../domain/c
 import { ASSISTANT, SYSTEM } from '../../../domain/decider.js';
 import { type Envelope, hashOf } from '../../../domain/event.js';
 import type { RecordedOutcome } from '../../../commands/command.js';
-import type { Entry, Placed } from '../../../commands/log/log.js';
-import { passAll, startOfLog, timeOf } from '../../../commands/log/store.js';
+import type { Placed } from '../../../commands/log/log.js';
+import { timeOf } from '../../../commands/log/store.js';
 import type { Checkpoint, Known, Snapshot } from '../../../commands/snapshots/snapshots.js';
 import { forgetBefore, nameOf } from '../../../commands/worker/memory.js';
+import { streamFaults } from '../streams.js';
 import type { Told } from './channel.js';
 import type { History } from './history.js';
-
-/** The valid records of a partition: the fence alone says which. */
-const validOf = (file: readonly Entry[]): readonly Placed[] =>
-  passAll(
-    startOfLog,
-    file.map((entry, offset) => ({ offset, entry })),
-  ).records;
+import { validOf } from './log.js';
 
 type Found = { readonly recorded: RecordedOutcome; readonly partition: number; readonly offset: number };
 
@@ -102,21 +97,6 @@ function answerFaults({ name, hash, answer }: Told, outcomes: ReadonlyMap<string
   }
   const outcome = JSON.stringify({ ...recorded.outcome, position });
   return [`its sender ${who} ${JSON.stringify(answer)} and the log says ${outcome}: ${name}`];
-}
-
-/** Versions without gaps, in a chain that is whole. */
-function streamFaults(events: readonly Envelope[]): readonly string[] {
-  const last = new Map<string, Envelope>();
-  return events.flatMap((event) => {
-    const before = last.get(event.stream);
-    last.set(event.stream, event);
-    if (event.version !== (before?.version ?? 0) + 1) {
-      return [`${event.stream} has version ${event.version} after ${before?.version ?? 0}`];
-    }
-    return event.previous === (before ? hashOf(before) : '')
-      ? []
-      : [`${event.stream} breaks its chain at ${event.version}`];
-  });
 }
 
 function timeFaults(records: readonly Placed[]): readonly string[] {

@@ -1,39 +1,15 @@
-import type { Uuid } from '../../../domain/ids.js';
-import { type Entry, type Log, CODE } from '../../../commands/log/log.js';
-import { type Store, logOver } from '../../../commands/log/store.js';
+import type { Entry, Log, Placed } from '../../../commands/log/log.js';
+import type { Disk } from '../../../commands/log/memory.js';
+import { passAll, startOfLog } from '../../../commands/log/store.js';
 import type { Process } from './process.js';
 import { type Scene, pace } from './scene.js';
 
-/** The log as the brokers have it: honest, with every record there for the checker, void ones too. */
-export type Disk = { readonly log: Log; readonly files: readonly Entry[][] };
-
-export function createDisk(partitions: number, id: Uuid): Disk {
-  const header = { owner: id, term: 0, batch: 0, index: 0, count: 1, code: CODE };
-  const files = Array.from({ length: partitions }, (): Entry[] => [{ kind: 'log', header, log: id, partitions }]);
-  const file = (partition: number): Entry[] => {
-    const entries = files[partition];
-    if (!entries) throw new RangeError(`partition ${partition} of ${partitions}`);
-    return entries;
-  };
-  const store: Store = {
-    id,
-    partitions,
-    append: async (partition, batch) => {
-      const base = file(partition).length;
-      // Through JSON, so that what is read is what a broker would hold.
-      file(partition).push(...batch.map((entry): Entry => JSON.parse(JSON.stringify(entry))));
-      return base;
-    },
-    scan: (partition, from, limit) =>
-      file(partition)
-        .slice(from, from + limit)
-        .map((entry, at) => ({ offset: from + at, entry })),
-    end: (partition) => file(partition).length,
-    mark: () => undefined,
-    close: async () => undefined,
-  };
-  return { log: logOver(store), files };
-}
+/** The valid records of a partition: the fence alone says which. */
+export const validOf = (file: readonly Entry[]): readonly Placed[] =>
+  passAll(
+    startOfLog,
+    file.map((entry, offset) => ({ offset, entry })),
+  ).records;
 
 /** What the network does to an append. After all but the first, nobody can tell by the answer what is in the log. */
 const faults = ['slow', 'lost', 'late', 'late', 'doubled', 'doubled and unanswered', 'unanswered'] as const;

@@ -3,11 +3,11 @@ import type { CommandClient } from '../../../commands/client/client.js';
 import { type CommandSource, type Incoming, Refused } from '../../../commands/command.js';
 import { type Fence, pass } from '../../../commands/log/fence.js';
 import type { Cursor, Entry, Log, Placed } from '../../../commands/log/log.js';
+import type { Disk } from '../../../commands/log/memory.js';
 import { startOfLog } from '../../../commands/log/store.js';
 import type { Shelf } from '../../../commands/snapshots/memory.js';
 import type { Checkpoint, Snapshots } from '../../../commands/snapshots/snapshots.js';
 import type { ChannelRules } from './channel.js';
-import type { Disk } from './log.js';
 import type { Process } from './process.js';
 import type { Scene } from './scene.js';
 

@@ -6,9 +6,9 @@ import { type Envelope, hashOf } from '../../../domain/event.js';
 import { type Uuid, bucketOf, homeOf, randomUuid, streamOf, timedId } from '../../../domain/ids.js';
 import { CHUNK } from '../../../domain/tree.js';
 import { type Entry, CODE } from '../../../commands/log/log.js';
+import type { Disk } from '../../../commands/log/memory.js';
 import { T0 } from './clock.js';
 import type { Dice } from './dice.js';
-import type { Disk } from './log.js';
 import type { Person } from './people.js';
 
 /**

@@ -5,12 +5,13 @@ import type { Keys } from '../../../commands/keys/keys.js';
 import type { Cursor, Log } from '../../../commands/log/log.js';
 import { assistant } from '../../../commands/reactors/assistant.js';
 import { erasure } from '../../../commands/reactors/erasure.js';
-import { insisting, startExecutor } from '../../../commands/reactors/executor.js';
+import { startExecutor } from '../../../commands/reactors/executor.js';
 import { expiry } from '../../../commands/reactors/expiry.js';
+import { insisting } from '../../../commands/reactors/insist.js';
 import { joins } from '../../../commands/reactors/joins.js';
-import type { Change, Obligations, ReadRelations, Relation, Responder } from '../../../commands/reactors/reactor.js';
+import type { Change, Obligations, ReadRelations, Responder } from '../../../commands/reactors/reactor.js';
 import { titles } from '../../../commands/reactors/titles.js';
-import { type Facts, fold, noFacts } from '../../../projections/readmodel/obligations/fold.js';
+import { type Facts, changesOf, fold, noFacts, relationsOf } from '../../../projections/readmodel/obligations/fold.js';
 import type { Process } from './process.js';
 import type { Scene } from './scene.js';
 
@@ -30,8 +31,7 @@ async function openView(process: Process, log: Log) {
   const apply = (facts: Facts, event: Recorded, partition: number, offset: number): void => {
     const before = new Map(facts.owed);
     fold(facts, { event, partition, offset });
-    for (const [id, owed] of facts.owed) if (before.get(id) !== owed) tell(owed);
-    for (const id of before.keys()) if (!facts.owed.has(id)) tell({ ended: id });
+    for (const change of changesOf(before, facts)) tell(change);
   };
   const read = async (partition: number, home: (typeof homes)[number], follow: boolean): Promise<void> => {
     for await (const { records, next } of log.read(partition, home.cursor, { follow })) {
@@ -62,15 +62,7 @@ async function openView(process: Process, log: Log) {
   };
   const relations: ReadRelations = async (user, { partition, offset }) => {
     while ((homes[partition]?.cursor?.offset ?? 0) < offset) await process.wait(10);
-    const { started, joined } = homes[partition]?.facts ?? noFacts();
-    const found = new Map<string, Relation>();
-    for (const { conversation, person } of joined.values()) {
-      if (person === user) found.set(conversation, { conversation, temporary: false });
-    }
-    for (const { conversation, starter, temporary } of started.values()) {
-      if (starter === user) found.set(conversation, { conversation, temporary });
-    }
-    return [...found.values()];
+    return relationsOf(homes[partition]?.facts ?? noFacts(), user);
   };
   return { obligations, relations };
 }

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { decode } from '../../../domain/catalogue.js';
 import { type Incoming, Refused } from '../../../commands/command.js';
-import { passAll, startOfLog } from '../../../commands/log/store.js';
 import { nameOf } from '../../../commands/worker/memory.js';
 import { type Owner, createOwner } from '../../../commands/worker/owner.js';
 import { fold, noFacts } from '../../../projections/readmodel/obligations/fold.js';
 import { check, grouped } from './checker.js';
 import { T0 } from './clock.js';
 import type { History } from './history.js';
+import { validOf } from './log.js';
 import type { Mistake } from './mistakes.js';
 import { type Counts, calm } from './scene.js';
 import { rage } from './storm.js';
@@ -43,12 +43,13 @@ export async function simulate(seed: number, mistake?: Mistake): Promise<Result>
   scene.tell('everybody', 'sees the storm go');
   for (const { process } of world.posts) process.resume();
   const unfinished = await settle(world);
-  const letters = channel.topic.flatMap(({ letters: all, start }) => all.slice(start));
-  const unheard = letters.filter(({ answered, refused }) => !answered && !refused);
+  const unheard = channel.topic
+    .flatMap(({ commands, start }) => commands.slice(start))
+    .filter(({ answered, refused }) => !answered && !refused);
   if (broken.length === 0 && unfinished.length === 0) unfinished.push(...(await audit(world)));
 
   const seen = grouped(
-    channel.topic.flatMap(({ letters: all }) => all),
+    channel.topic.flatMap(({ commands }) => commands),
     ({ command }) => nameOf(command),
   );
   const history: History = {
@@ -76,12 +77,6 @@ export async function simulate(seed: number, mistake?: Mistake): Promise<Result>
     hash: createHash('sha256').update(trace.join('\n')).digest('base64url'),
   };
 }
-
-const validOf = (file: World['disk']['files'][number]) =>
-  passAll(
-    startOfLog,
-    file.map((entry, offset) => ({ offset, entry })),
-  ).records;
 
 /** Waits until everything is answered, and what hung has come. Returns what never ends. */
 async function settle(world: World): Promise<string[]> {
@@ -145,7 +140,7 @@ async function audit(world: World): Promise<readonly string[]> {
   );
   const owners = channel.topic.map((_, partition) => createOwner({ ...ownerOptions(process), partition }));
   const asked = (partition: number, late: boolean): readonly Incoming[] =>
-    (channel.topic[partition]?.letters ?? []).flatMap(({ command }) => {
+    (channel.topic[partition]?.commands ?? []).flatMap(({ command }) => {
       const name = nameOf(command);
       if (!late && !inLog.has(name)) return [];
       return {

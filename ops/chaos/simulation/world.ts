@@ -2,8 +2,9 @@ import { STATE } from '../../../domain/catalogue.js';
 import { derivedId, inBucket, randomUuid } from '../../../domain/ids.js';
 import { type CommandClient, createClient } from '../../../commands/client/client.js';
 import type { CommandSource } from '../../../commands/command.js';
-import { type Key, KeyDestroyed, type Keys } from '../../../commands/keys/keys.js';
+import { memoryKeys } from '../../../commands/keys/memory.js';
 import type { Log } from '../../../commands/log/log.js';
+import { memoryDisk } from '../../../commands/log/memory.js';
 import { memorySnapshots } from '../../../commands/snapshots/memory.js';
 import type { Snapshots } from '../../../commands/snapshots/snapshots.js';
 import { type OwnerOptions, Unowned } from '../../../commands/worker/owner.js';
@@ -11,7 +12,7 @@ import { type Worker, startWorker } from '../../../commands/worker/worker.js';
 import { createChannel } from './channel.js';
 import { T0, createClock } from './clock.js';
 import { createDice } from './dice.js';
-import { CutOff, createDisk, logFor } from './log.js';
+import { CutOff, logFor } from './log.js';
 import type { Mistake } from './mistakes.js';
 import { type Device, type Person, live } from './people.js';
 import { writePast } from './past.js';
@@ -47,10 +48,10 @@ export function createWorld(seed: number, mistake: Mistake | undefined) {
       trace.push(`${((clock.now() - T0) / 1_000).toFixed(3).padStart(10)}  ${who.padEnd(13)} ${what}`);
     },
   };
-  const disk = createDisk(plan.partitions, randomUuid(dice.bytes(16)));
+  const disk = memoryDisk({ partitions: plan.partitions, id: randomUuid(dice.bytes(16)) });
   const store = createStore(scene, mistake?.goesBack);
   const channel = createChannel(scene, disk, { ...plan.channel, ...mistake?.channel });
-  const keys = keysInMemory(dice.bytes);
+  const keys = memoryKeys({ random: dice.bytes });
   const broken: string[] = [];
   const workers = new Map<Process, Worker>();
 
@@ -194,25 +195,3 @@ export function createWorld(seed: number, mistake: Mistake | undefined) {
 
 /** What stops a worker for a reason that lies in the world. It starts again. */
 const isExplained = (error: unknown): boolean => error instanceof Unowned || error instanceof CutOff;
-
-/** Keys as a table would hold them: a destroyed one leaves a tombstone. */
-function keysInMemory(random: (bytes: number) => Uint8Array): Keys {
-  const keys = new Map<string, Key | 'destroyed'>();
-  return {
-    ensure: async (id) => {
-      const key = keys.get(id) ?? random(32);
-      if (key === 'destroyed') throw new KeyDestroyed(id);
-      keys.set(id, key);
-      return key;
-    },
-    find: async (ids) =>
-      new Map(
-        ids.flatMap((id) => {
-          const key = keys.get(id);
-          return key === undefined || key === 'destroyed' ? [] : [[id, key] as const];
-        }),
-      ),
-    destroy: async (id) => void keys.set(id, 'destroyed'),
-    close: async () => undefined,
-  };
-}

@@ -1,12 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Envelope } from '../../../domain/event.js';
-import { type Runner, startRunner } from '../../runner.js';
-import { PARTITIONS, logWith } from '../../testing.js';
-import type { Db } from '../db.js';
-import { openPglite } from '../pglite.js';
-import { core } from './core.js';
-import { coreQueries } from './queries.js';
+import { openCore } from '../../testing.js';
 import type { CoreQueries } from './rows.js';
 
 // The golden events hold every type and version: the view takes all of them, and moves on with each.
@@ -19,20 +14,12 @@ const streamsOf = (type: string): readonly string[] =>
   golden.flatMap((event) => (event.type === type ? [event.stream.slice(event.stream.indexOf('-') + 1)] : []));
 const lastOf = (id: string): number => golden.findLast(({ stream }) => stream.endsWith(id))?.version ?? 0;
 
-let db: Db;
-let runner: Runner;
 let queries: CoreQueries;
+let close: () => Promise<void>;
 beforeAll(async () => {
-  db = await openPglite();
-  const { log } = await logWith(golden);
-  runner = startRunner({ log, db, projection: core, onFailure: () => undefined });
-  await runner.caughtUp;
-  queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
+  ({ queries, close } = await openCore(golden));
 });
-afterAll(async () => {
-  await runner.stop();
-  await db.close();
-});
+afterAll(() => close());
 
 describe('the core view of every event there is', () => {
   it('shows each conversation at its last version, so that whoever follows it sees no gap', async () => {

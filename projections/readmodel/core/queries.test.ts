@@ -1,10 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Runner, startRunner } from '../../runner.js';
-import { PARTITIONS, createHistory, idOf, logWith } from '../../testing.js';
-import type { Db } from '../db.js';
-import { openPglite } from '../pglite.js';
-import { core } from './core.js';
-import { coreQueries } from './queries.js';
+import { PARTITIONS, createHistory, idOf, openCore } from '../../testing.js';
 import type { CoreQueries, InboxRow } from './rows.js';
 
 const [HERE, THERE] = [0x123, 0xfff];
@@ -17,9 +12,8 @@ const gone = idOf(30);
 const last = idOf(40);
 const foreign = idOf(10, THERE);
 
-let db: Db;
-let runner: Runner;
 let queries: CoreQueries;
+let close: () => Promise<void>;
 beforeAll(async () => {
   ana.register();
   bob.register();
@@ -39,20 +33,13 @@ beforeAll(async () => {
   bob.start(foreign);
   bob.post(foreign, idOf(11, THERE), null, 1);
 
-  db = await openPglite();
   // Two conversations of the very same moment: their order is that of their ids.
   const times = new Map(ana.events.flatMap(({ type, stream, at }) => (type === 'MessagePosted' ? [[stream, at]] : [])));
   const at = times.get(`conversation-${last}`) ?? '';
   const events = ana.events.map((event) => (event.stream === `conversation-${twin}` ? { ...event, at } : event));
-  const { log } = await logWith([...events, ...bob.events]);
-  runner = startRunner({ log, db, projection: core, onFailure: () => undefined });
-  await runner.caughtUp;
-  queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
+  ({ queries, close } = await openCore([...events, ...bob.events]));
 });
-afterAll(async () => {
-  await runner.stop();
-  await db.close();
-});
+afterAll(() => close());
 
 describe('the questions to the core view', () => {
   it('finds people of several homes at once, and nobody who is not there', async () => {

@@ -1,4 +1,4 @@
-import type { Obligation } from '../../../commands/reactors/reactor.js';
+import type { Change, Obligation, Relation } from '../../../commands/reactors/reactor.js';
 import type { Recorded } from '../../../domain/catalogue.js';
 import { conversationKey, personKey } from '../../../domain/content.js';
 import { type Uuid, derivedId, membershipId, parseStream } from '../../../domain/ids.js';
@@ -28,6 +28,28 @@ export type Facts = {
 };
 
 export const noFacts = (): Facts => ({ owed: new Map(), started: new Map(), joined: new Map(), erased: new Map() });
+
+/** What a fold has put in: facts are never changed in place. */
+export const changedIn = <Fact>(before: ReadonlyMap<Uuid, Fact>, after: ReadonlyMap<Uuid, Fact>): readonly Fact[] =>
+  [...after].flatMap(([id, fact]) => (before.get(id) === fact ? [] : [fact]));
+
+/** What a fold has made of what was owed, for those who watch. */
+export const changesOf = (before: Facts['owed'], { owed }: Facts): readonly Change[] => [
+  ...changedIn(before, owed),
+  ...[...before.keys()].filter((id) => !owed.has(id)).map((id) => ({ ended: id })),
+];
+
+/** Every conversation that a person started or joined, by the facts of their home. */
+export function relationsOf({ started, joined }: Facts, user: Uuid): readonly Relation[] {
+  const found = new Map<Uuid, Relation>();
+  for (const { conversation, person } of joined.values()) {
+    if (person === user) found.set(conversation, { conversation, temporary: false });
+  }
+  for (const { conversation, starter, temporary } of started.values()) {
+    if (starter === user) found.set(conversation, { conversation, temporary });
+  }
+  return [...found.values()];
+}
 
 const titleId = (conversation: Uuid): Uuid => derivedId(conversation, 'title');
 const expiryId = (conversation: Uuid): Uuid => derivedId(conversation, 'expiry');

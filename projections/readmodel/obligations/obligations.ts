@@ -4,7 +4,7 @@ import type { Projection } from '../../projection.js';
 import type { Runner } from '../../runner.js';
 import type { Db } from '../db.js';
 import { type Stage, type Table, fieldsOf } from '../table.js';
-import { type Erased, type Facts, type Joined, type Started, fold, touchedBy } from './fold.js';
+import { type Erased, type Facts, type Joined, type Started, changedIn, changesOf, fold, touchedBy } from './fold.js';
 
 type Unplaced<O> = O extends Obligation ? Omit<O, 'position'> : never;
 type OwedRow = {
@@ -66,14 +66,19 @@ export const obligations: Projection<Change> = {
     };
     for (const event of events) fold(after, event);
 
-    const changed = changedIn(before.owed, after.owed);
-    const ended = [...before.owed.keys()].filter((id) => !after.owed.has(id));
-    await stage.save(owed, changed.map(toRow));
-    await stage.remove(owed, ended);
+    const changes = changesOf(before.owed, after);
+    await stage.save(
+      owed,
+      changes.flatMap((change) => ('ended' in change ? [] : [toRow(change)])),
+    );
+    await stage.remove(
+      owed,
+      changes.flatMap((change) => ('ended' in change ? [change.ended] : [])),
+    );
     await stage.save(started, changedIn(before.started, after.started));
     await stage.save(joined, changedIn(before.joined, after.joined));
     await stage.save(erased, changedIn(before.erased, after.erased));
-    return [...changed, ...ended.map((id) => ({ ended: id }))];
+    return changes;
   },
 };
 
@@ -88,10 +93,6 @@ async function load(stage: Stage, home: number, touched: readonly ReturnType<typ
     erased: new Map(erasedRows.map((row) => [row.person, row])),
   };
 }
-
-/** What a fold has put in: rows are never changed in place. */
-const changedIn = <Row>(before: ReadonlyMap<Uuid, Row>, after: ReadonlyMap<Uuid, Row>): readonly Row[] =>
-  [...after].flatMap(([id, row]) => (before.get(id) === row ? [] : [row]));
 
 const toRow = ({ position, ...data }: Obligation): OwedRow => ({
   id: data.id,
