@@ -42,7 +42,9 @@ const adapter = /^(commands\/(log|keys)|projections\/(readmodel|sessions))\/(sql
 const topLevel = new Set(
   `domain commands projections gateway ui ops charts .ci .github
    package.json package-lock.json docker-compose.yml tsconfig.json vitest.config.ts
-   README.md ARCHITECTURE.md LICENSE .gitignore .npmrc .oxlintrc.json .prettierignore .prettierrc.json`.split(/\s+/),
+   README.md ARCHITECTURE.md LICENSE .gitattributes .gitignore .npmrc .oxlintrc.json .prettierignore .prettierrc.json`.split(
+    /\s+/,
+  ),
 );
 const nameless = new Set(['src', 'lib', 'utils', 'common']);
 
