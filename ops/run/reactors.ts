@@ -2,11 +2,12 @@ import type { CommandClient } from '../../commands/client/client.js';
 import { type ReplyStream, assistant } from '../../commands/reactors/assistant.js';
 import { builtInResponder, builtInTitler } from '../../commands/reactors/builtin.js';
 import { type DestroyKey, erasure } from '../../commands/reactors/erasure.js';
-import { type Executor, type Wait, insisting, startExecutor } from '../../commands/reactors/executor.js';
+import { type Executor, insisting, startExecutor } from '../../commands/reactors/executor.js';
 import { expiry } from '../../commands/reactors/expiry.js';
 import { joins } from '../../commands/reactors/joins.js';
 import type { Obligations, ReadBranch, ReadRelations } from '../../commands/reactors/reactor.js';
 import { titles } from '../../commands/reactors/titles.js';
+import type { Wait } from '../../commands/wait.js';
 import type { Uuid } from '../../domain/ids.js';
 
 export type ReactorsOptions = {
