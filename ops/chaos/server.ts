@@ -27,7 +27,7 @@ export type ServerOptions = {
   readonly env?: Readonly<Record<string, string>>;
 };
 
-/** Runs `verbatim start` on a data folder, as `npm start` does, but without npm in between: Windows has no such program. */
+/** Runs `verbatim start` on a data folder, as `npm start` does. npm is not in between: Windows has no such program. */
 export async function startServer({ data, port, env = {} }: ServerOptions): Promise<Server> {
   const at = port ?? (await freePort('127.0.0.1', 0)).port;
   const flags = ['--port', String(at), '--ops-port', '0', '--data', data];
