@@ -155,3 +155,5 @@ export const titleStarted = (attempt: number): ConversationEvent => ({
 export const nothing = given(conversation);
 export const fresh = given(conversation, ...started);
 export const idle = given(conversation, ...answered);
+export const withBob = (role: MemberRole, ...more: readonly ConversationEvent[]) =>
+  given(conversation, ...answered, added(bob, role), ...more);

@@ -1,27 +1,22 @@
-import { STATE } from '../../domain/catalogue.js';
-import { memorySnapshots } from '../snapshots/memory.js';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Sealed } from '../../domain/content.js';
-import { contentOf, personKey } from '../../domain/content.js';
+import { type Sealed, contentOf, personKey } from '../../domain/content.js';
 import { sha256 } from '../../domain/event.js';
-import { homeOf, instanceStream, membershipStream, streamOf } from '../../domain/ids.js';
+import { homeOf, membershipStream, streamOf } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
-import { memoryChannel } from '../channel.js';
-import { type Answer, type Command, type CommandChannel, Refused } from '../command.js';
+import type { Command, CommandChannel } from '../command.js';
 import type { Keys } from '../keys/keys.js';
 import { unseal } from '../keys/sealing.js';
 import { openKeys } from '../keys/sqlite.js';
-import { PARTITIONS, T0, ada, conversation, nextId, openLog, waitTurns } from '../worker/testing.js';
-import { startWorker } from '../worker/worker.js';
+import { PARTITIONS, T0, ada, conversation, nextId, random } from '../worker/testing.js';
 import { type CommandClient, type Draft, createClient } from './client.js';
+import { TEXT, answer, markRead, message, never, start } from './testing.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'verbatim-client-'));
-const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
 let files = 0;
 let file: string;
 let keys: Keys;
@@ -29,18 +24,9 @@ let sent: { readonly partition: number; readonly command: Command }[];
 let client: CommandClient;
 const opened: Keys[] = [];
 
-const answer: Answer = {
-  status: 'accepted',
-  stream: instanceStream,
-  version: 1,
-  events: 1,
-  position: { partition: 1, offset: 7 },
-};
-const never = (): Promise<never> => new Promise(() => undefined);
-
-/** A client whose commands go to `submit`, and whose patience ends when `wait` does. */
-const clientTo = (submit: CommandChannel['submit'], wait: () => Promise<void> = never): CommandClient =>
-  createClient({ channel: { submit }, keys, partitions: PARTITIONS, now: () => T0, random, wait });
+/** A client whose commands go to `submit`. */
+const clientTo = (submit: CommandChannel['submit']): CommandClient =>
+  createClient({ channel: { submit }, keys, partitions: PARTITIONS, now: () => T0, random, wait: never });
 
 beforeEach(() => {
   file = join(folder, `keys${files++}.db`);
@@ -56,37 +42,6 @@ beforeEach(() => {
 afterAll(async () => {
   for (const each of opened) await each.close();
   rmSync(folder, { recursive: true, force: true });
-});
-
-const message = clientId(51, 0x500);
-const TEXT = 'Nobody but us may read this sentence.';
-const start = (text = TEXT, more: Partial<Draft> & { readonly chars?: number } = {}): Draft => {
-  const { chars = text.length, ...rest } = more;
-  const title = text.slice(0, 20);
-  return {
-    type: 'StartConversation',
-    data: {
-      message,
-      reply: clientId(52, 0x500),
-      parts: [{ type: 'text', text: { plain: text, content: contentOf.part(message, 0) }, chars }],
-      title: { plain: title, content: contentOf.title(conversation) },
-      chars: title.length,
-      expires: null,
-    },
-    id: nextId(),
-    actor: ada,
-    stream: streamOf('conversation', conversation),
-    key: personKey(ada),
-    ...('id' in rest && rest.id !== undefined ? { id: rest.id } : {}),
-  };
-};
-const markRead = (more: object = {}): Draft => ({
-  type: 'MarkRead',
-  data: { conversation, seq: 3 },
-  id: nextId(),
-  actor: ada,
-  stream: membershipStream(conversation, ada),
-  ...more,
 });
 
 const isSealed = (value: object): value is Sealed => 'key' in value && 'content' in value && 'box' in value;
@@ -246,57 +201,5 @@ describe('a text', () => {
       ),
       { numRuns: 60 },
     );
-  });
-});
-
-describe('an answer', () => {
-  it('that does not come in time is pending, and may come later without harm', async () => {
-    let patience: (() => void) | undefined;
-    let settle: ((error: Error) => void) | undefined;
-    const slow = clientTo(
-      () => new Promise((_, reject) => (settle = reject)),
-      () => new Promise((resolve) => (patience = resolve)),
-    );
-    const draft = markRead();
-    const outcome = slow.send(draft);
-    await expect.poll(() => patience).toBeDefined();
-    patience?.();
-    expect(await outcome).toEqual({ status: 'pending', command: draft.id });
-    settle?.(new Refused('EXPIRED', 'too late'));
-  });
-
-  it('ends the waiting', async () => {
-    const signals: AbortSignal[] = [];
-    const listening = createClient({
-      channel: { submit: async () => answer },
-      keys,
-      partitions: PARTITIONS,
-      now: () => T0,
-      random,
-      wait: (_, signal) => (signals.push(...(signal ? [signal] : [])), never()),
-    });
-    await listening.send(markRead());
-    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
-  });
-
-  it('that is a refusal is told as one, and a fault of the channel is not hidden', async () => {
-    const late = clientTo(() => Promise.reject(new Refused('EXPIRED', 'Too late.')));
-    expect(await late.send(markRead())).toEqual({ status: 'rejected', code: 'EXPIRED', message: 'Too late.' });
-    const broken = clientTo(() => Promise.reject(new TypeError('a fault')));
-    await expect(broken.send(markRead())).rejects.toThrow('a fault');
-  });
-
-  it('is the same for the same draft, sent again to a real owner; another payload under its id is told', async () => {
-    const channel = memoryChannel({ partitions: PARTITIONS });
-    const options = { now: () => T0, random, wait: waitTurns };
-    const [log, snapshots] = [openLog(), memorySnapshots(STATE)];
-    const worker = startWorker({ log, snapshots, source: channel, onFailure: () => undefined, ...options });
-    const real = createClient({ channel, keys, partitions: PARTITIONS, ...options });
-    const draft = start();
-    const first = await real.send(draft);
-    expect(first).toMatchObject({ status: 'accepted', version: 3, events: 3 });
-    expect(await real.send(draft)).toEqual(first);
-    expect(await real.send(start('Another text.', { id: draft.id }))).toMatchObject({ code: 'COMMAND_ID_REUSED' });
-    await worker.stop();
   });
 });

@@ -5,6 +5,7 @@ import { type Stream, type Uuid, homeOf, isUuid } from '../../domain/ids.js';
 import { type Answer, type Command, type CommandChannel, Refused } from '../command.js';
 import { KeyDestroyed, type Keys, KeysError } from '../keys/keys.js';
 import { payloadHash, seal } from '../keys/sealing.js';
+import type { Wait } from '../wait.js';
 import { backOff } from './backoff.js';
 import { type Most, createCrowd } from './crowd.js';
 import { createPatience } from './patience.js';
@@ -58,7 +59,7 @@ export type ClientOptions = {
   /** Ms since 1970. */
   readonly now: () => number;
   readonly random: (bytes: number) => Uint8Array;
-  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly wait: Wait;
   /** How many commands may be under way; what is beyond that is UNAVAILABLE at once. Default 10,000, and 200 of one actor. */
   readonly most?: Most;
 };
@@ -68,7 +69,7 @@ const LARGEST = 256 * 1024;
 const MOST: Most = { all: 10_000, actor: 200 };
 const HOUSE: ReadonlySet<string> = new Set([ASSISTANT, SYSTEM]);
 
-/** A client over a channel. `wait` resolves after so many ms, or with the signal; `random` gives so many random bytes. */
+/** A client over a channel. `random` gives so many random bytes. */
 export function createClient(options: ClientOptions): CommandClient {
   const { channel, keys, partitions, now, random, wait, most = MOST } = options;
   const crowd = createCrowd(most, HOUSE);

@@ -1,20 +1,21 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ASSISTANT } from '../../domain/decider.js';
-import { membershipStream } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
 import { memoryChannel } from '../channel.js';
 import { type Answer, type Command, type CommandChannel, Refused } from '../command.js';
 import type { Keys } from '../keys/keys.js';
-import { HOME, PARTITIONS, T0, ada, conversation, nextId, random } from '../worker/testing.js';
+import type { Wait } from '../wait.js';
+import { HOME, PARTITIONS, T0, random } from '../worker/testing.js';
 import { backOff } from './backoff.js';
-import { type CommandClient, type Draft, type Sent, createClient } from './client.js';
+import { type CommandClient, type Sent, createClient } from './client.js';
 import type { Most } from './crowd.js';
+import { answer, markRead, never } from './testing.js';
 
 /** A clock that goes from timer to timer, and does nothing in between. */
 function virtualClock() {
   let now = T0;
   const timers = new Set<{ readonly at: number; readonly ring: () => void }>();
-  const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
+  const wait: Wait = (ms, signal) =>
     new Promise((resolve) => {
       const ring = (): void => {
         timers.delete(timer);
@@ -47,25 +48,7 @@ const noKeys: Keys = {
   close: async () => undefined,
 };
 
-const answer: Answer = {
-  status: 'accepted',
-  stream: membershipStream(conversation, ada),
-  version: 1,
-  events: 1,
-  position: { partition: HOME, offset: 7 },
-};
-
 const away = (): Promise<never> => Promise.reject(new Refused('UNAVAILABLE', 'Nobody is there.'));
-const never = (): Promise<never> => new Promise(() => undefined);
-
-const markRead = (more: { readonly actor?: string; readonly patience?: number } = {}): Draft => ({
-  type: 'MarkRead',
-  data: { conversation, seq: 3 },
-  id: nextId(),
-  actor: ada,
-  stream: membershipStream(conversation, ada),
-  ...more,
-});
 
 let clock: ReturnType<typeof virtualClock>;
 let tries: { readonly at: number; readonly command: Command }[];

@@ -1,3 +1,5 @@
+import type { Wait } from '../wait.js';
+
 /** How long senders wait. Those whose time ends at about the same moment share a timer: under load there are thousands. */
 export type Patience = {
   /**
@@ -9,7 +11,7 @@ export type Patience = {
 
 export type PatienceOptions = {
   readonly now: () => number;
-  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly wait: Wait;
 };
 
 const STEP = 100;

@@ -19,9 +19,9 @@ export type SqliteLogOptions = {
 };
 
 /**
- * Opens the log in one SQLite file (mode 0600), or begins a new one. Every append is one commit, synced to the disk by a
- * thread of its own, and appends that come while one is under way share the next. The file is locked for as long as it is open; the lock is the kernel's,
- * so a killed process leaves none behind. Throws LogError.
+ * Opens the log in one SQLite file (mode 0600), or begins a new one. Every append is one commit, synced to the disk by
+ * a thread of its own, and appends that come while one is under way share the next. The file is locked for as long as
+ * it is open; the lock is the kernel's, so a killed process leaves none behind. Throws LogError.
  */
 export function openSqliteLog({ file, partitions, newId }: SqliteLogOptions): Log {
   makePrivate(`${file}.lock`);

@@ -1,4 +1,5 @@
 import { cutLine } from '../../domain/content.js';
+import type { Wait } from '../wait.js';
 import type { Responder, Titler } from './reactor.js';
 
 /** The pace of a quick reader, so that an installation without a model feels and behaves like one that has one. */
@@ -8,7 +9,7 @@ const PIECE_MS = 30;
  * What answers where no model is connected: it says so plainly and shows what it received, so that everything from
  * streaming to stopping can be tried offline.
  */
-export function builtInResponder(wait: (ms: number, signal?: AbortSignal) => Promise<void>): Responder {
+export function builtInResponder(wait: Wait): Responder {
   return {
     endpoint: 'built-in',
     model: 'echo',

@@ -1,9 +1,9 @@
 import type { Uuid } from '../../domain/ids.js';
+import type { Wait } from '../wait.js';
 import { createLine } from './line.js';
 import type { Obligation, Obligations } from './reactor.js';
 
-/** Resolves after so many ms, or with the signal. */
-export type Wait = (ms: number, signal?: AbortSignal) => Promise<void>;
+export type { Wait };
 
 /** One turn of one process at one obligation. */
 export type Run = {

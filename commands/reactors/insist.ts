@@ -1,5 +1,5 @@
 import type { CommandClient, Draft, Sent } from '../client/client.js';
-import type { Wait } from './executor.js';
+import type { Wait } from '../wait.js';
 
 // How reactors send commands: until it is known what came of them.
 

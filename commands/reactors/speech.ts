@@ -1,4 +1,5 @@
 import { limits } from '../../domain/content.js';
+import type { Wait } from '../wait.js';
 
 /** What an attempt has said, and how that ended. */
 export type Speech = {
@@ -22,7 +23,7 @@ export type SpeechOptions = {
   readonly gone: AbortSignal;
   /** Ms since 1970. */
   readonly now: () => number;
-  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly wait: Wait;
 };
 
 /** Pieces that come within one window are shown together. */

@@ -1,7 +1,8 @@
 import { charsOf, contentOf, cutText, limits } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
 import { type Uuid, derivedId, streamOf } from '../../domain/ids.js';
-import type { Keeper, Wait } from './executor.js';
+import { type Wait, within } from '../wait.js';
+import type { Keeper } from './executor.js';
 import { type Insist, isOvertaken, settle } from './insist.js';
 import type { ReadBranch, TitleObligation, Titler } from './reactor.js';
 
@@ -41,11 +42,10 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
     const over = new AbortController();
     const signal = AbortSignal.any([gone, over.signal]);
     try {
-      const late = wait(PATIENCE_MS, signal).then((): never => {
-        throw new Error('no title came in time');
-      });
       const made = branch(conversation, reply, position).then((turns) => titler.title(turns, signal));
-      const title = lineOf(await Promise.race([made, late]));
+      const late = (): Error => new Error('no title came in time');
+      // A titler that is deaf to its signal is not waited for either.
+      const title = lineOf(await within(PATIENCE_MS, made, (ms) => wait(ms, signal), late));
       if (charsOf(title) === 0) throw new Error('the title is blank');
       return title;
     } finally {

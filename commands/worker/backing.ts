@@ -10,6 +10,7 @@ import {
   type Wanted,
   sameCheckpoint,
 } from '../snapshots/snapshots.js';
+import { type Wait, within } from '../wait.js';
 import {
   Damaged,
   type Held,
@@ -67,7 +68,7 @@ export type BackingOptions = {
   readonly snapshots: Snapshots;
   readonly log: Log;
   readonly home: number;
-  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly wait: Wait;
 };
 
 export function createBacking({ snapshots, log, home, wait }: BackingOptions): Backing {
@@ -78,16 +79,10 @@ export function createBacking({ snapshots, log, home, wait }: BackingOptions): B
   let cleared = false;
 
   const asking = async <T>(question: Promise<T>): Promise<T> => {
-    const answered = new AbortController();
-    const tooLong = wait(PATIENCE, answered.signal).then((): never => {
-      throw new Error(`no answer within ${PATIENCE} ms`);
-    });
     try {
-      return await Promise.race([question, tooLong]);
+      return await within(PATIENCE, question, wait, () => new Error(`no answer within ${PATIENCE} ms`));
     } catch (error) {
       throw new SnapshotsSilent(`the snapshots of home ${home} do not answer`, { cause: error });
-    } finally {
-      answered.abort();
     }
   };
 

@@ -42,8 +42,8 @@ export type OnDeadLetter = (command: Command, error: unknown) => void;
 
 /**
  * Decides one command on the overlay: its events and its outcome are added, the memory is untouched. A command that
- * throws is answered FAILED and kept as a dead letter: no command stops a partition. Throws `NotAtHand`, with nothing changed, where a chunk of the
- * stream has to be brought first.
+ * throws is answered FAILED and kept as a dead letter: no command stops a partition. Throws `NotAtHand`, with nothing
+ * changed, where a chunk of the stream has to be brought first.
  */
 export function decideOn(desk: Desk, command: Command): void {
   const { overlay, at } = desk;

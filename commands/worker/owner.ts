@@ -2,6 +2,7 @@ import { randomUuid } from '../../domain/ids.js';
 import { type Answer, type Incoming, Refused } from '../command.js';
 import { type Log, LogError } from '../log/log.js';
 import type { Known, Snapshots } from '../snapshots/snapshots.js';
+import type { Wait } from '../wait.js';
 import { Estranged, SnapshotsSilent, createBacking } from './backing.js';
 import { type OnDeadLetter, type Overlay, blankOverlay, coveredBy, recordsOf } from './batch.js';
 import { ClockBehind } from './clock.js';
@@ -19,8 +20,7 @@ export type OwnerOptions = {
   /** Ms since 1970. */
   readonly now: () => number;
   readonly random: (bytes: number) => Uint8Array;
-  /** Resolves after so many ms, or with the signal. */
-  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly wait: Wait;
   /** Told while the log is folded at a takeover: records done of those that there were when it began. */
   readonly onProgress?: (done: number, of: number) => void;
   /** Told of a command that could not be decided, and why. Its outcome is FAILED. */

@@ -4,7 +4,7 @@ import { CODE, type Cursor } from '../log/log.js';
 /**
  * What an owner decides about its partition, on plain data alone: how it opens a term, how it heads a batch, and what the
  * result of an append means. The owner lives by these functions and by the fence, and so does the model that explores
- * every order in which owners and appends can meet (explore.test.ts). Each of them is needed as it is.
+ * every order in which owners and appends can meet (model/explore.test.ts). Each of them is needed as it is.
  */
 
 /** The owner id of who has opened no term. No fence ever names it. */

@@ -5,10 +5,10 @@ import type { ChunkName, Known } from '../snapshots/snapshots.js';
 import { type Desk, LARGEST, decideOn } from './batch.js';
 import { answerOf, nameOf } from './memory.js';
 
-/** An append stays below this, so that every broker takes it: a batch is full when the largest command might not fit. */
+/** An append stays below this, so that every broker takes it: a batch is full where the largest command may not fit. */
 const BATCH_BYTES = 512 * 1024;
 
-/** What became of some commands: decided on the overlay, or to be looked at again once the chunks that lack are at hand. */
+/** What became of some commands: decided on the overlay, or to be looked at again with the chunks that lack at hand. */
 export type Sorted = {
   readonly decided: readonly Incoming[];
   readonly waiting: readonly Incoming[];
@@ -16,9 +16,10 @@ export type Sorted = {
 };
 
 /**
- * Answers what needs no decision; the rest goes on the overlay until it is full. `found` are the outcomes that
- * were there when they were asked for, of the memory or the store. Asked in this order: what is known is answered for ever, what is not has a deadline, and then a
- * limit: where the memory holds more than `full` bytes that are not yet in the store, nothing more is decided.
+ * Answers what needs no decision; the rest goes on the overlay until it is full. `found` are the outcomes that were
+ * there when they were asked for, of the memory or the store. Asked in this order: what is known is answered for ever,
+ * what is not has a deadline, and then a limit: where the memory holds more than `full` bytes that are not yet in the
+ * store, nothing more is decided.
  */
 export function sortOut(
   desk: Desk & { readonly now: number; readonly full: number },

@@ -9,6 +9,7 @@ import { type Answer, type Command, type Incoming, type RecordedOutcome, Refused
 import type { Entry, Log } from '../log/log.js';
 import { memoryLog } from '../log/memory.js';
 import { memorySnapshots } from '../snapshots/memory.js';
+import type { Wait } from '../wait.js';
 import { type Owner, type OwnerOptions, createOwner } from './owner.js';
 
 export const PARTITIONS = 4;
@@ -27,7 +28,7 @@ export const openLog = (): Log => memoryLog({ partitions: PARTITIONS, id: client
 export const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
 
 /** Waits for a turn where a moment is asked for, and for the signal where it is a long time. */
-export const waitTurns = async (ms: number, signal?: AbortSignal): Promise<void> => {
+export const waitTurns: Wait = async (ms, signal) => {
   if (ms < 5_000) await turn();
   else if (!signal?.aborted) await new Promise((resolve) => signal?.addEventListener('abort', resolve));
 };

@@ -1,5 +1,6 @@
 import { type Uuid, bucketOf, partitionOf } from '../../domain/ids.js';
 import { type Answer, type CommandSource, Refused } from '../command.js';
+import { within } from '../wait.js';
 import { type OwnerOptions, createOwner } from './owner.js';
 
 /** `onProgress` is told of all partitions together. */
@@ -89,15 +90,9 @@ export function startWorker({ source, onFailure, onProgress, ...options }: Worke
 
   const outcome: Worker['outcome'] = async (command) => {
     if (asking >= MOST_ASKING) throw new Refused('UNAVAILABLE', 'Too many ask at once. Ask again in a moment.');
-    const found = new AbortController();
-    const tooLong = options.wait(PATIENCE, found.signal).then((): never => {
-      throw new Refused('UNAVAILABLE', 'The server is still reading its log. Ask again in a moment.');
-    });
-    try {
-      return await Promise.race([find(command), tooLong]);
-    } finally {
-      found.abort();
-    }
+    const late = (): Refused =>
+      new Refused('UNAVAILABLE', 'The server is still reading its log. Ask again in a moment.');
+    return within(PATIENCE, find(command), options.wait, late);
   };
 
   return {

@@ -12,7 +12,7 @@ const POLL_MS = 10;
 const PATIENCE_MS = 120_000;
 
 /**
- * How long `npm start` takes, from the command to the first page and until everything is ready: on a new data folder,
+ * How long `verbatim start` takes, from the command to the first page and until everything is ready: on a new data folder,
  * and on one that was killed. The page is built beforehand. Beside it, a bare HTTP server in Node on the same machine.
  */
 export async function start(): Promise<readonly Figure[]> {

@@ -1,6 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../run/port.js';
 
@@ -13,9 +11,9 @@ export type Server = {
   readonly ready: Promise<void>;
   /** What it has printed so far. */
   output(): string;
-  /** kill -9, for it and whatever it started. */
+  /** kill -9. It is one process, and starts no other. */
   kill(): Promise<void>;
-  /** Asks it to end. Resolves with its exit code. */
+  /** Asks it to end. Resolves with its exit code: null where it was not asked but killed, as Windows does it. */
   stop(): Promise<number | null>;
 };
 
@@ -29,15 +27,13 @@ export type ServerOptions = {
   readonly env?: Readonly<Record<string, string>>;
 };
 
-/** Runs `npm start` on a data folder. */
+/** Runs `verbatim start` on a data folder, as `npm start` does. npm is not in between: Windows has no such program. */
 export async function startServer({ data, port, env = {} }: ServerOptions): Promise<Server> {
   const at = port ?? (await freePort('127.0.0.1', 0)).port;
   const flags = ['--port', String(at), '--ops-port', '0', '--data', data];
-  // A group of its own: npm, its shell and the server can be killed as one.
-  const child = spawn('npm', ['start', '--silent', '--', ...flags], {
+  const child = spawn(process.execPath, ['ops/cli/verbatim.mjs', 'start', ...flags], {
     cwd: root,
     env: { ...process.env, ...env },
-    detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
@@ -62,27 +58,12 @@ export async function startServer({ data, port, env = {} }: ServerOptions): Prom
     ready,
     output: () => said,
     kill: async () => {
-      killGroup(child);
+      child.kill('SIGKILL');
       await ended;
     },
-    stop: async () => {
-      const pid = pidIn(data);
-      if (pid === undefined) killGroup(child);
-      else process.kill(pid, 'SIGTERM');
+    stop: () => {
+      child.kill('SIGTERM');
       return ended;
     },
   };
-}
-
-function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
-  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
-}
-
-/** The process that has a data folder, as it says there. */
-function pidIn(data: string): number | undefined {
-  const file = join(data, 'server.json');
-  const told: unknown = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
-  return typeof told === 'object' && told !== null && 'pid' in told && typeof told.pid === 'number'
-    ? told.pid
-    : undefined;
 }

@@ -1,11 +1,11 @@
+import type { Wait } from '../../commands/wait.js';
 import { type Db, DbError } from '../../projections/readmodel/db.js';
 import { messageOf } from './errors.js';
 
 export type MendingOptions = {
   /** Opens the database, or makes it anew where it does not open. */
   readonly open: () => Promise<Db>;
-  /** Resolves after so many ms, or with the signal. */
-  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly wait: Wait;
   /** Told, in a line for people, why it starts again, and why it cannot yet. */
   readonly say: (line: string) => void;
 };

@@ -2,12 +2,13 @@ import type { CommandClient } from '../../commands/client/client.js';
 import { type ReplyStream, assistant } from '../../commands/reactors/assistant.js';
 import { builtInResponder, builtInTitler } from '../../commands/reactors/builtin.js';
 import { type DestroyKey, erasure } from '../../commands/reactors/erasure.js';
-import { type Executor, type Wait, startExecutor } from '../../commands/reactors/executor.js';
+import { type Executor, startExecutor } from '../../commands/reactors/executor.js';
 import { expiry } from '../../commands/reactors/expiry.js';
 import { insisting } from '../../commands/reactors/insist.js';
 import { joins } from '../../commands/reactors/joins.js';
 import type { Obligations, ReadBranch, ReadRelations } from '../../commands/reactors/reactor.js';
 import { titles } from '../../commands/reactors/titles.js';
+import type { Wait } from '../../commands/wait.js';
 import type { Uuid } from '../../domain/ids.js';
 
 export type ReactorsOptions = {

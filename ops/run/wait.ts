@@ -1,5 +1,7 @@
+import type { Wait } from '../../commands/wait.js';
+
 /** Resolves after so many ms, or with the signal. The one of Node.js makes an error for every signal, which nobody reads. */
-export const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
+export const wait: Wait = (ms, signal) =>
   new Promise((resolve) => {
     if (signal?.aborted) {
       resolve();

@@ -20,8 +20,8 @@ export type Db = Queryable & {
 
 /**
  * `code` is the SQLSTATE of a statement that failed, or: DB_UNUSABLE, the database broke or does not open; DB_CLOSED;
- * DB_RESTARTED, it was made or opened anew since, and may be emptier; DB_ROLLED_BACK, a statement of the transaction had failed; DB_TX_OVER, the transaction had ended; DB_STATEMENT, the
- * statement never got as far as Postgres.
+ * DB_RESTARTED, it was made or opened anew since, and may be emptier; DB_ROLLED_BACK, a statement of the transaction
+ * had failed; DB_TX_OVER, the transaction had ended; DB_STATEMENT, the statement never got as far as Postgres.
  */
 export class DbError extends Error {
   override name = 'DbError';
@@ -34,8 +34,8 @@ export class DbError extends Error {
 }
 
 /**
- * Whether an error passes by itself: there was no room (class 53), or the database has started again. What was asked was
- * not done, and can be asked again.
+ * Whether an error passes by itself: there was no room (class 53), or the database has started again. What was asked
+ * was not done, and can be asked again.
  */
 export const passes = (error: unknown): boolean =>
   error instanceof DbError && /^(53...|DB_RESTARTED)$/.test(error.code);

@@ -22,7 +22,7 @@ import {
   words,
 } from './browser.js';
 
-describeWith('VERBATIM_CHROMIUM', 'the chat in Chromium, against `npm start`', (executable) => {
+describeWith('VERBATIM_CHROMIUM', 'the chat in Chromium, against a whole server', (executable) => {
   let data: string;
   let server: Server;
   let browser: Browser;

@@ -3,6 +3,7 @@ import { STATE } from '../../../domain/catalogue.js';
 import type { Log } from '../../log/log.js';
 import { type Shelf, memorySnapshots } from '../../snapshots/memory.js';
 import type { Changes, Snapshots, Wanted } from '../../snapshots/snapshots.js';
+import type { Wait } from '../../wait.js';
 import type { Limits } from '../limits.js';
 import { type Clock, T0, entries, openLog, ownerOf } from '../testing.js';
 
@@ -22,7 +23,7 @@ export function storeBench() {
   const owning = (
     limits: Limits = tight,
     more: (real: Snapshots) => Partial<Snapshots> = () => ({}),
-    options: { readonly state?: number; readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void> } = {},
+    options: { readonly state?: number; readonly wait?: Wait } = {},
   ) => {
     const { clock, log, shelf } = bench;
     const { state = STATE, ...rest } = options;

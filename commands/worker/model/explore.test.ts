@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Fence, type Fenced, openFence, pass } from '../log/fence.js';
-import { CODE, type Cursor } from '../log/log.js';
+import { type Fence, type Fenced, openFence, pass } from '../../log/fence.js';
+import { CODE, type Cursor } from '../../log/log.js';
+import { NOBODY, verdict } from '../protocol.js';
 import { explore } from './explore.js';
+import { doomed } from './log.js';
 import { createModel } from './model.js';
-import { doomed } from './modellog.js';
-import { tale } from './modeltale.js';
-import { type Bounds, type Rules, honest } from './modelworld.js';
-import { NOBODY, verdict } from './protocol.js';
+import { tale } from './tale.js';
+import { type Bounds, type Rules, honest } from './world.js';
 
 /** Explores everything within bounds. Tells how much that was, and what led to the first thing that must not be. */
 function all(bounds: Bounds, rules: Rules = honest): { readonly states: number; readonly story: string } {

@@ -1,3 +1,4 @@
+import { NOBODY, batchHeader, behind, takeoverHeader } from '../protocol.js';
 import type { Machine } from './explore.js';
 import {
   type Commands,
@@ -11,7 +12,7 @@ import {
   sameKnown,
   setOf,
   withOutcomes,
-} from './modellog.js';
+} from './log.js';
 import {
   type Action,
   type Bounds,
@@ -27,8 +28,7 @@ import {
   keyOfWorld,
   nameOf,
   numbering,
-} from './modelworld.js';
-import { NOBODY, batchHeader, behind, takeoverHeader } from './protocol.js';
+} from './world.js';
 
 /**
  * A partition and its owners as a machine: one log, requests on their way to it, owners who wait for answers, and a few

@@ -1,5 +1,5 @@
-import { type Fence, type Fenced, type Header, openFence, type pass, sameFence } from '../log/fence.js';
-import { CODE, type Cursor } from '../log/log.js';
+import { type Fence, type Fenced, type Header, openFence, type pass, sameFence } from '../../log/fence.js';
+import { CODE, type Cursor } from '../../log/log.js';
 
 /** A set of commands, one bit each. */
 export type Commands = number;

@@ -1,6 +1,6 @@
-import { pass } from '../log/fence.js';
-import { type Commands, type Item, type Known, type Written, doomed, keyOfItem } from './modellog.js';
-import { isOwner, verdict } from './protocol.js';
+import { pass } from '../../log/fence.js';
+import { isOwner, verdict } from '../protocol.js';
+import { type Commands, type Item, type Known, type Written, doomed, keyOfItem } from './log.js';
 
 /** What owners live by. Mistakes made on purpose replace one of these. */
 export type Rules = {

@@ -1,6 +1,6 @@
 import type { Explored } from './explore.js';
-import { type Commands, VOID, each } from './modellog.js';
-import { type Action, type Flight, type World, nameOf } from './modelworld.js';
+import { type Commands, VOID, each } from './log.js';
+import { type Action, type Flight, type World, nameOf } from './world.js';
 
 const list = (commands: Commands): string => `command ${each(commands).join(' and ')}`;
 
