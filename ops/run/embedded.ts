@@ -103,6 +103,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     onProgress: progress('rebuilding the read models', say),
     onFailure,
     onTrouble,
+    onRestart: db.onRestart,
   });
   const watch = watchObligations(db);
   const obligationsRunner = startRunner({
@@ -112,6 +113,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     onCommit: watch.told,
     onFailure,
     onTrouble,
+    onRestart: db.onRestart,
   });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: coreRunner.reached });
 
