@@ -96,7 +96,8 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
           return await start.keep(run);
         } catch (error) {
           onFailure(error);
-          await wait(backOff, run.gone);
+          // A stop that comes meanwhile is not kept waiting; one that has come already is tried as seldom as the rest.
+          await wait(backOff, run.stop.aborted ? run.gone : enough);
           if (run.gone.aborted) return;
         }
       }

@@ -2,7 +2,8 @@ import { charsOf, contentOf, limits } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
 import { type Uuid, derivedId, streamOf } from '../../domain/ids.js';
 import { type Insist, type Keeper, type Wait, isOvertaken, settle } from './executor.js';
-import type { ReadBranch, TitleObligation, Titler } from './reactor.js';
+import type { ReadBranch, TitleObligation, Titler, Turn } from './reactor.js';
+import { aborted } from './speech.js';
 
 export type TitlesOptions = {
   readonly branch: ReadBranch;
@@ -35,15 +36,14 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
   const { endpoint, model } = titler;
 
   /** A line that fits, or what goes wrong. */
-  const make = async ({ conversation, reply, position }: TitleObligation, gone: AbortSignal): Promise<string> => {
+  const make = async (turns: readonly Turn[], gone: AbortSignal): Promise<string> => {
     const over = new AbortController();
     const signal = AbortSignal.any([gone, over.signal]);
     try {
       const late = wait(PATIENCE_MS, signal).then((): never => {
         throw new Error('no title came in time');
       });
-      const made = branch(conversation, reply, position).then((turns) => titler.title(turns, signal));
-      const title = lineOf(await Promise.race([made, late]));
+      const title = lineOf(await Promise.race([titler.title(turns, signal), late]));
       if (charsOf(title) === 0) throw new Error('the title is blank');
       return title;
     } finally {
@@ -57,7 +57,7 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
       if (attempt > 0) await wait(RETRY_MS * attempt, signal);
     },
     keep: async (owed, { turn: attempt, gone, again }) => {
-      const { id, conversation, key } = owed;
+      const { id, conversation, reply, key, position } = owed;
       const stream = { actor: ASSISTANT, stream: streamOf('conversation', conversation) };
       const giveUp = async (data: { attempt: number; code: string }): Promise<void> => {
         const name = `${data.code}:${data.attempt}`;
@@ -79,7 +79,10 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
         return;
       }
 
-      const plain = await make(owed, gone).catch((error: unknown) => {
+      // Trouble in the view throws, and takes no attempt: the same one goes on when the view is well again.
+      const turns = await Promise.race([branch(conversation, reply, position), aborted(gone)]);
+      if (!turns) return;
+      const plain = await make(turns, gone).catch((error: unknown) => {
         if (!gone.aborted) onFailure(error);
         return undefined;
       });

@@ -143,7 +143,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
   folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });
 
-  const reactors = Promise.all([worker.ready, obligationsRunner.caughtUp]).then(() =>
+  const reactors = Promise.all([worker.ready, coreRunner.caughtUp, obligationsRunner.caughtUp]).then(() =>
     startReactors({
       obligations: watch.port(obligationsRunner),
       relations: relationsReader(db, obligationsRunner),
