@@ -143,20 +143,18 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
   folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });
 
-  const reactors = Promise.all([worker.ready, coreRunner.caughtUp, obligationsRunner.caughtUp]).then(() =>
-    startReactors({
-      obligations: watch.port(obligationsRunner),
-      relations: relationsReader(db, obligationsRunner),
-      branch: branchReader(queries, opener),
-      client,
-      destroyKey: keys.destroy,
-      live: sessions,
-      executor: newId(),
-      now,
-      wait,
-      onFailure: (error) => say(`a reactor failed: ${textOf(error)}`),
-    }),
-  );
+  const reactors = startReactors(Promise.all([worker.ready, coreRunner.caughtUp, obligationsRunner.caughtUp]), {
+    obligations: watch.port(obligationsRunner),
+    relations: relationsReader(db, obligationsRunner),
+    branch: branchReader(queries, opener),
+    client,
+    destroyKey: keys.destroy,
+    live: sessions,
+    executor: newId(),
+    now,
+    wait,
+    onFailure: (error) => say(`a reactor failed: ${textOf(error)}`),
+  });
 
   /** The roles of the first account belong into the operators' audit, whenever it came. Named so as to be told once. */
   const auditFirst = async (): Promise<void> => {
@@ -184,7 +182,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const ready = Promise.all([
     arrive('the page', page.built),
     arrive('the log', worker.ready),
-    arrive('the read models', Promise.all([coreRunner.caughtUp, reactors])),
+    arrive('the read models', Promise.all([coreRunner.caughtUp, reactors.started])),
   ]).then(() => undefined);
   ready.catch(onFailure);
 
@@ -196,7 +194,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       clearInterval(audit);
       heads.stop();
       await gateway.close();
-      await reactors.then(({ stop }) => stop()).catch(() => undefined);
+      await reactors.stop();
       await worker.stop();
       await Promise.all([coreRunner.stop(), obligationsRunner.stop()]);
       sessions.close();
