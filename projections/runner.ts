@@ -19,12 +19,17 @@ export type RunnerOptions<N> = {
   readonly onFailure: (error: unknown) => void;
   /** Told of what only holds it up: a database without room, or one that starts again. It goes on from what that has then. */
   readonly onTrouble?: (error: unknown) => void;
+  /** Told when it is caught up again after trouble: of a commit whose answer was lost nobody was told. */
+  readonly onAgain?: () => void;
   /** Where a database that may come back emptier says that it has come back. Returns what ends the telling. */
   readonly onRestart?: (listener: () => void) => () => void;
 };
 
 /** How long it waits before it goes on after such trouble, in ms. */
 const RETRY_MS = 1_000;
+
+/** The longest that a timer can wait. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 export type Runner = {
   /**
@@ -40,7 +45,7 @@ export type Runner = {
 
 /** Keeps a projection in step with the log: one loop per home, pushed by the log, one transaction per chunk. */
 export function startRunner<N>(options: RunnerOptions<N>): Runner {
-  const { log, db, projection, onCommit, onProgress, onFailure, onTrouble, onRestart } = options;
+  const { log, db, projection, onCommit, onProgress, onFailure, onTrouble, onAgain, onRestart } = options;
   const stopping = new AbortController();
   const shown = createShown();
   /** Ends a round. Each has its own, from before its generation is opened: a restart in between ends it as well. */
@@ -124,6 +129,13 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
     return stopping.signal.aborted ? new Map() : left;
   };
 
+  const again = async (homes: readonly number[], halted: AbortSignal, tell: () => void): Promise<void> => {
+    const there = await Promise.all(
+      homes.map(async (partition) => shown.reached({ partition, offset: await log.end(partition) }, LONGEST_MS)),
+    );
+    if (!halted.aborted && there.every(Boolean)) tell();
+  };
+
   const opened = open();
   let running: Promise<unknown> = opened;
   const caughtUp = opened.then(async (first) => {
@@ -140,6 +152,7 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
       while (left.size > 0) {
         await sleep(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
         const generation = await open();
+        if (generation && onAgain) again([...left.keys()], halt.signal, onAgain).catch((error) => onTrouble?.(error));
         if (generation) left = await round(generation, left, total);
       }
     };

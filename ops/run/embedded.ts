@@ -111,6 +111,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     db: db.session(),
     projection: obligations,
     onCommit: watch.told,
+    onAgain: () => void watch.again().catch(onTrouble),
     onFailure,
     onTrouble,
     onRestart: db.onRestart,

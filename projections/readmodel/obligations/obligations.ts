@@ -107,33 +107,56 @@ const toObligation = ({ data, nextOffset }: OwedRow, home: number): Obligation =
 
 /** Obligations as a reactor watches them, over the runner of their projection; `told` is where its notices go. */
 export function watchObligations(db: Db): {
-  readonly port: (runner: Runner) => Obligations;
+  readonly port: (runner: Pick<Runner, 'caughtUp'>) => Obligations;
   told(changes: readonly Change[]): void;
+  /** Lists again, as when changes were committed and not told: whoever watches hears of what is new to them, or over. */
+  again(): Promise<void>;
 } {
-  const listeners = new Set<(change: Change) => void>();
+  const watchers = new Set<(change: Change) => void>();
+  const lists = new Set<() => Promise<void>>();
   return {
     told: (changes) => {
-      for (const change of changes) for (const listener of listeners) listener(change);
+      for (const change of changes) for (const watcher of watchers) watcher(change);
+    },
+    again: async () => {
+      await Promise.all([...lists].map((list) => list()));
     },
     port: (runner) => ({
       watch: async (listener) => {
         await runner.caughtUp;
-        // Attached before it lists, so that nothing is missed. What is told meanwhile may be newer than the list.
-        const told = new Set<Uuid>();
-        const note = (change: Change): void => {
-          told.add('ended' in change ? change.ended : change.id);
+        /** What the listener knows, each as of its position. */
+        const known = new Map<Uuid, number>();
+        const tell = (change: Change): void => {
+          if ('ended' in change) known.delete(change.ended);
+          else known.set(change.id, change.position.offset);
+          listener(change);
         };
-        listeners.add(note);
-        listeners.add(listener);
-        const { rows } = await db
-          .query<OwedRow & { home: number }>(
-            `SELECT r.home, ${fieldsOf(owed, 'r')} FROM obligations.owed r ORDER BY r.next_offset`,
-          )
-          .finally(() => listeners.delete(note));
-        for (const { home, ...row } of rows) {
-          if (!told.has(row.id)) listener(toObligation(row, home));
-        }
-        return () => listeners.delete(listener);
+        const list = async (): Promise<void> => {
+          // Attached before it lists, so that nothing is missed. What is told meanwhile may be newer than the list.
+          const told = new Set<Uuid>();
+          const note = (change: Change): void => {
+            told.add('ended' in change ? change.ended : change.id);
+          };
+          watchers.add(note);
+          watchers.add(tell);
+          const { rows } = await db
+            .query<OwedRow & { home: number }>(
+              `SELECT r.home, ${fieldsOf(owed, 'r')} FROM obligations.owed r ORDER BY r.next_offset`,
+            )
+            .finally(() => watchers.delete(note));
+          const listed = new Set(rows.map(({ id }) => id));
+          const over = [...known.keys()].filter((id) => !listed.has(id) && !told.has(id));
+          for (const id of over) tell({ ended: id });
+          for (const { home, ...row } of rows) {
+            if (!told.has(row.id) && known.get(row.id) !== row.nextOffset) tell(toObligation(row, home));
+          }
+        };
+        await list();
+        lists.add(list);
+        return () => {
+          lists.delete(list);
+          watchers.delete(tell);
+        };
       },
     }),
   };
