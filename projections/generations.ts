@@ -57,7 +57,9 @@ async function begin<N>(db: Db, projection: Projection<N>, log: Log, last: numbe
       `CREATE SCHEMA ${name}`,
       `CREATE TABLE ${schema}.checkpoints (home int NOT NULL, next_offset bigint NOT NULL, fence jsonb NOT NULL, PRIMARY KEY (home))`,
       ...tables.flatMap((table) => createTable(schema, table)),
-      ...tables.map((table) => `CREATE VIEW ${name}.${table.name} AS SELECT * FROM ${schema}.${table.name}`),
+      ...['checkpoints', ...tables.map((table) => table.name)].map(
+        (table) => `CREATE VIEW ${name}.${table} AS SELECT * FROM ${schema}.${table}`,
+      ),
     ];
     for (const statement of statements) await tx.query(statement);
     for (const home of homes) {

@@ -19,10 +19,17 @@ export type RunnerOptions<N> = {
   readonly onFailure: (error: unknown) => void;
   /** Told of what only holds it up: a database without room, or one that starts again. It goes on from what that has then. */
   readonly onTrouble?: (error: unknown) => void;
+  /** Told when it is caught up again after trouble: of a commit whose answer was lost nobody was told. */
+  readonly onAgain?: () => void;
+  /** Where a database that may come back emptier says that it has come back. Returns what ends the telling. */
+  readonly onRestart?: (listener: () => void) => () => void;
 };
 
 /** How long it waits before it goes on after such trouble, in ms. */
 const RETRY_MS = 1_000;
+
+/** The longest that a timer can wait. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 export type Runner = {
   /**
@@ -38,9 +45,15 @@ export type Runner = {
 
 /** Keeps a projection in step with the log: one loop per home, pushed by the log, one transaction per chunk. */
 export function startRunner<N>(options: RunnerOptions<N>): Runner {
-  const { log, db, projection, onCommit, onProgress, onFailure, onTrouble } = options;
+  const { log, db, projection, onCommit, onProgress, onFailure, onTrouble, onAgain, onRestart } = options;
   const stopping = new AbortController();
   const shown = createShown();
+  /** Ends a round. Each has its own, from before its generation is opened: a restart in between ends it as well. */
+  let halt = new AbortController();
+  const unwatch = onRestart?.(() => {
+    shown.forget();
+    halt.abort();
+  });
 
   const apply = async (schema: string, partition: number, from: Cursor, chunk: Chunk): Promise<void> => {
     const events = chunk.records.flatMap((placed) => locate(partition, placed));
@@ -57,10 +70,12 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
   let done = 0;
   const run = async (schema: string, home: number, course: Course, total: number, signal: AbortSignal) => {
     const { from, end, there } = course;
+    if (signal.aborted) return;
     shown.move({ partition: home, offset: from.offset });
     if (from.offset >= end) there();
     let at = from;
     for await (const chunk of log.read(home, from, { follow: true, signal })) {
+      if (signal.aborted) return;
       await apply(schema, home, at, chunk);
       if (at.offset < end) {
         done += Math.min(chunk.next.offset, end) - at.offset;
@@ -81,6 +96,7 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
   const open = async (): Promise<Generation | undefined> => {
     while (!stopping.signal.aborted) {
       try {
+        halt = new AbortController();
         return await openGeneration(db, projection, log);
       } catch (error) {
         if (!passes(error)) throw fail(error);
@@ -93,8 +109,8 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
 
   /** Runs homes until trouble that passes stops one of them and so all, or the runner stops. Returns what goes on then. */
   const round = async ({ schema, checkpoints }: Generation, courses: Courses, total: number): Promise<Courses> => {
-    const halt = new AbortController();
-    const signal = AbortSignal.any([stopping.signal, halt.signal]);
+    const { signal: halted } = halt;
+    const signal = AbortSignal.any([stopping.signal, halted]);
     const left = new Map(courses);
     const homes = [...courses].map(async ([home, course]) => {
       try {
@@ -113,6 +129,13 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
     return stopping.signal.aborted ? new Map() : left;
   };
 
+  const again = async (homes: readonly number[], halted: AbortSignal, tell: () => void): Promise<void> => {
+    const there = await Promise.all(
+      homes.map(async (partition) => shown.reached({ partition, offset: await log.end(partition) }, LONGEST_MS)),
+    );
+    if (!halted.aborted && there.every(Boolean)) tell();
+  };
+
   const opened = open();
   let running: Promise<unknown> = opened;
   const caughtUp = opened.then(async (first) => {
@@ -129,6 +152,7 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
       while (left.size > 0) {
         await sleep(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
         const generation = await open();
+        if (generation && onAgain) again([...left.keys()], halt.signal, onAgain).catch((error) => onTrouble?.(error));
         if (generation) left = await round(generation, left, total);
       }
     };
@@ -147,6 +171,7 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
       stopping.abort();
       await opened.catch(() => undefined);
       await running.catch(() => undefined);
+      unwatch?.();
       shown.close();
     },
   };
@@ -207,6 +232,8 @@ function createShown() {
         waiting.add(wait);
       });
     },
+    /** Nothing of it may be there any more. */
+    forget: (): void => offsets.clear(),
     /** Nothing more will be shown. */
     close: (): void => {
       closed = true;

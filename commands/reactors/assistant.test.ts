@@ -7,7 +7,9 @@ import { clientId } from '../../domain/testing.js';
 import type { CommandClient, Draft } from '../client/client.js';
 import { ada, nextId } from '../worker/testing.js';
 import { builtInResponder } from './builtin.js';
+import type { Wait } from './executor.js';
 import { scripted } from './models/testing.js';
+import type { ReadBranch } from './reactor.js';
 import { type Bench, openBench } from './testing.js';
 
 let bench: Bench;
@@ -87,12 +89,33 @@ describe('a reply', () => {
     await bench.seen('ReplyCompleted', second.reply);
   });
 
-  it('fails where its branch cannot be read', async () => {
-    const branch = (): Promise<never> => Promise.reject(new Error('the view is behind'));
-    await bench.start(scripted().responder, 1, { branch });
+  it('waits for a branch that cannot be read yet, and is answered in the same attempt', async () => {
+    const turns = [{ role: 'user' as const, text: 'Say something.' }];
+    const reads = [1, 2].map((n) => () => Promise.reject(new Error(`behind ${n}`)));
+    const branch: ReadBranch = async () => reads.shift()?.() ?? turns;
+    const { responder, call } = scripted();
+    await bench.start(responder, 1, { branch });
     const { reply } = await bench.ask();
-    await bench.seen('ReplyFailed', reply);
-    expect(bench.failures).toMatchObject([{ message: 'the view is behind' }]);
+    (await call(0)).end();
+    await bench.seen('ReplyCompleted', reply);
+    expect(bench.story(reply)).toEqual(['ReplyStarted 1', 'ReplyCompleted 1']);
+    expect(bench.failures).toMatchObject([{ message: 'behind 1' }, { message: 'behind 2' }]);
+  });
+
+  it.each<[string, ReadBranch]>([
+    ['hangs', () => new Promise(() => undefined)],
+    ['fails again and again', () => Promise.reject(new Error('behind'))],
+  ])('can be stopped while the reading of its branch %s', async (_, branch) => {
+    // Whoever waits for the next try waits until the signal comes.
+    const wait: Wait = (ms, signal) =>
+      ms < 50 ? turn() : new Promise((on) => signal?.addEventListener('abort', () => on()));
+    await bench.start(scripted().responder, 1, { branch, wait });
+    const asked = await bench.ask();
+    await bench.seen('ReplyStarted', asked.reply);
+    await bench.quiet();
+    await bench.stopReply(asked);
+    await bench.seen('ReplyStopped', asked.reply);
+    expect(bench.story(asked.reply)).toEqual(['ReplyStarted 1', 'ReplyStopRequested', 'ReplyStopped 1']);
   });
 
   it('ends though its conversation is deleted while it runs', async () => {

@@ -2,10 +2,11 @@ import { type Part, charsOf, contentOf } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
 import { type Uuid, derivedId, streamOf } from '../../domain/ids.js';
 import type { Open } from '../client/client.js';
-import type { Keeper, Run, Wait } from './executor.js';
+import type { Wait } from '../wait.js';
+import type { Keeper, Run } from './executor.js';
 import { type Insist, isOvertaken } from './insist.js';
-import type { ReadBranch, ReplyObligation, Responder } from './reactor.js';
-import { type Speech, listen } from './speech.js';
+import type { ReadBranch, ReplyObligation, Responder, Turn } from './reactor.js';
+import { type Speech, aborted, listen } from './speech.js';
 
 export type AssistantOptions = {
   readonly branch: ReadBranch;
@@ -71,12 +72,16 @@ export function assistant(options: AssistantOptions): Keeper<ReplyObligation> {
     return sent.status === 'accepted';
   };
 
-  const answer = (owed: ReplyObligation, attempt: number, { stop, gone }: Run): Promise<Speech> => {
+  /** Throws if the view is in trouble: that is no fault of the reply's, which is answered when the view is well again. */
+  const answer = async (owed: ReplyObligation, attempt: number, { stop, gone }: Run): Promise<Speech> => {
     const { id: reply, conversation, parent, position } = owed;
     const enough = AbortSignal.any([stop, gone]);
+    const read = async (): Promise<readonly Turn[] | undefined> =>
+      enough.aborted ? undefined : branch(conversation, parent, position);
+    const turns = await Promise.race([read(), aborted(enough)]);
     return listen({
       pieces: (async function* () {
-        if (!enough.aborted) yield* responder.respond(await branch(conversation, parent, position), enough);
+        if (turns && !enough.aborted) yield* responder.respond(turns, enough);
       })(),
       show: (offset, text) => live.writeReply({ reply, attempt, part: 0, offset, text }),
       stop,

@@ -3,8 +3,6 @@ import type { Wait } from '../wait.js';
 import { createLine } from './line.js';
 import type { Obligation, Obligations } from './reactor.js';
 
-export type { Wait };
-
 /** One turn of one process at one obligation. */
 export type Run = {
   /** Which turn it is: the attempt, or the version that it is about. */
@@ -94,7 +92,8 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
           return await start.keep(run);
         } catch (error) {
           onFailure(error);
-          await wait(backOff, run.gone);
+          // A stop that comes meanwhile is not kept waiting; one that has come already is tried as seldom as the rest.
+          await wait(backOff, run.stop.aborted ? run.gone : enough);
           if (run.gone.aborted) return;
         }
       }

@@ -2,7 +2,8 @@ import { conversationKey } from '../../domain/content.js';
 import { SYSTEM } from '../../domain/decider.js';
 import { derivedId, streamOf } from '../../domain/ids.js';
 import type { DestroyKey } from './erasure.js';
-import type { Keeper, Wait } from './executor.js';
+import type { Wait } from '../wait.js';
+import type { Keeper } from './executor.js';
 import { type Insist, settle } from './insist.js';
 import type { ExpiryObligation } from './reactor.js';
 

@@ -95,7 +95,8 @@ const wholeEnd = (text: string): number => {
   return last >= 0xd800 && last < 0xdc00 ? text.length - 1 : text.length;
 };
 
-const aborted = (signal: AbortSignal): Promise<undefined> =>
+/** Resolves with the signal. */
+export const aborted = (signal: AbortSignal): Promise<undefined> =>
   new Promise((resolve) => {
     if (signal.aborted) resolve(undefined);
     else signal.addEventListener('abort', () => resolve(undefined), { once: true });

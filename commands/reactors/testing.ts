@@ -16,7 +16,8 @@ import { PARTITIONS, T0, ada, nextId, openLog, random, waitTurns } from '../work
 import { startWorker } from '../worker/worker.js';
 import { type AssistantOptions, assistant } from './assistant.js';
 import { type DestroyKey, erasure } from './erasure.js';
-import { type Executor, type Keepers, type Wait, startExecutor } from './executor.js';
+import { type Executor, type Keepers, startExecutor } from './executor.js';
+import type { Wait } from '../wait.js';
 import { expiry } from './expiry.js';
 import { insisting } from './insist.js';
 import { joins } from './joins.js';

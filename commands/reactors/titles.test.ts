@@ -5,7 +5,7 @@ import { streamOf } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
 import { T0, ada, nextId } from '../worker/testing.js';
 import { quick } from './models/testing.js';
-import type { Titler } from './reactor.js';
+import type { ReadBranch, Titler } from './reactor.js';
 import { type Bench, type Process, openBench } from './testing.js';
 
 let bench: Bench;
@@ -112,6 +112,19 @@ describe('a title', () => {
     expect(asked).toEqual([]);
     expect(story()).toEqual(['ConversationRenamed person']);
   });
+});
+
+it('a title whose branch cannot be read yet is made in the same attempt, when it can', async () => {
+  // The fourth one comes after all attempts that there are would be used up.
+  const reads = [1, 2, 3].map((n) => () => Promise.reject(new Error(`behind ${n}`)));
+  const replied = (leaf: string): boolean => bench.events.some(({ data }) => 'parent' in data && data.parent === leaf);
+  const branch: ReadBranch = async (_, leaf) =>
+    (replied(leaf) ? undefined : reads.shift()?.()) ?? [{ role: 'user', text: 'Say something.' }];
+  await start(titlerOf(async () => 'At last').titler, { branch });
+  await bench.ask();
+  await expect.poll(() => (bench.passTime(10_000), story())).toContain('ConversationRenamed automatic');
+  expect(story()).toEqual(['TitleStarted 1', 'ConversationRenamed automatic']);
+  expect(bench.failures).toMatchObject([{ message: 'behind 1' }, { message: 'behind 2' }, { message: 'behind 3' }]);
 });
 
 describe('a titler that fails', () => {

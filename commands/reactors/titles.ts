@@ -4,7 +4,8 @@ import { type Uuid, derivedId, streamOf } from '../../domain/ids.js';
 import { type Wait, within } from '../wait.js';
 import type { Keeper } from './executor.js';
 import { type Insist, isOvertaken, settle } from './insist.js';
-import type { ReadBranch, TitleObligation, Titler } from './reactor.js';
+import type { ReadBranch, TitleObligation, Titler, Turn } from './reactor.js';
+import { aborted } from './speech.js';
 
 export type TitlesOptions = {
   readonly branch: ReadBranch;
@@ -38,14 +39,13 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
   const { endpoint, model } = titler;
 
   /** A line that fits, or what goes wrong. */
-  const make = async ({ conversation, reply, position }: TitleObligation, gone: AbortSignal): Promise<string> => {
+  const make = async (turns: readonly Turn[], gone: AbortSignal): Promise<string> => {
     const over = new AbortController();
     const signal = AbortSignal.any([gone, over.signal]);
     try {
-      const made = branch(conversation, reply, position).then((turns) => titler.title(turns, signal));
       const late = (): Error => new Error('no title came in time');
       // A titler that is deaf to its signal is not waited for either.
-      const title = lineOf(await within(PATIENCE_MS, made, (ms) => wait(ms, signal), late));
+      const title = lineOf(await within(PATIENCE_MS, titler.title(turns, signal), (ms) => wait(ms, signal), late));
       if (charsOf(title) === 0) throw new Error('the title is blank');
       return title;
     } finally {
@@ -59,7 +59,7 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
       if (attempt > 0) await wait(RETRY_MS * attempt, signal);
     },
     keep: async (owed, { turn: attempt, gone, again }) => {
-      const { id, conversation, key } = owed;
+      const { id, conversation, reply, key, position } = owed;
       const stream = { actor: ASSISTANT, stream: streamOf('conversation', conversation) };
       const giveUp = async (data: { attempt: number; code: string }): Promise<void> => {
         const name = `${data.code}:${data.attempt}`;
@@ -81,7 +81,10 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
         return;
       }
 
-      const plain = await make(owed, gone).catch((error: unknown) => {
+      // Trouble in the view throws, and takes no attempt: the same one goes on when the view is well again.
+      const turns = await Promise.race([branch(conversation, reply, position), aborted(gone)]);
+      if (!turns) return;
+      const plain = await make(turns, gone).catch((error: unknown) => {
         if (!gone.aborted) onFailure(error);
         return undefined;
       });

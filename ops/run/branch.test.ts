@@ -48,3 +48,7 @@ it('reads a branch from its first message on, with what was copied from elsewher
 it('does not read a view that is behind', async () => {
   await expect(read([], false)).rejects.toThrow('does not keep up with the log');
 });
+
+it('takes no answer from a view that has lost what it had', async () => {
+  await expect(read([])).rejects.toThrow('does not show message');
+});

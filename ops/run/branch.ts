@@ -11,6 +11,8 @@ export function branchReader(core: Pick<CoreQueries, 'branch' | 'reached'>, open
   return async (conversation, leaf, after) => {
     if (!(await core.reached(after, PATIENCE))) throw new Error('the core view does not keep up with the log');
     const rows = await core.branch(conversation, leaf, TURNS, true);
+    // The view may have started again, empty, after it had reached the position.
+    if (rows.length === 0) throw new Error(`the core view does not show message ${leaf} any more`);
     return Promise.all(
       rows.toReversed().map(async ({ author, parts }) => {
         // What was copied from another conversation stays bound to its place there. Deciders hold every label to its place.

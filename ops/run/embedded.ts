@@ -105,6 +105,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     onProgress: progress('rebuilding the read models', say),
     onFailure,
     onTrouble,
+    onRestart: db.onRestart,
   });
   const watch = watchObligations(db);
   const obligationsRunner = startRunner({
@@ -112,8 +113,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     db: db.session(),
     projection: obligations,
     onCommit: watch.told,
+    onAgain: () => void watch.again().catch(onTrouble),
     onFailure,
     onTrouble,
+    onRestart: db.onRestart,
   });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: coreRunner.reached });
 
@@ -143,20 +146,18 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
   folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });
 
-  const reactors = Promise.all([worker.ready, obligationsRunner.caughtUp]).then(() =>
-    startReactors({
-      obligations: watch.port(obligationsRunner),
-      relations: relationsReader(db, obligationsRunner),
-      branch: branchReader(queries, opener),
-      client,
-      destroyKey: keys.destroy,
-      live: sessions,
-      executor: newId(),
-      now,
-      wait,
-      onFailure: (error) => say(`a reactor failed: ${messageOf(error)}`),
-    }),
-  );
+  const reactors = startReactors(Promise.all([worker.ready, coreRunner.caughtUp, obligationsRunner.caughtUp]), {
+    obligations: watch.port(obligationsRunner),
+    relations: relationsReader(db, obligationsRunner),
+    branch: branchReader(queries, opener),
+    client,
+    destroyKey: keys.destroy,
+    live: sessions,
+    executor: newId(),
+    now,
+    wait,
+    onFailure: (error) => say(`a reactor failed: ${messageOf(error)}`),
+  });
 
   /** The roles of the first account belong into the operators' audit, whenever it came. Named so as to be told once. */
   const auditFirst = async (): Promise<void> => {
@@ -184,7 +185,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const ready = Promise.all([
     arrive('the page', page.built),
     arrive('the log', worker.ready),
-    arrive('the read models', Promise.all([coreRunner.caughtUp, reactors])),
+    arrive('the read models', Promise.all([coreRunner.caughtUp, reactors.started])),
   ]).then(() => undefined);
   ready.catch(onFailure);
 
@@ -196,7 +197,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       clearInterval(audit);
       heads.stop();
       await gateway.close();
-      await reactors.then(({ stop }) => stop()).catch(() => undefined);
+      await reactors.stop();
       await worker.stop();
       await Promise.all([coreRunner.stop(), obligationsRunner.stop()]);
       sessions.close();

@@ -14,6 +14,10 @@ export type MendingOptions = {
 export type MendingDb = Db & {
   /** The same for whoever builds on what it has written: the first that is asked after a restart fails with DB_RESTARTED. */
   session(): Db;
+  /**
+   * Told as soon as it is open again, so that whoever only waits learns of it too. Returns what ends the telling.
+   */
+  onRestart(listener: () => void): () => void;
 };
 
 const RETRY_MS = 1_000;
@@ -28,6 +32,7 @@ export function mendingDb({ open, wait, say }: MendingOptions): MendingDb {
   let current: Db | undefined;
   let mending: Promise<void> | undefined;
   let restarts = 0;
+  const listeners = new Set<() => void>();
 
   const mend = async (broken: Db, why: DbError): Promise<void> => {
     say(`the read models start again: ${why.message}`);
@@ -38,6 +43,7 @@ export function mendingDb({ open, wait, say }: MendingOptions): MendingDb {
       try {
         current = await open();
         restarts += 1;
+        for (const listener of listeners) listener();
         return;
       } catch (error) {
         say(`the read models cannot start yet: ${messageOf(error)}`);
@@ -86,6 +92,10 @@ export function mendingDb({ open, wait, say }: MendingOptions): MendingDb {
         }
         return on(work);
       });
+    },
+    onRestart: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
   };
 }

@@ -56,14 +56,13 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The read side and the reactors of one process, caught up. */
-async function startProcess(name: number) {
+/** The read side of one process, and its reactors, which begin when it is ready: unless told otherwise, caught up. */
+function startProcess(name: number, ready?: Promise<unknown>) {
   const coreRunner = startRunner({ log, db, projection: core, onFailure });
   const watch = watchObligations(db);
   const runner = startRunner({ log, db, projection: obligations, onCommit: watch.told, onFailure });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: coreRunner.reached });
-  await coreRunner.caughtUp;
-  const reactors = await startReactors({
+  const reactors = startReactors(ready ?? coreRunner.caughtUp, {
     obligations: watch.port(runner),
     relations: relationsReader(db, runner),
     branch: branchReader(queries, opener),
@@ -76,6 +75,7 @@ async function startProcess(name: number) {
     onFailure,
   });
   return {
+    started: reactors.started,
     stop: async (): Promise<void> => {
       await reactors.stop();
       await Promise.all([coreRunner.stop(), runner.stop()]);
@@ -127,7 +127,8 @@ async function tally(): Promise<Readonly<Record<string, number>>> {
 const owed = async (): Promise<number> => (await db.query('SELECT id FROM obligations.owed')).count;
 
 it('is done once, over the views in a database, and not again when they are lost', async () => {
-  const first = await startProcess(1);
+  const first = startProcess(1);
+  await first.started;
   await register(ada);
   await register(bob);
   const theirs = await ask(bob);
@@ -161,11 +162,26 @@ it('is done once, over the views in a database, and not again when they are lost
   await first.stop();
 
   await db.query('DROP SCHEMA rm CASCADE');
-  const second = await startProcess(2);
+  const second = startProcess(2);
+  await second.started;
   await sleep(200);
   expect(await owed()).toBe(0);
   expect(await tally()).toEqual(done);
   await second.stop();
   // A reply that was running when its conversation expired has ended without its text. Nothing else went wrong.
   expect(failures.filter((error) => !/^Error: the end of reply .* was erased/.test(String(error)))).toEqual([]);
+});
+
+it('is left alone by a process that stops before it is ready, which does not wait for that', async () => {
+  let arrive: () => void = () => undefined;
+  const before = failures.length;
+  const ready = new Promise<void>((resolve) => (arrive = resolve));
+  const early = startProcess(3, ready);
+  await early.stop();
+  await ask(bob);
+  arrive();
+  await early.started;
+  expect(await tally()).toMatchObject({ ReplyRequested: 4 });
+  expect((await tally())['ReplyStarted']).toBe(3);
+  expect(failures.length).toBe(before);
 });

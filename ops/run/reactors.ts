@@ -26,8 +26,35 @@ export type ReactorsOptions = {
   readonly onFailure: (error: unknown) => void;
 };
 
-/** Everything that the log promises, kept by this process. */
-export function startReactors(options: ReactorsOptions): Promise<Executor> {
+export type Reactors = {
+  /** Resolves when they are at it. Of reactors that are stopped before, it tells nothing of worth. */
+  readonly started: Promise<void>;
+  /** Resolves when nothing is under way, without waiting for what they would have begun after. */
+  stop(): Promise<void>;
+};
+
+/** Everything that the log promises, kept by this process once it is ready for it. */
+export function startReactors(ready: Promise<unknown>, options: ReactorsOptions): Reactors {
+  const stopping = new AbortController();
+  let executor: Promise<Executor> | undefined;
+  const started = ready.then(async () => {
+    if (stopping.signal.aborted) return;
+    executor = execute(options);
+    await executor;
+  });
+  return {
+    started,
+    stop: async () => {
+      stopping.abort();
+      await executor?.then(
+        (running) => running.stop(),
+        () => undefined,
+      );
+    },
+  };
+}
+
+function execute(options: ReactorsOptions): Promise<Executor> {
   const { client, wait, onFailure } = options;
   const common = { ...options, insist: insisting(client, wait, onFailure) };
   return startExecutor({

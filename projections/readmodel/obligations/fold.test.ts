@@ -5,6 +5,7 @@ import { type DomainEvent, type Recorded, schemaOf } from '../../../domain/catal
 import { conversationKey, personKey } from '../../../domain/content.js';
 import { type Uuid, derivedId, membershipId, streamOf } from '../../../domain/ids.js';
 import type { Located } from '../../projection.js';
+import { openGeneration } from '../../generations.js';
 import { idOf, logWith, project, sealed } from '../../testing.js';
 import type { Db } from '../db.js';
 import { openPglite } from '../pglite.js';
@@ -293,5 +294,18 @@ describe('in the database', () => {
     expect(asked).toEqual([{ partition: 0, offset: 3 }]);
     const late = relationsReader(db, { reached: async () => false });
     await expect(late(ana, { partition: 0, offset: 99 })).rejects.toThrow('does not keep up');
+  });
+
+  it('is not taken from a view that has started again, empty, since it had reached the position', async () => {
+    const { log } = await logWith(record(on(first, start(false))).map(({ event }) => event));
+    await db.query('DROP SCHEMA rm, obligations CASCADE');
+    await project(db, obligations, log);
+    const position = { partition: 0, offset: await log.end(0) };
+    const relations = relationsReader(db, { reached: async () => true });
+    expect(await relations(ana, position)).toEqual([{ conversation: first, temporary: false }]);
+    expect(await relations(ben, position)).toEqual([]);
+    await db.query('DROP SCHEMA rm CASCADE');
+    await openGeneration(db, obligations, log);
+    await expect(relations(ana, position)).rejects.toThrow('does not keep up');
   });
 });

@@ -4,7 +4,7 @@ import { personKey } from '../../../domain/content.js';
 import { derivedId } from '../../../domain/ids.js';
 import { startRunner } from '../../runner.js';
 import { createHistory, idOf, logWith, richHistory } from '../../testing.js';
-import type { Db } from '../db.js';
+import { type Db, DbError } from '../db.js';
 import { openPglite } from '../pglite.js';
 import { obligations, watchObligations } from './obligations.js';
 
@@ -139,5 +139,44 @@ describe('obligations', () => {
     const title = derivedId(conversation, 'title');
     expect(named(changes)).toEqual([`${reply} 0`, `${reply} 1`, `${title} 0`, `ended ${reply}`]);
     await stop();
+  });
+
+  it('tells after trouble what was committed without an answer: what is new, and what is over', async () => {
+    await db.query('DROP SCHEMA IF EXISTS rm CASCADE');
+    const { history } = richHistory();
+    const { log, add } = await logWith(history.events);
+    const before = history.events.length;
+    history.begin(idOf(20), idOf(22), 1);
+    history.endStopped(idOf(20), idOf(22), 1);
+    history.request(idOf(10), idOf(15), idOf(13), 5);
+    let lost = false;
+    const forgetful: Db = {
+      ...db,
+      tx: async (work) => {
+        const done = await db.tx(work);
+        if (lost) throw new DbError('DB_RESTARTED', 'the answer is lost');
+        return done;
+      },
+    };
+    const watched = watchObligations(db);
+    const runner = startRunner({
+      log,
+      db: forgetful,
+      projection: obligations,
+      onCommit: watched.told,
+      onFailure: () => undefined,
+      onAgain: () => void watched.again(),
+    });
+    const changes: Change[] = [];
+    await watched.port(runner).watch((change) => changes.push(change));
+    const known = changes.length;
+    lost = true;
+    await add(history.events.slice(before));
+    await expect.poll(async () => (await db.query('SELECT 1 FROM obligations.owed')).count, { timeout: 9_000 }).toBe(2);
+    lost = false;
+    await expect
+      .poll(() => named(changes.slice(known)), { timeout: 9_000 })
+      .toEqual([`ended ${idOf(22)}`, `${idOf(15)} 0`]);
+    await runner.stop();
   });
 });

@@ -48,7 +48,7 @@ const erased = {
  */
 export const obligations: Projection<Change> = {
   name: 'obligations',
-  schema: 2,
+  schema: 3,
   tables: [owed, started, joined, erased],
   apply: async (events, stage) => {
     const [first] = events;
@@ -108,33 +108,56 @@ const toObligation = ({ data, nextOffset }: OwedRow, home: number): Obligation =
 
 /** Obligations as a reactor watches them, over the runner of their projection; `told` is where its notices go. */
 export function watchObligations(db: Db): {
-  readonly port: (runner: Runner) => Obligations;
+  readonly port: (runner: Pick<Runner, 'caughtUp'>) => Obligations;
   told(changes: readonly Change[]): void;
+  /** Lists again, as when changes were committed and not told: whoever watches hears of what is new to them, or over. */
+  again(): Promise<void>;
 } {
-  const listeners = new Set<(change: Change) => void>();
+  const watchers = new Set<(change: Change) => void>();
+  const lists = new Set<() => Promise<void>>();
   return {
     told: (changes) => {
-      for (const change of changes) for (const listener of listeners) listener(change);
+      for (const change of changes) for (const watcher of watchers) watcher(change);
+    },
+    again: async () => {
+      await Promise.all([...lists].map((list) => list()));
     },
     port: (runner) => ({
       watch: async (listener) => {
         await runner.caughtUp;
-        // Attached before it lists, so that nothing is missed. What is told meanwhile may be newer than the list.
-        const told = new Set<Uuid>();
-        const note = (change: Change): void => {
-          told.add('ended' in change ? change.ended : change.id);
+        /** What the listener knows, each as of its position. */
+        const known = new Map<Uuid, number>();
+        const tell = (change: Change): void => {
+          if ('ended' in change) known.delete(change.ended);
+          else known.set(change.id, change.position.offset);
+          listener(change);
         };
-        listeners.add(note);
-        listeners.add(listener);
-        const { rows } = await db
-          .query<OwedRow & { home: number }>(
-            `SELECT r.home, ${fieldsOf(owed, 'r')} FROM obligations.owed r ORDER BY r.next_offset`,
-          )
-          .finally(() => listeners.delete(note));
-        for (const { home, ...row } of rows) {
-          if (!told.has(row.id)) listener(toObligation(row, home));
-        }
-        return () => listeners.delete(listener);
+        const list = async (): Promise<void> => {
+          // Attached before it lists, so that nothing is missed. What is told meanwhile may be newer than the list.
+          const told = new Set<Uuid>();
+          const note = (change: Change): void => {
+            told.add('ended' in change ? change.ended : change.id);
+          };
+          watchers.add(note);
+          watchers.add(tell);
+          const { rows } = await db
+            .query<OwedRow & { home: number }>(
+              `SELECT r.home, ${fieldsOf(owed, 'r')} FROM obligations.owed r ORDER BY r.next_offset`,
+            )
+            .finally(() => watchers.delete(note));
+          const listed = new Set(rows.map(({ id }) => id));
+          const over = [...known.keys()].filter((id) => !listed.has(id) && !told.has(id));
+          for (const id of over) tell({ ended: id });
+          for (const { home, ...row } of rows) {
+            if (!told.has(row.id) && known.get(row.id) !== row.nextOffset) tell(toObligation(row, home));
+          }
+        };
+        await list();
+        lists.add(list);
+        return () => {
+          lists.delete(list);
+          watchers.delete(tell);
+        };
       },
     }),
   };
@@ -143,24 +166,31 @@ export function watchObligations(db: Db): {
 /** How long an erasure waits for this view, in ms. */
 const PATIENCE = 30_000;
 
+type Found = { readonly nextOffset: number; readonly conversation: Uuid | null; readonly temporary: boolean | null };
+
 /** Reads what a person started and joined, over the runner of this projection. */
 export function relationsReader(db: Db, { reached }: Pick<Runner, 'reached'>): ReadRelations {
   return async (user, after) => {
-    if (!(await reached(after, PATIENCE))) throw new Error('the view of obligations does not keep up with the log');
-    const from = [after.partition, user];
-    const own = await db.query<Relation>(
-      'SELECT s.conversation, s.temporary FROM obligations.started s WHERE s.home = $1 AND s.starter = $2',
-      from,
+    const behind = (): Error => new Error('the view of obligations does not keep up with the log');
+    if (!(await reached(after, PATIENCE))) throw behind();
+    // How far it is stands in the same statement: the view may have started again, empty, since it had reached that.
+    const { rows } = await db.query<Found>(
+      `SELECT cp.next_offset AS "nextOffset", r.conversation, r.temporary
+       FROM obligations.checkpoints cp LEFT JOIN (
+         SELECT s.home, s.conversation, s.temporary FROM obligations.started s WHERE s.home = $1 AND s.starter = $2
+         UNION ALL
+         SELECT j.home, j.conversation, false FROM obligations.joined j WHERE j.home = $1 AND j.person = $2
+       ) r ON r.home = cp.home WHERE cp.home = $1`,
+      [after.partition, user],
     );
-    const others = await db.query<{ conversation: Uuid }>(
-      'SELECT j.conversation FROM obligations.joined j WHERE j.home = $1 AND j.person = $2',
-      from,
-    );
+    if ((rows[0]?.nextOffset ?? 0) < after.offset) throw behind();
     // Of one's own conversation one may have been told as well, as when one's role in it was changed.
-    const relations = new Map(
-      others.rows.map(({ conversation }) => [conversation, { conversation, temporary: false }]),
-    );
-    for (const relation of own.rows) relations.set(relation.conversation, relation);
+    const relations = new Map<Uuid, Relation>();
+    for (const { conversation, temporary } of rows) {
+      if (conversation === null) continue;
+      const isTemporary = temporary === true || relations.get(conversation)?.temporary === true;
+      relations.set(conversation, { conversation, temporary: isTemporary });
+    }
     return [...relations.values()].toSorted((a, b) => (a.conversation < b.conversation ? -1 : 1));
   };
 }

@@ -1,0 +1,100 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { core } from './readmodel/core/core.js';
+import { type Db, DbError } from './readmodel/db.js';
+import { openPglite } from './readmodel/pglite.js';
+import { type Runner, startRunner } from './runner.js';
+import { logWith, project, richHistory } from './testing.js';
+
+// What a runner does about a database that is in trouble and comes out of it.
+
+let db: Db;
+beforeAll(async () => {
+  db = await openPglite();
+});
+afterAll(() => db.close());
+
+let failures: unknown[] = [];
+let runners: Runner[] = [];
+beforeEach(async () => {
+  failures = [];
+  await db.query('DROP SCHEMA IF EXISTS rm CASCADE');
+});
+afterEach(async () => {
+  await Promise.all(runners.map((runner) => runner.stop()));
+  runners = [];
+});
+
+it('waits out a database without room, and goes on from what that has then', async () => {
+  const { history } = richHistory();
+  const { log } = await logWith(history.events);
+  const full = new DbError('53100', 'no space left');
+  let refused = 0;
+  const trouble: unknown[] = [];
+  const runner = startRunner({
+    log,
+    db: { ...db, tx: async (work) => (++refused % 4 === 2 ? Promise.reject(full) : db.tx(work)) },
+    projection: core,
+    onFailure: (error) => failures.push(error),
+    onTrouble: (error) => trouble.push(error),
+  });
+  runners.push(runner);
+  await runner.caughtUp;
+  expect(trouble).toContain(full);
+  expect(failures).toEqual([]);
+  expect(await db.query('SELECT id FROM core.messages')).toMatchObject({ count: 6 });
+});
+
+it('fills a database that came back empty though nobody writes, and shows nothing until then', async () => {
+  const { history } = richHistory();
+  const { log } = await logWith(history.events);
+  const listeners = new Set<() => void>();
+  const runner = startRunner({
+    log,
+    db,
+    projection: core,
+    onFailure: (error) => failures.push(error),
+    onRestart: (listener) => (listeners.add(listener), () => listeners.delete(listener)),
+  });
+  runners.push(runner);
+  await runner.caughtUp;
+  const position = { partition: 0, offset: await log.end(0) };
+  expect(await runner.reached(position, 0)).toBe(true);
+  await db.query('DROP SCHEMA rm, core CASCADE');
+  for (const listener of listeners) listener();
+  expect(await runner.reached(position, 1)).toBe(false);
+  expect(await runner.reached(position, 5_000)).toBe(true);
+  expect(await db.query('SELECT id FROM core.messages')).toMatchObject({ count: 6 });
+  expect(failures).toEqual([]);
+  await runner.stop();
+  expect(listeners).toEqual(new Set());
+});
+
+it('notices a restart between its opening and its beginning', async () => {
+  const { history } = richHistory();
+  const { log } = await logWith(history.events);
+  await project(db, core, log);
+  let restart: (() => void) | undefined;
+  const runner = startRunner({
+    log: {
+      ...log,
+      end: async (partition) => {
+        const tell = restart;
+        restart = undefined;
+        if (tell) await db.query('DROP SCHEMA rm, core CASCADE');
+        tell?.();
+        return log.end(partition);
+      },
+    },
+    db,
+    projection: core,
+    onFailure: (error) => failures.push(error),
+    onRestart: (listener) => {
+      restart = listener;
+      return () => undefined;
+    },
+  });
+  runners.push(runner);
+  await runner.caughtUp;
+  expect(failures).toEqual([]);
+  expect(await db.query('SELECT id FROM core.messages')).toMatchObject({ count: 6 });
+});
