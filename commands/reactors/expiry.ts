@@ -1,6 +1,6 @@
 import { conversationKey } from '../../domain/content.js';
 import { SYSTEM } from '../../domain/decider.js';
-import { derivedId, streamOf } from '../../domain/ids.js';
+import { nameFor, streamOf } from '../../domain/ids.js';
 import type { DestroyKey } from './erasure.js';
 import { type Insist, type Keeper, type Wait, settle } from './executor.js';
 import type { ExpiryObligation } from './reactor.js';
@@ -29,13 +29,18 @@ export function expiry({ insist, destroyKey, now, wait, atOnce = 20 }: ExpiryOpt
       }
     },
     keep: async ({ id, conversation }, { gone }) => {
-      const stream = { actor: SYSTEM, stream: streamOf('conversation', conversation) };
+      const stream = streamOf('conversation', conversation);
+      const common = { actor: SYSTEM, stream };
       if (gone.aborted) return;
-      await settle(insist, { ...stream, id: derivedId(id, 'expire'), type: 'ExpireConversation', data: {} }, gone);
+      await settle(
+        insist,
+        { ...common, id: nameFor(stream, id, 'expire'), type: 'ExpireConversation', data: {} },
+        gone,
+      );
       if (gone.aborted) return;
       await destroyKey(conversationKey(conversation));
       if (gone.aborted) return;
-      await settle(insist, { ...stream, id: derivedId(id, 'purge'), type: 'PurgeConversation', data: {} }, gone);
+      await settle(insist, { ...common, id: nameFor(stream, id, 'purge'), type: 'PurgeConversation', data: {} }, gone);
     },
   };
 }
