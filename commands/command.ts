@@ -6,7 +6,8 @@ export type Position = { readonly partition: number; readonly offset: number };
 
 /**
  * A command on its way to the owner of its stream's partition. Its content is sealed already. It is named by
- * (actor, id); `hash` tells whether the same name comes again with the same payload. After `deadline` (ISO 8601, at
+ * (actor, id), and its id has the bucket of its stream, so that one owner knows all that came under a name; `hash` tells
+ * whether the same name comes again with the same payload. After `deadline` (ISO 8601, at
  * most 7 days ahead) it is answered EXPIRED. `expected` is the version the stream must have, where that matters.
  */
 export type Command<C extends Typed = Typed> = C & {

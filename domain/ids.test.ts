@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   BUCKETS,
   bucketOf,
+  bucketOfStream,
   derivedId,
   homeOf,
   inBucket,
@@ -11,6 +12,7 @@ import {
   isUuid,
   membershipId,
   membershipStream,
+  nameFor,
   parseStream,
   partitionOf,
   randomUuid,
@@ -101,6 +103,16 @@ describe('ids', () => {
     expect(derivedId(reply, 'claim:1')).not.toBe(derivedId(clientId(2), 'claim:1'));
     expect(isClientId(derivedId(reply, 'claim:1'))).toBe(false);
     expect(isUuid(derivedId(reply, 'claim:1'))).toBe(true);
+  });
+
+  it('of a command that follows from a name has the bucket of its stream', () => {
+    const stream = streamOf('conversation', clientId(1, 0xabc));
+    const name = nameFor(stream, clientId(2), 'claim:1');
+    expect(bucketOf(name)).toBe(0xabc);
+    expect(bucketOfStream(stream)).toBe(0xabc);
+    expect(nameFor(stream, clientId(2), 'claim:1')).toBe(name);
+    expect(nameFor(stream, clientId(2), 'claim:2')).not.toBe(name);
+    expect(isClientId(name)).toBe(false);
   });
 
   it('without order are not for clients either', () => {

@@ -51,8 +51,14 @@ export function parseStream(stream: string): { kind: StreamKind; id: Uuid } {
   return { kind, id };
 }
 
-export const homeOf = (stream: string, partitions: number): number =>
-  partitionOf(bucketOf(parseStream(stream).id), partitions);
+/** The bucket of a stream, which is also that of the id of every command to it. Throws as `parseStream` does. */
+export const bucketOfStream = (stream: string): number => bucketOf(parseStream(stream).id);
+
+export const homeOf = (stream: string, partitions: number): number => partitionOf(bucketOfStream(stream), partitions);
+
+/** The id of a command to a stream that follows from a name, so that it comes out the same when it is made again. */
+export const nameFor = (stream: Stream, namespace: Uuid, name: string): Uuid =>
+  derivedId(namespace, name, bucketOfStream(stream));
 
 /** The one stream of settings and of the operators' audit. Its bucket is 000. */
 export const instanceStream: Stream = streamOf('instance', NIL);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Harness, startConversation, startHarness } from './testing.js';
+import { type Harness, astray, startConversation, startHarness } from './testing.js';
 
 let harness: Harness;
 beforeAll(async () => {
@@ -27,8 +27,15 @@ describe('commands', () => {
     expect((await harness.ask('ana', rename, { input: { commandId: v5, conversation, title: 'x' } })).data).toEqual({
       conversationRename: { code: 'INVALID', message: 'The commandId must be a UUID of version 7.' },
     });
+    const homeless = { commandId: astray(harness.newId('ana')), conversation, title: 'x' };
+    expect((await harness.ask('ana', rename, { input: homeless })).data).toEqual({
+      conversationRename: {
+        code: 'WRONG_BUCKET',
+        message: expect.stringContaining("last three digits of the conversation's id"),
+      },
+    });
     const bad = await harness.ask('ana', rename, {
-      input: { commandId: harness.newId(), conversation: 'nonsense', title: 'x' },
+      input: { commandId: harness.newId('ana'), conversation: 'nonsense', title: 'x' },
     });
     expect(bad.errors?.[0]?.extensions?.code).toBe('BAD_ID');
   });
@@ -42,7 +49,7 @@ describe('commands', () => {
         'mutation ($input: MessagePostInput!) { messagePost(input: $input) { __typename ... on Conflict { code head } ... on Rejected { code } } }',
         {
           input: {
-            commandId: harness.newId(),
+            commandId: harness.newId('ana'),
             conversation: input.conversation,
             parent,
             message: `message_${harness.newId('ana')}`,
@@ -80,11 +87,11 @@ describe('what is somebody else’s', () => {
         node: { id },
       });
     }
-    const commandId = harness.newId();
+    const commandId = harness.newId('ana');
     const rejected = { __typename: 'Rejected', code: 'NOT_FOUND' };
     const ask = async (field: string, type: string, more: object) => {
       const query = `mutation ($input: ${type}!) { outcome: ${field}(input: $input) { __typename ... on Rejected { code } } }`;
-      return (await stranger(query, { input: { commandId: harness.newId(), conversation, ...more } })).data;
+      return (await stranger(query, { input: { commandId: harness.newId('ana'), conversation, ...more } })).data;
     };
     expect(await ask('conversationRename', 'ConversationRenameInput', { title: 'mine' })).toEqual({
       outcome: rejected,
@@ -178,7 +185,7 @@ describe('reads', () => {
       'cleo',
       'mutation ($input: ConversationDeleteInput!) { conversationDelete(input: $input) { __typename } }',
       {
-        input: { commandId: harness.newId(), conversation: id },
+        input: { commandId: harness.newId('cleo'), conversation: id },
       },
     );
     await over;

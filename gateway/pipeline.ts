@@ -11,7 +11,7 @@ import {
 import { type Plugin, createYoga } from 'graphql-yoga';
 import type { Sent } from '../commands/client/client.js';
 import { contentOf, limits, personKey } from '../domain/content.js';
-import { derivedId, streamOf } from '../domain/ids.js';
+import { nameFor, streamOf } from '../domain/ids.js';
 import { type Context, PATIENCE, type Services, createLoaders } from './context.js';
 import type { Identity } from './identity/identity.js';
 import { schema } from './schema/schema.js';
@@ -135,10 +135,11 @@ function registrar({ client, core }: Services): (identity: Identity) => Promise<
 
   const send = async ({ user, name }: Identity): Promise<Sent> => {
     const plain = name.slice(0, limits.name).toWellFormed();
+    const stream = streamOf('user', user);
     const sent = await client.send({
-      id: derivedId(user, 'register'),
+      id: nameFor(stream, user, 'register'),
       actor: user,
-      stream: streamOf('user', user),
+      stream,
       key: personKey(user),
       type: 'RegisterUser',
       data: { name: { plain, content: contentOf.name(user) }, chars: plain.length },

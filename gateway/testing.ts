@@ -14,7 +14,7 @@ import { createOpener } from '../commands/keys/opener.js';
 import { openKeys } from '../commands/keys/sqlite.js';
 import { memoryLog } from '../commands/log/memory.js';
 import { startWorker } from '../commands/worker/worker.js';
-import { bucketOf, derivedId, randomUuid, timedId } from '../domain/ids.js';
+import { BUCKETS, bucketOf, derivedId, inBucket, randomUuid, timedId } from '../domain/ids.js';
 import { core } from '../projections/readmodel/core/core.js';
 import { coreQueries } from '../projections/readmodel/core/queries.js';
 import { openPglite } from '../projections/readmodel/pglite.js';
@@ -170,8 +170,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     connect,
     /** A person's user id, and new ids at their home. */
     userOf: (subject: string): string => derivedId(NAMESPACE, subject),
-    newId: (subject?: string): string =>
-      timedId(Date.now(), random(16), subject === undefined ? 0 : bucketOf(derivedId(NAMESPACE, subject))),
+    newId: (subject: string): string => timedId(Date.now(), random(16), bucketOf(derivedId(NAMESPACE, subject))),
     stop: async () => {
       for (const socket of sockets) await socket.dispose();
       heads.stop();
@@ -186,6 +185,9 @@ export async function startHarness(options: HarnessOptions = {}) {
     },
   };
 }
+
+/** An id moved out of its bucket. */
+export const astray = (id: string): string => inBucket(id, (bucketOf(id) + 1) % BUCKETS);
 
 type TokenChanges = {
   readonly issuer?: string;

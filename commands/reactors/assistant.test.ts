@@ -2,12 +2,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { personKey } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
-import { derivedId, streamOf } from '../../domain/ids.js';
+import { nameFor, streamOf } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
 import type { CommandClient, Draft } from '../client/client.js';
 import { ada, nextId } from '../worker/testing.js';
 import { builtInResponder } from './builtin.js';
-import type { Wait } from './executor.js';
+import type { Wait } from '../wait.js';
 import { scripted } from './models/testing.js';
 import type { ReadBranch } from './reactor.js';
 import { type Bench, openBench } from './testing.js';
@@ -37,16 +37,17 @@ describe('a reply', () => {
   it('says who answered and how, and is sealed under the key of who asked', async () => {
     const { responder, call } = scripted();
     await bench.start(responder);
-    const { reply } = await bench.ask();
+    const { conversation, reply } = await bench.ask();
+    const stream = streamOf('conversation', conversation);
     const speaker = await call(0);
     speaker.say('Yes.');
     speaker.end();
     await bench.seen('ReplyCompleted', reply);
     const [claim, end] = bench.events.filter(({ actor }) => actor === ASSISTANT);
-    expect(claim?.cause).toBe(derivedId(reply, 'claim:1'));
+    expect(claim?.cause).toBe(nameFor(stream, reply, 'claim:1'));
     expect(claim?.data).toEqual({ reply, attempt: 1, executor: clientId(901), endpoint: 'scripted', model: 'test' });
     expect(end).toMatchObject({
-      cause: derivedId(reply, 'end:1'),
+      cause: nameFor(stream, reply, 'end:1'),
       data: {
         finish: 'stop',
         tokens: 1,

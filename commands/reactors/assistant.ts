@@ -1,6 +1,6 @@
 import { type Part, charsOf, contentOf } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
-import { type Uuid, derivedId, streamOf } from '../../domain/ids.js';
+import { type Uuid, nameFor, streamOf } from '../../domain/ids.js';
 import type { Open } from '../client/client.js';
 import type { Wait } from '../wait.js';
 import type { Keeper, Run } from './executor.js';
@@ -36,11 +36,12 @@ export function assistant(options: AssistantOptions): Keeper<ReplyObligation> {
   const { endpoint, model } = responder;
 
   const claim = async ({ id: reply, conversation }: ReplyObligation, attempt: number, gone: AbortSignal) => {
+    const stream = streamOf('conversation', conversation);
     const claimed = await insist(
       {
-        id: derivedId(reply, `claim:${attempt}`),
+        id: nameFor(stream, reply, `claim:${attempt}`),
         actor: ASSISTANT,
-        stream: streamOf('conversation', conversation),
+        stream,
         type: 'ClaimReply',
         data: { reply, attempt, executor, endpoint, model },
       },
@@ -56,8 +57,9 @@ export function assistant(options: AssistantOptions): Keeper<ReplyObligation> {
   const end = async (owed: ReplyObligation, attempt: number, speech: Speech, stop: boolean, gone: AbortSignal) => {
     const { id: reply, conversation, key } = owed;
     const { firstTokenMs, latencyMs, tokens, finish } = speech;
-    const common = { actor: ASSISTANT, stream: streamOf('conversation', conversation) };
-    const sealed = { ...common, id: derivedId(reply, `end:${attempt}`), key };
+    const stream = streamOf('conversation', conversation);
+    const common = { actor: ASSISTANT, stream };
+    const sealed = { ...common, id: nameFor(stream, reply, `end:${attempt}`), key };
     const said = { reply, attempt, parts: partsOf(reply, speech.text), latencyMs };
     const failed = { ...sealed, type: 'FailReply', data: { ...said, code: 'RESPONDER_FAILED' } } as const;
     const cut = { ...sealed, type: 'EndStoppedReply', data: said } as const;
@@ -67,7 +69,8 @@ export function assistant(options: AssistantOptions): Keeper<ReplyObligation> {
       // What was said cannot be kept, as when its key was destroyed. It ends all the same, without it.
       onFailure(new Error(`the end of reply ${reply} was refused: ${sent.message}`));
       const data = { reply, attempt, parts: [], latencyMs, code: 'TEXT_REFUSED' };
-      sent = await insist({ ...common, id: derivedId(reply, `bare end:${attempt}`), type: 'FailReply', data }, gone);
+      const id = nameFor(stream, reply, `bare end:${attempt}`);
+      sent = await insist({ ...common, id, type: 'FailReply', data }, gone);
     }
     return sent.status === 'accepted';
   };

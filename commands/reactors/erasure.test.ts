@@ -22,7 +22,7 @@ const start = (kinds: Process['kinds'], more: Partial<Process> = {}, name = 1) =
 
 const register = (person: string): Promise<void> =>
   bench.send({
-    id: nextId(),
+    id: nextId(person),
     actor: person,
     stream: streamOf('user', person),
     key: personKey(person),
@@ -31,7 +31,7 @@ const register = (person: string): Promise<void> =>
   });
 const erase = (person: string): Promise<void> =>
   bench.send({
-    id: nextId(),
+    id: nextId(person),
     actor: person,
     stream: streamOf('user', person),
     type: 'EraseUser',
@@ -39,7 +39,7 @@ const erase = (person: string): Promise<void> =>
   });
 const letIn = (conversation: string, owner: string, user: string): Promise<void> =>
   bench.send({
-    id: nextId(),
+    id: nextId(conversation),
     actor: owner,
     stream: streamOf('conversation', conversation),
     type: 'AddMember',

@@ -1,6 +1,6 @@
 import { conversationKey, personKey } from '../../domain/content.js';
 import { SYSTEM } from '../../domain/decider.js';
-import { derivedId, membershipStream, streamOf } from '../../domain/ids.js';
+import { membershipStream, nameFor, streamOf } from '../../domain/ids.js';
 import type { Keeper } from './executor.js';
 import { type Insist, settle } from './insist.js';
 import type { ErasureObligation, ReadRelations, Relation } from './reactor.js';
@@ -32,9 +32,9 @@ export function erasure({ insist, destroyKey, relations, now }: ErasureOptions):
   const expel = async (owed: ErasureObligation, { conversation, temporary }: Relation, gone: AbortSignal) => {
     const { id, user, late } = owed;
     if (temporary) await destroyKey(conversationKey(conversation));
-    const stream = { actor: SYSTEM, stream: streamOf('conversation', conversation) };
-    const name = derivedId(id, `member:${conversation}:${late?.source ?? 0}`);
-    const sent = await settle(insist, { ...stream, id: name, type: 'EraseMember', data: { user } }, gone);
+    const stream = streamOf('conversation', conversation);
+    const name = nameFor(stream, id, `member:${conversation}:${late?.source ?? 0}`);
+    const sent = await settle(insist, { actor: SYSTEM, stream, id: name, type: 'EraseMember', data: { user } }, gone);
     return sent.status === 'accepted' ? sent.version : undefined;
   };
 
@@ -43,10 +43,10 @@ export function erasure({ insist, destroyKey, relations, now }: ErasureOptions):
     const { conversation } = relation;
     const source = await expel(owed, relation, gone);
     if (source === undefined) return;
-    const stream = { actor: SYSTEM, stream: membershipStream(conversation, owed.user) };
+    const stream = membershipStream(conversation, owed.user);
     const data = { conversation, user: owed.user, source };
-    const name = derivedId(owed.id, `leave:${source}`);
-    await settle(insist, { ...stream, id: name, type: 'LeaveConversation', data }, gone);
+    const name = nameFor(stream, owed.id, `leave:${source}`);
+    await settle(insist, { actor: SYSTEM, stream, id: name, type: 'LeaveConversation', data }, gone);
   };
 
   return {
@@ -66,10 +66,11 @@ export function erasure({ insist, destroyKey, relations, now }: ErasureOptions):
         await expel(owed, relation, gone);
       }
       if (gone.aborted) return;
-      const stream = { actor: SYSTEM, stream: streamOf('user', user) };
+      const stream = streamOf('user', user);
       const backupsUntil = new Date(now() + BACKUPS_MS).toISOString();
       const data = { conversations: known.length, backupsUntil };
-      await settle(insist, { ...stream, id: derivedId(id, 'complete'), type: 'CompleteErasure', data }, gone);
+      const name = nameFor(stream, id, 'complete');
+      await settle(insist, { actor: SYSTEM, stream, id: name, type: 'CompleteErasure', data }, gone);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { conversationKey } from '../../domain/content.js';
 import { SYSTEM } from '../../domain/decider.js';
-import { derivedId, streamOf } from '../../domain/ids.js';
+import { nameFor, streamOf } from '../../domain/ids.js';
 import type { DestroyKey } from './erasure.js';
 import type { Wait } from '../wait.js';
 import type { Keeper } from './executor.js';
@@ -32,13 +32,18 @@ export function expiry({ insist, destroyKey, now, wait }: ExpiryOptions): Keeper
       }
     },
     keep: async ({ id, conversation }, { gone }) => {
-      const stream = { actor: SYSTEM, stream: streamOf('conversation', conversation) };
+      const stream = streamOf('conversation', conversation);
+      const common = { actor: SYSTEM, stream };
       if (gone.aborted) return;
-      await settle(insist, { ...stream, id: derivedId(id, 'expire'), type: 'ExpireConversation', data: {} }, gone);
+      await settle(
+        insist,
+        { ...common, id: nameFor(stream, id, 'expire'), type: 'ExpireConversation', data: {} },
+        gone,
+      );
       if (gone.aborted) return;
       await destroyKey(conversationKey(conversation));
       if (gone.aborted) return;
-      await settle(insist, { ...stream, id: derivedId(id, 'purge'), type: 'PurgeConversation', data: {} }, gone);
+      await settle(insist, { ...common, id: nameFor(stream, id, 'purge'), type: 'PurgeConversation', data: {} }, gone);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ASSISTANT } from '../../domain/decider.js';
-import { derivedId, streamOf } from '../../domain/ids.js';
+import { nameFor, streamOf } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
 import type { CommandClient, Sent } from '../client/client.js';
 import { builtInResponder } from './builtin.js';
@@ -174,12 +174,13 @@ describe('the stop of a reply that runs elsewhere', () => {
 
   it('is done with when that process ends it', async () => {
     const { reply, conversation } = await elsewhere();
+    const stream = streamOf('conversation', conversation);
     await bench.client.send({
       type: 'EndStoppedReply',
       data: { reply, attempt: 1, parts: [], latencyMs: 1 },
-      id: derivedId(reply, 'end:1'),
+      id: nameFor(stream, reply, 'end:1'),
       actor: ASSISTANT,
-      stream: streamOf('conversation', conversation),
+      stream,
     });
     await bench.seen('ReplyStopped', reply);
     bench.passTime();

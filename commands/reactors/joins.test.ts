@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SYSTEM } from '../../domain/decider.js';
-import { derivedId, membershipId, membershipStream, partitionOf, streamOf, bucketOf } from '../../domain/ids.js';
+import { membershipId, membershipStream, nameFor, partitionOf, streamOf, bucketOf } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
 import type { CommandClient, Draft } from '../client/client.js';
 import { PARTITIONS, ada, nextId } from '../worker/testing.js';
@@ -53,7 +53,7 @@ describe('a membership', () => {
     const [joined] = await bench.seen('MembershipJoined');
     expect(joined).toMatchObject({
       actor: SYSTEM,
-      cause: derivedId(membershipId(conversation, bob), 'relation:4'),
+      cause: nameFor(membershipStream(conversation, bob), membershipId(conversation, bob), 'relation:4'),
       data: { conversation, user: bob, by: ada },
     });
     await change(conversation, 'ChangeRole', 'owner');

@@ -1,5 +1,5 @@
 import { SYSTEM } from '../../domain/decider.js';
-import { derivedId, membershipStream, streamOf } from '../../domain/ids.js';
+import { membershipStream, nameFor, streamOf } from '../../domain/ids.js';
 import type { Keeper } from './executor.js';
 import { type Insist, settle } from './insist.js';
 import type { MembershipObligation } from './reactor.js';
@@ -20,8 +20,8 @@ export function joins({ insist }: JoinsOptions): Keeper<MembershipObligation> {
   return {
     atOnce: AT_ONCE,
     keep: async ({ id, conversation, user, role, by, source }, { gone }) => {
-      const home = { actor: SYSTEM, stream: membershipStream(conversation, user) };
-      const told = { ...home, id: derivedId(id, `relation:${source}`) };
+      const [home, stream] = [membershipStream(conversation, user), streamOf('conversation', conversation)];
+      const told = { actor: SYSTEM, stream: home, id: nameFor(home, id, `relation:${source}`) };
       if (gone.aborted) return;
       await settle(
         insist,
@@ -34,9 +34,9 @@ export function joins({ insist }: JoinsOptions): Keeper<MembershipObligation> {
       await settle(
         insist,
         {
-          id: derivedId(id, `told:${source}`),
+          id: nameFor(stream, id, `told:${source}`),
           actor: SYSTEM,
-          stream: streamOf('conversation', conversation),
+          stream,
           type: 'TellMembership',
           data: { user, version: source },
         },

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Recorded } from '../../domain/catalogue.js';
 import { contentOf, conversationKey, personKey } from '../../domain/content.js';
 import { ASSISTANT, SYSTEM } from '../../domain/decider.js';
-import { derivedId, streamOf } from '../../domain/ids.js';
+import { nameFor, streamOf } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
 import type { CommandClient, Sent } from '../client/client.js';
 import { KeyDestroyed } from '../keys/keys.js';
@@ -40,18 +40,19 @@ type Scene = {
 
 /** Ends a reply as the assistant would. */
 async function answer({ conversation, reply }: { conversation: string; reply: string }): Promise<void> {
-  const common = { actor: ASSISTANT, stream: streamOf('conversation', conversation) };
+  const stream = streamOf('conversation', conversation);
+  const common = { actor: ASSISTANT, stream };
   const claim = { reply, attempt: 1, executor: clientId(999), endpoint: 'test', model: 'test' };
-  await bench.send({ ...common, id: derivedId(reply, 'claim:1'), type: 'ClaimReply', data: claim });
+  await bench.send({ ...common, id: nameFor(stream, reply, 'claim:1'), type: 'ClaimReply', data: claim });
   const end = { reply, attempt: 1, parts: [], latencyMs: 1, firstTokenMs: 1, tokens: 0, finish: 'stop' } as const;
-  await bench.send({ ...common, id: derivedId(reply, 'end:1'), type: 'CompleteReply', data: end });
+  await bench.send({ ...common, id: nameFor(stream, reply, 'end:1'), type: 'CompleteReply', data: end });
   await bench.seen('ReplyCompleted', reply);
 }
 
 /** Registers a person. */
 const register = (person: string): Promise<void> =>
   bench.send({
-    id: nextId(),
+    id: nextId(person),
     actor: person,
     stream: streamOf('user', person),
     key: personKey(person),
@@ -61,7 +62,7 @@ const register = (person: string): Promise<void> =>
 
 const letIn = (conversation: string, owner: string, user: string): Promise<void> =>
   bench.send({
-    id: nextId(),
+    id: nextId(conversation),
     actor: owner,
     stream: streamOf('conversation', conversation),
     type: 'AddMember',

@@ -197,13 +197,13 @@ export async function openBench() {
       const data = { message, reply, parts, title, chars: 3, expires };
       const key = expires === null ? personKey(person) : conversationKey(conversation);
       const stream = streamOf('conversation', conversation);
-      await send({ id: nextId(), actor: person, key, stream, type: 'StartConversation', data });
+      await send({ id: nextId(person), actor: person, key, stream, type: 'StartConversation', data });
       await seen((event) => event.type === 'ReplyRequested' && event.data.reply === reply);
       return { conversation, reply };
     },
     stopReply: ({ conversation, reply }: { conversation: Uuid; reply: Uuid }): Promise<void> =>
       send({
-        id: nextId(),
+        id: nextId(conversation),
         actor: ada,
         stream: streamOf('conversation', conversation),
         type: 'StopReply',

@@ -1,6 +1,6 @@
 import { charsOf, contentOf, cutText, limits } from '../../domain/content.js';
 import { ASSISTANT } from '../../domain/decider.js';
-import { type Uuid, derivedId, streamOf } from '../../domain/ids.js';
+import { type Uuid, nameFor, streamOf } from '../../domain/ids.js';
 import { type Wait, within } from '../wait.js';
 import type { Keeper } from './executor.js';
 import { type Insist, isOvertaken, settle } from './insist.js';
@@ -60,10 +60,11 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
     },
     keep: async (owed, { turn: attempt, gone, again }) => {
       const { id, conversation, reply, key, position } = owed;
-      const stream = { actor: ASSISTANT, stream: streamOf('conversation', conversation) };
+      const stream = streamOf('conversation', conversation);
+      const common = { actor: ASSISTANT, stream };
       const giveUp = async (data: { attempt: number; code: string }): Promise<void> => {
         const name = `${data.code}:${data.attempt}`;
-        await settle(insist, { ...stream, id: derivedId(id, name), type: 'FailTitle', data }, gone);
+        await settle(insist, { ...common, id: nameFor(stream, id, name), type: 'FailTitle', data }, gone);
       };
 
       if (gone.aborted) return;
@@ -71,7 +72,7 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
       if (attempt > ATTEMPTS) return giveUp({ attempt: ATTEMPTS, code: 'ABANDONED' });
       const data = { attempt, executor, endpoint, model };
       const claimed = await insist(
-        { ...stream, id: derivedId(id, `claim:${attempt}`), type: 'ClaimTitle', data },
+        { ...common, id: nameFor(stream, id, `claim:${attempt}`), type: 'ClaimTitle', data },
         gone,
       );
       if (claimed.status !== 'accepted') {
@@ -94,7 +95,7 @@ export function titles(options: TitlesOptions): Keeper<TitleObligation> {
         return again({ ...owed, attempt, executor });
       }
       const title = { plain, content: contentOf.title(conversation) };
-      const set = { ...stream, id: derivedId(id, `set:${attempt}`), key, type: 'SetTitle' } as const;
+      const set = { ...common, id: nameFor(stream, id, `set:${attempt}`), key, type: 'SetTitle' } as const;
       const sent = await insist({ ...set, data: { attempt, title, chars: charsOf(plain) } }, gone);
       if (sent.status === 'rejected' && !isOvertaken(sent) && !gone.aborted) {
         // It cannot be kept, as when its key was destroyed.

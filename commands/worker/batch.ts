@@ -80,6 +80,9 @@ function decideOne(desk: Desk, command: Command): Decided | (Rejection & { reado
         'This stream has its home in another partition, where the command should have gone.',
       );
     }
+    if (bucketOf(command.id) !== bucketOf(id)) {
+      return reject('WRONG_BUCKET', "A command's id ends in the last three digits of the id of its stream.");
+    }
     const before = overlay.streams.get(command.stream) ?? held(memory, command.stream);
     const decision = before.aggregate.decide({ type: command.type, data: command.data, actor: command.actor, id });
     if (isRejection(decision)) return decision;

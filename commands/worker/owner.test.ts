@@ -130,6 +130,19 @@ describe('a rejected command', () => {
     expect(answer).toMatchObject({ status: 'rejected', code: 'WRONG_BUCKET' });
     expect((await history(log)).events).toEqual([]);
   });
+
+  it('has no home here if its id has another bucket than its stream, though both have the same partition', async () => {
+    const command = markRead(1, 1, { id: nextId(clientId(0, 0x501)) });
+    const [answer] = await ask(owner, command);
+    expect(answer).toMatchObject({
+      status: 'rejected',
+      code: 'WRONG_BUCKET',
+      message: "A command's id ends in the last three digits of the id of its stream.",
+    });
+    expect(await history(log)).toMatchObject({ events: [], outcomes: [{ command: command.id }] });
+    expect(await ask(owner, command)).toEqual([answer]);
+    expect(await ask(ownerOf(log, { clock }), command)).toEqual([answer]);
+  });
 });
 
 describe('a command that comes again', () => {

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type DomainCommand, STATE } from '../../domain/catalogue.js';
 import { contentOf, personKey } from '../../domain/content.js';
 import { type Envelope, sha256 } from '../../domain/event.js';
-import { type Stream, type Uuid, membershipId, streamOf } from '../../domain/ids.js';
+import { type Stream, type Uuid, bucketOf, membershipId, streamOf } from '../../domain/ids.js';
 import { clientId, sealedText } from '../../domain/testing.js';
 import { type Answer, type Command, type Incoming, type RecordedOutcome, Refused } from '../command.js';
 import type { Entry, Log } from '../log/log.js';
@@ -35,15 +35,15 @@ export const waitTurns: Wait = async (ms, signal) => {
 
 let commands = 0;
 
-/** Another command id. */
-export const nextId = (): Uuid => clientId(1_000_000 + commands++);
+/** The id of another command to something that has an id. */
+export const nextId = (of: Uuid = ada): Uuid => clientId(1_000_000 + commands++, bucketOf(of));
 
 type Named = { readonly id?: Uuid; readonly actor?: string; readonly stream: Stream } & Partial<
   Pick<Command, 'deadline' | 'expected' | 'correlation' | 'trace'>
 >;
 
 /** A command as a client would send it. */
-export function commandOf(what: DomainCommand, { id = nextId(), actor = ada, stream, ...more }: Named): Command {
+export function commandOf(what: DomainCommand, { actor = ada, stream, id = nextId(stream), ...more }: Named): Command {
   return {
     ...what,
     id,

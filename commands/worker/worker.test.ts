@@ -11,6 +11,7 @@ import {
   HOME,
   PARTITIONS,
   T0,
+  ada,
   ask,
   commandOf,
   faulty,
@@ -93,6 +94,19 @@ describe('a worker', () => {
     await worker.ready;
     // The identity of each partition, one takeover, one event.
     expect(told.at(-1)).toBe('6/6');
+    await worker.stop();
+  });
+
+  it('refuses the name of a command for something at another home, so that a name is one command everywhere', async () => {
+    const { channel, worker } = begin(openLog());
+    await worker.ready;
+    const command = markRead(1, 1);
+    const answer = await channel.submit(HOME, command);
+    expect(await channel.submit(3, { ...register(3), id: command.id, actor: ada })).toMatchObject({
+      status: 'rejected',
+      code: 'WRONG_BUCKET',
+    });
+    expect(await worker.outcome(command)).toEqual(answer);
     await worker.stop();
   });
 
@@ -183,7 +197,7 @@ describe('a look-up of an outcome', () => {
     await worker.stop();
   });
 
-  it('finds it in whichever home it is, and says so where the store does not answer', async () => {
+  it('asks one home for it, and says so where the store does not answer', async () => {
     let off = false;
     const real = memorySnapshots(STATE);
     const snapshots: WorkerOptions['snapshots'] = {
@@ -196,8 +210,7 @@ describe('a look-up of an outcome', () => {
     };
     const { channel, worker } = begin(openLog(), { snapshots, onTrouble });
     await worker.ready;
-    // Its id names the first home, its stream lives in the second.
-    const command = markRead(1, 1, { id: clientId(77, 0x00f) });
+    const command = markRead(1, 1);
     const answer = await channel.submit(HOME, command);
     expect(await worker.outcome(command)).toEqual(answer);
     off = true;

@@ -73,13 +73,7 @@ export function startWorker({ source, onFailure, onProgress, ...options }: Worke
     asking += 1;
     try {
       await ready;
-      // A command's id has the bucket of its stream. Where its sender thought of another, it is found all the same.
-      const named = partitionOf(bucketOf(command.id), owners.length);
-      for (const owner of [...owners.slice(named), ...owners.slice(0, named)]) {
-        const answer = await owner.outcome(command);
-        if (answer) return answer;
-      }
-      return undefined;
+      return await owners[partitionOf(bucketOf(command.id), owners.length)]?.outcome(command);
     } catch (error) {
       options.onTrouble?.(error);
       throw new Refused('UNAVAILABLE', 'What came of it cannot be looked up right now. Ask again in a moment.');

@@ -97,7 +97,7 @@ it(`${SUBSCRIBERS} subscribers get ${MESSAGES} messages once and in order, whate
       'mutation ($input: MessagePostInput!) { messagePost(input: $input) { __typename ... on CommandError { code } } }',
       {
         input: {
-          commandId: harness.newId(),
+          commandId: harness.newId('ana'),
           conversation: input.conversation,
           parent: input.message,
           message,

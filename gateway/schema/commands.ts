@@ -3,7 +3,15 @@ import { positionToken } from '../../commands/client/position.js';
 import { Refused } from '../../commands/command.js';
 import { contentOf, cutLine, personKey } from '../../domain/content.js';
 import { rejectionCodes } from '../../domain/decider.js';
-import { type Uuid, isClientId, membershipStream, parseStream, streamOf } from '../../domain/ids.js';
+import {
+  type Uuid,
+  bucketOf,
+  bucketOfStream,
+  isClientId,
+  membershipStream,
+  parseStream,
+  streamOf,
+} from '../../domain/ids.js';
 import { type Context, PATIENCE, ownConversation } from '../context.js';
 import { builder } from './builder.js';
 import { Conversation } from './conversation.js';
@@ -94,6 +102,11 @@ async function send({ client, identity }: Context, conversation: Uuid, draft: Un
   if (!isClientId(draft.id)) {
     const message = 'The commandId must be a UUID of version 7.';
     return { sent: { status: 'rejected', code: 'INVALID', message }, conversation };
+  }
+  if (bucketOf(draft.id) !== bucketOfStream(draft.stream)) {
+    const message =
+      "The commandId must end in the last three digits of the conversation's id; in conversationRead, of the viewer's.";
+    return { sent: { status: 'rejected', code: 'WRONG_BUCKET', message }, conversation };
   }
   return done(await client.send({ ...draft, actor: identity.user, key: personKey(identity.user) }), conversation);
 }

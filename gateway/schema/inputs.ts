@@ -1,11 +1,14 @@
 import { builder } from './builder.js';
 
+const named = (bucket: string): string =>
+  `The id of this command: a UUID of version 7 whose last three hex digits are those of the ${bucket}. Sent twice, it is done once.`;
+
 const words = {
   message: 'The id of the message, made by the client.',
   reply: 'The id of the reply to it, made by the client.',
   text: 'What it says: 1 to 100,000 characters.',
   conversation: 'The conversation.',
-  command: 'The id of this command (UUID version 7): sent twice, it is done once.',
+  command: named('conversation'),
 };
 
 export const ConversationStartInput = builder.inputType('ConversationStartInput', {
@@ -60,7 +63,7 @@ export const ConversationDeleteInput = builder.inputType('ConversationDeleteInpu
 export const ConversationReadInput = builder.inputType('ConversationReadInput', {
   description: 'How far the viewer has read.',
   fields: (t) => ({
-    commandId: t.field({ type: 'UUID', description: words.command }),
+    commandId: t.field({ type: 'UUID', description: named('viewer') }),
     conversation: t.id({ description: words.conversation }),
     seq: t.int({ description: 'The number of the newest message seen.' }),
   }),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Refused } from '../../commands/command.js';
-import { type Harness, startConversation, startHarness } from '../testing.js';
+import { type Harness, astray, startConversation, startHarness } from '../testing.js';
 
 let harness: Harness;
 let off = false;
@@ -43,12 +43,15 @@ describe('commandOutcome', () => {
     });
   });
 
-  it('is found though the id names another home than its stream has', async () => {
+  it('is none where the id has another bucket than the stream: that is refused before it is sent', async () => {
     const { input } = await startConversation(harness, 'ana');
-    const commandId = harness.newId().replace(/...$/, 'fff');
-    const rename = `mutation ($input: ConversationRenameInput!) { conversationRename(input: $input) { __typename } }`;
-    await harness.ask('ana', rename, { input: { commandId, conversation: input.conversation, title: 'Another' } });
-    expect((await outcome('ana', commandId)).data).toMatchObject({ commandOutcome: { __typename: 'Accepted' } });
+    const commandId = astray(harness.newId('ana'));
+    const rename = `mutation ($input: ConversationRenameInput!) { conversationRename(input: $input) { ... on Rejected { code } } }`;
+    const wish = { commandId, conversation: input.conversation, title: 'Another' };
+    expect((await harness.ask('ana', rename, { input: wish })).data).toEqual({
+      conversationRename: { code: 'WRONG_BUCKET' },
+    });
+    expect((await outcome('ana', commandId)).data).toEqual({ commandOutcome: null });
   });
 
   it('names no conversation where the command was about something else', async () => {

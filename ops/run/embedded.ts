@@ -8,7 +8,7 @@ import { openSnapshots } from '../../commands/snapshots/sqlite.js';
 import { startWorker } from '../../commands/worker/worker.js';
 import { STATE } from '../../domain/catalogue.js';
 import { SYSTEM } from '../../domain/decider.js';
-import { derivedId, instanceStream, randomUuid } from '../../domain/ids.js';
+import { derivedId, instanceStream, nameFor, randomUuid } from '../../domain/ids.js';
 import { openProvider } from '../../gateway/identity/provider.js';
 import { repeatHeads } from '../../gateway/live/heads.js';
 import { createMetrics } from '../../gateway/metrics.js';
@@ -165,7 +165,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     if (!first) return;
     const user = derivedId(PEOPLE, first.subject);
     await client.send({
-      id: derivedId(user, 'first account'),
+      id: nameFor(instanceStream, user, 'first account'),
       actor: SYSTEM,
       stream: instanceStream,
       type: 'GrantRoles',

@@ -89,7 +89,7 @@ const send = async (draft: Draft): Promise<void> => {
 };
 const register = (person: Uuid): Promise<void> =>
   send({
-    id: nextId(),
+    id: nextId(person),
     actor: person,
     key: personKey(person),
     stream: streamOf('user', person),
@@ -106,7 +106,7 @@ async function ask(person: Uuid, expires: string | null = null): Promise<Uuid> {
   const parts = [{ type: 'text' as const, text: { plain, content: contentOf.part(message, 0) }, chars: plain.length }];
   const title = { plain: 'New', content: contentOf.title(id) };
   await send({
-    id: nextId(),
+    id: nextId(person),
     actor: person,
     key: expires === null ? personKey(person) : conversationKey(id),
     stream: streamOf('conversation', id),
@@ -135,7 +135,7 @@ it('is done once, over the views in a database, and not again when they are lost
   const own = await ask(ada);
   const brief = await ask(ada, new Date(Date.now() + 500).toISOString());
   await send({
-    id: nextId(),
+    id: nextId(theirs),
     actor: bob,
     stream: streamOf('conversation', theirs),
     type: 'AddMember',

@@ -44,9 +44,9 @@ function NewChat(): JSX.Element {
 function Conversation(props: { id: string }): JSX.Element {
   const first = begun?.id === props.id ? begun.text : undefined;
   begun = undefined;
-  const chat: OpenChat = openChat(props.id, first !== undefined);
+  const { viewer, setTitle, tell } = useShell();
+  const chat: OpenChat = openChat(props.id, viewer().user.id, first !== undefined);
   const navigate = useNavigate();
-  const { setTitle, tell } = useShell();
   const draft = openDraft(props.id, sessionStorage);
   const [sent, setSent] = createSignal(first === undefined ? 0 : 1);
   const [stopping, setStopping] = createSignal<string>();

@@ -44,8 +44,11 @@ type Page = {
 
 const AGAIN_MS = 1_500;
 
-/** One open conversation: loaded, followed, and written to. `fresh` says that its first message is still to be sent. */
-export function openChat(id: string, fresh: boolean): Chat {
+/**
+ * One open conversation of a viewer, by their user id: loaded, followed, and written to. `fresh` says that its first
+ * message is still to be sent.
+ */
+export function openChat(id: string, viewer: string, fresh: boolean): Chat {
   const outbox = openOutbox(id, sessionStorage);
   const begins = fresh || outbox.read()?.start === true;
   const [thread, setThread] = createSignal<Thread>(blankThread);
@@ -166,7 +169,7 @@ export function openChat(id: string, fresh: boolean): Chat {
     resend: sender.resend,
     takeBack: sender.takeBack,
     stop: async (reply) => {
-      await request(StopMutation, { input: { commandId: newId(), conversation: id, reply } });
+      await request(StopMutation, { input: { commandId: newId(id), conversation: id, reply } });
     },
     showBranch: async (message) => {
       if (!thread().messages[message]) {
@@ -181,7 +184,7 @@ export function openChat(id: string, fresh: boolean): Chat {
       const last = thread().messages[branchOf(thread()).at(-1) ?? ''];
       if (!last || last.version === 0 || isRunning(last) || last.seq <= marked) return;
       marked = last.seq;
-      request(ReadMutation, { input: { commandId: newId(), conversation: id, seq: last.seq } }).catch(() => {
+      request(ReadMutation, { input: { commandId: newId(viewer), conversation: id, seq: last.seq } }).catch(() => {
         marked = 0;
       });
     },

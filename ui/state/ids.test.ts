@@ -4,7 +4,7 @@ import { newId, newNodeId } from './ids.js';
 describe('ids', () => {
   it('are UUIDs of version 7 of now', () => {
     const before = Date.now();
-    const id = newId();
+    const id = newId('user_fff');
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     const time = Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
     expect(time).toBeGreaterThanOrEqual(before);
@@ -16,6 +16,7 @@ describe('ids', () => {
     const conversation = newNodeId('conversation', user);
     expect(conversation).toMatch(/^conversation_[0-9a-f-]{33}abc$/);
     expect(newNodeId('message', conversation)).toMatch(/^message_[0-9a-f-]{33}abc$/);
+    expect(newId(conversation)).toMatch(/^[0-9a-f-]{33}abc$/);
   });
 
   it('differ', () => {

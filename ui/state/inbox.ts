@@ -53,11 +53,11 @@ export function openInbox(): Inbox {
     more: () => after() !== null,
     loadMore,
     rename: async (id, title) => {
-      const { outcome } = await request(RenameMutation, { input: { commandId: newId(), conversation: id, title } });
+      const { outcome } = await request(RenameMutation, { input: { commandId: newId(id), conversation: id, title } });
       return 'message' in outcome ? outcome.message : undefined;
     },
     remove: async (id) => {
-      const { outcome } = await request(DeleteMutation, { input: { commandId: newId(), conversation: id } });
+      const { outcome } = await request(DeleteMutation, { input: { commandId: newId(id), conversation: id } });
       return 'message' in outcome ? outcome.message : undefined;
     },
   };

@@ -10,7 +10,7 @@ import { type Thread, branchOf, merge } from './thread.js';
 const ID = 'conversation_0198c0de-0000-7000-8000-000000000abc';
 const accepted: OutcomeFieldsFragment = { kind: 'Accepted', position: 'p' };
 const pending: OutcomeFieldsFragment = { kind: 'Pending' };
-const rejected = (code: 'EXPIRED' | 'TOO_LARGE'): OutcomeFieldsFragment => ({
+const rejected = (code: 'EXPIRED' | 'TOO_LARGE' | 'WRONG_BUCKET'): OutcomeFieldsFragment => ({
   kind: 'Rejected',
   code,
   message: `refused: ${code}`,
@@ -66,6 +66,7 @@ describe('sending', () => {
     await settled();
     expect(sent).toMatchObject([{ parent: 'd', fork: false, start: false, text: 'more' }]);
     expect(sent[0]?.message).toMatch(/^message_.*abc$/);
+    expect(sent[0]?.commandId).toMatch(/abc$/);
     expect(positions).toEqual([`${sent[0]?.reply} p`]);
     expect(outbox.read()).toBeUndefined();
   });
@@ -148,6 +149,23 @@ describe('sending', () => {
     after.sender.resume();
     await settled();
     expect(after.sent).toEqual(before.sent);
+    expect(after.outbox.read()).toBeUndefined();
+  });
+
+  it('gives a command from before, whose id is at no home, one at the home of its conversation', async () => {
+    const before = open([away]);
+    before.sender.send('more');
+    await settled();
+    const old = before.sent[0];
+    if (old) before.outbox.keep({ ...old, commandId: old.commandId.replace(/abc$/, 'fff') });
+    const after = open([rejected('WRONG_BUCKET')]);
+    after.sender.resume();
+    await settled();
+    expect(after.sender.failure()).toMatchObject({ kind: 'rejected', reason: 'refused: WRONG_BUCKET' });
+    after.sender.resend();
+    await settled();
+    expect(after.sent[0]?.commandId).toMatch(/fff$/);
+    expect(after.sent[1]).toEqual({ ...old, commandId: expect.stringMatching(/abc$/) });
     expect(after.outbox.read()).toBeUndefined();
   });
 

@@ -62,7 +62,7 @@ export function openSender(options: SenderOptions): Sender {
     setFailure({ post, again, kind, reason });
   };
   /** A refusal is remembered under its command: what is tried anew is another one. */
-  const anew = (post: Post): Post => ({ ...post, commandId: newId() });
+  const anew = (post: Post): Post => ({ ...post, commandId: newId(id) });
 
   const attempt = async (post: Post, tries = 1): Promise<void> => {
     setFailure(undefined);
@@ -122,7 +122,7 @@ export function openSender(options: SenderOptions): Sender {
     send: (text, place) => {
       const { leaf } = thread();
       begin({
-        commandId: newId(),
+        commandId: newId(id),
         message: newNodeId('message', id),
         reply: newNodeId('message', id),
         parent: place ? place.parent : (leaf ?? null),

@@ -1,4 +1,4 @@
-import { type Uuid, bucketOf, randomUuid, timedId } from '../../../domain/ids.js';
+import { type Uuid, bucketOf, inBucket, randomUuid, timedId } from '../../../domain/ids.js';
 import type { CommandClient } from '../../../commands/client/client.js';
 import { type CommandSource, type Incoming, Refused } from '../../../commands/command.js';
 import { type Fence, pass } from '../../../commands/log/fence.js';
@@ -263,7 +263,10 @@ export const mistakes = {
   /** The commands of reactors have names that nobody can find again. */
   'draws the ids of reactors': {
     reactor: (client, { scene }) => ({
-      send: (draft) => client.send({ ...draft, id: randomUuid(scene.dice.bytes(16)) }),
+      send: (draft) => {
+        const id = inBucket(randomUuid(scene.dice.bytes(16)), bucketOf(draft.id));
+        return client.send({ ...draft, id });
+      },
     }),
   },
 } as const satisfies Readonly<Record<string, Mistake>>;

@@ -3,7 +3,7 @@ import { contentOf, personKey } from '../../../domain/content.js';
 import type { ConversationEvent } from '../../../domain/conversation-events.js';
 import { SYSTEM } from '../../../domain/decider.js';
 import { type Envelope, hashOf } from '../../../domain/event.js';
-import { type Uuid, bucketOf, homeOf, randomUuid, streamOf, timedId } from '../../../domain/ids.js';
+import { type Uuid, bucketOf, homeOf, inBucket, randomUuid, streamOf, timedId } from '../../../domain/ids.js';
 import { CHUNK } from '../../../domain/tree.js';
 import { type Entry, CODE } from '../../../commands/log/log.js';
 import type { Disk } from '../../../commands/log/memory.js';
@@ -21,7 +21,7 @@ export function writePast({ files }: Disk, person: Person, dice: Dice): void {
   const key = personKey(person.id);
   const stream = streamOf('conversation', id);
   const at = new Date(T0 - 60_000).toISOString();
-  const command = randomUuid(dice.bytes(16));
+  const command = inBucket(randomUuid(dice.bytes(16)), bucketOf(person.id));
   const sealed = (content: string) => ({ key, content, box: Buffer.from(dice.bytes(40)).toString('base64') });
 
   const events: Envelope[] = [];

@@ -22,7 +22,7 @@ export function want(person: Person, others: readonly Person[], now: number, dic
     dice.chance(0.15)
       ? { patience: dice.pick([1, 20, LONGEST_DEADLINE - 60 * MINUTE, LONGEST_DEADLINE + MINUTE]) }
       : {};
-  const common = (key = personKey(actor)) => ({ id: newId(), actor, key, ...patience() });
+  const common = (key = personKey(actor), at = actor) => ({ id: newId(bucketOf(at)), actor, key, ...patience() });
   const title = (conversation: Uuid) => {
     const { text: sealed, chars } = text(`title ${dice.int(0, 3)}`, contentOf.title(conversation));
     return { title: sealed, chars };
@@ -55,7 +55,7 @@ export function want(person: Person, others: readonly Person[], now: number, dic
     const parent = (dice.chance(0.7) ? messages.at(-1) : dice.among(messages)) ?? null;
     const reply = dice.among(replies);
     const user = dice.among(others)?.id ?? actor;
-    const base = { ...common(key), stream };
+    const base = { ...common(key, id), stream };
     switch (dice.int(0, 19)) {
       case 0:
       case 1:
