@@ -90,6 +90,19 @@ export type Incoming = {
   readonly refuse: (refusal: Refused) => void;
 };
 
+/** The same item, but its sender is told one thing only: what was answered cannot be refused any more. */
+export function once(item: Incoming): Incoming {
+  let told = false;
+  const first =
+    <T>(tell: (what: T) => void) =>
+    (what: T): void => {
+      if (told) return;
+      told = true;
+      tell(what);
+    };
+  return { ...item, answer: first(item.answer), refuse: first(item.refuse) };
+}
+
 /** A command that was not decided and left no trace: the sender may send it again with the same id. */
 export class Refused extends Error {
   override name = 'Refused';

@@ -1,5 +1,5 @@
 import { randomUuid } from '../../domain/ids.js';
-import { type Answer, type Incoming, Refused } from '../command.js';
+import { type Answer, type Incoming, Refused, once } from '../command.js';
 import { type Log, LogError } from '../log/log.js';
 import type { Known, Snapshots } from '../snapshots/snapshots.js';
 import type { Wait } from '../wait.js';
@@ -297,19 +297,6 @@ export function createOwner(options: OwnerOptions): Owner {
       return known && answerOf(known, partition);
     },
   };
-}
-
-/** The same item, but its sender is told one thing only: what was answered cannot be refused any more. */
-function once(item: Incoming): Incoming {
-  let told = false;
-  const first =
-    <T>(tell: (what: T) => void) =>
-    (what: T): void => {
-      if (told) return;
-      told = true;
-      tell(what);
-    };
-  return { ...item, answer: first(item.answer), refuse: first(item.refuse) };
 }
 
 /** This worker is not, or not now, the owner: commands are refused and may come again. */
