@@ -79,7 +79,7 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
   /** What this process was done with and what has not ended: somebody else has it, or had it. */
   const resting = new Map<Uuid, { told: Obligation; readonly over: AbortController }>();
   const kept = new Set<Promise<void>>();
-  const stopped = new AbortController();
+  let stopped = false;
   const begins = beginningOf(keepers);
 
   const keep = async (start: Start, run: Run): Promise<void> => {
@@ -110,17 +110,16 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
     const mine: Mine = { turn, told: owed, stop, gone, ended, next: undefined };
     if (stopping) stop.abort();
     running.set(owed.id, mine);
-    const over = AbortSignal.any([gone.signal, stopped.signal]);
     const again = (next: Obligation): void => {
       if (!ended.signal.aborted) mine.next ??= next;
     };
-    const doing = (after > 0 ? wait(after, over) : Promise.resolve())
-      .then(() => keep(start, { turn, stop: stop.signal, gone: over, ended: ended.signal, again }))
+    const doing = (after > 0 ? wait(after, gone.signal) : Promise.resolve())
+      .then(() => keep(start, { turn, stop: stop.signal, gone: gone.signal, ended: ended.signal, again }))
       .catch(onFailure)
       .finally(() => {
         kept.delete(doing);
         running.delete(owed.id);
-        if (ended.signal.aborted || stopped.signal.aborted) return;
+        if (ended.signal.aborted || stopped) return;
         if (mine.next) begin(mine.next);
         else lookAfter(mine.told);
       });
@@ -134,9 +133,9 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
   const lookAfter = (owed: Obligation): void => {
     const left = { told: owed, over: new AbortController() };
     resting.set(owed.id, left);
-    wait(LEASE_MS, AbortSignal.any([left.over.signal, stopped.signal]))
+    wait(LEASE_MS, left.over.signal)
       .then(() => {
-        if (left.over.signal.aborted || stopped.signal.aborted) return;
+        if (left.over.signal.aborted) return;
         resting.delete(owed.id);
         begin(left.told);
       })
@@ -159,7 +158,7 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
 
   let settled = false;
   const unwatch = await obligations.watch((change) => {
-    if (stopped.signal.aborted) return;
+    if (stopped) return;
     if ('ended' in change) return end(change.ended);
     const mine = running.get(change.id);
     const left = resting.get(change.id);
@@ -187,8 +186,11 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
 
   return {
     stop: async () => {
-      stopped.abort();
+      stopped = true;
       unwatch();
+      // One by one: a signal made of theirs and that of the process would stay with the latter for ever.
+      for (const { gone } of running.values()) gone.abort();
+      for (const { over } of resting.values()) over.abort();
       await Promise.all(kept);
     },
   };
