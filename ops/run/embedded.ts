@@ -160,22 +160,23 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
 
   /** The roles of the first account belong into the operators' audit, whenever it came. Named so as to be told once. */
-  const auditFirst = async (): Promise<void> => {
+  const auditFirst = async (): Promise<boolean> => {
     const first = provider.first();
-    if (!first) return;
+    if (!first) return false;
     const user = derivedId(PEOPLE, first.subject);
-    await client.send({
+    const { status } = await client.send({
       id: nameFor(instanceStream, user, 'first account'),
       actor: SYSTEM,
       stream: instanceStream,
       type: 'GrantRoles',
       data: { user, roles: first.roles, reason: 'the first account of this installation' },
     });
+    return status === 'accepted';
   };
   const audit = setInterval(() => {
-    if (!provider.first()) return;
-    clearInterval(audit);
-    auditFirst().catch(onFailure);
+    auditFirst()
+      .then((told) => told && clearInterval(audit))
+      .catch(onFailure);
   }, 1_000);
 
   const arrive = async (what: string, there: Promise<unknown>): Promise<void> => {
