@@ -9,7 +9,7 @@ import {
   parse,
 } from 'graphql';
 import { type Plugin, createYoga } from 'graphql-yoga';
-import type { Sent } from '../commands/client/client.js';
+import { type Sent, isUndecided } from '../commands/client/client.js';
 import { contentOf, limits, personKey } from '../domain/content.js';
 import { nameFor, streamOf } from '../domain/ids.js';
 import { type Context, PATIENCE, type Services, createLoaders } from './context.js';
@@ -124,8 +124,6 @@ function mask(error: unknown, newId: () => string, onFault: PipelineOptions['onF
   return new GraphQLError('Something went wrong on our side.', { ...at, extensions: { code: 'INTERNAL', id } });
 }
 
-const again: ReadonlySet<string> = new Set(['UNAVAILABLE', 'EXPIRED']);
-
 /**
  * Whoever comes with a valid token for the first time is registered: the identity provider is the master of accounts,
  * the log of what they do. The command is named after the person, so that it is done once however often it is sent.
@@ -153,7 +151,6 @@ function registrar({ client, core }: Services): (identity: Identity) => Promise<
     known.set(identity.user, sending);
     const sent = await sending.catch(() => undefined);
     // Refused for good is as good as done: under another name by now, or erased. Only what was not decided is sent again.
-    const undecided = !sent || sent.status === 'pending' || (sent.status === 'rejected' && again.has(sent.code));
-    if (undecided) known.delete(identity.user);
+    if (!sent || isUndecided(sent)) known.delete(identity.user);
   };
 }

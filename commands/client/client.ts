@@ -5,8 +5,8 @@ import { type Stream, type Uuid, homeOf, isUuid } from '../../domain/ids.js';
 import { type Answer, type Command, type CommandChannel, Refused } from '../command.js';
 import { KeyDestroyed, type Keys, KeysError } from '../keys/keys.js';
 import { payloadHash, seal } from '../keys/sealing.js';
+import { backOff } from '../backoff.js';
 import type { Wait } from '../wait.js';
-import { backOff } from './backoff.js';
 import { type Most, createCrowd } from './crowd.js';
 import { createPatience } from './patience.js';
 
@@ -44,6 +44,10 @@ export type Sent =
   | Answer
   | { readonly status: 'rejected'; readonly code: RejectionCode; readonly message: string; readonly head?: string }
   | { readonly status: 'pending'; readonly command: Uuid };
+
+/** Whether nothing is known to be decided: the same may be sent again, later. */
+export const isUndecided = (sent: Sent): boolean =>
+  sent.status === 'pending' || (sent.status === 'rejected' && (sent.code === 'UNAVAILABLE' || sent.code === 'EXPIRED'));
 
 /**
  * Sends commands. Content is sealed here, before it leaves for any log. What an owner refuses as UNAVAILABLE is sent again

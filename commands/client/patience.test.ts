@@ -6,7 +6,7 @@ import { type Answer, type Command, type CommandChannel, Refused } from '../comm
 import type { Keys } from '../keys/keys.js';
 import type { Wait } from '../wait.js';
 import { HOME, PARTITIONS, T0, random } from '../worker/testing.js';
-import { backOff } from './backoff.js';
+import { backOff } from '../backoff.js';
 import { type CommandClient, type Sent, createClient } from './client.js';
 import type { Most } from './crowd.js';
 import { answer, markRead, never } from './testing.js';

@@ -1,4 +1,4 @@
-import type { CommandClient, Draft, Sent } from '../client/client.js';
+import { type CommandClient, type Draft, type Sent, isUndecided } from '../client/client.js';
 import type { Wait } from '../wait.js';
 
 // How reactors send commands: until it is known what came of them.
@@ -16,15 +16,11 @@ export function insisting(client: CommandClient, wait: Wait, onFailure: (error: 
         onFailure(error);
         return { status: 'pending', command: draft.id };
       });
-      const unknown = sent.status === 'pending' || (sent.status === 'rejected' && retriable.has(sent.code));
-      if (!unknown || gone.aborted) return sent;
+      if (!isUndecided(sent) || gone.aborted) return sent;
       await wait(backOff, gone);
     }
   };
 }
-
-/** Nothing was decided: the same again, later. */
-const retriable: ReadonlySet<string> = new Set(['UNAVAILABLE', 'EXPIRED']);
 
 /** Whether somebody else has it. */
 export const isOvertaken = (sent: Sent): boolean =>

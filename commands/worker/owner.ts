@@ -2,6 +2,7 @@ import { randomUuid } from '../../domain/ids.js';
 import { type Answer, type Incoming, Refused, once } from '../command.js';
 import { type Log, LogError } from '../log/log.js';
 import type { Known, Snapshots } from '../snapshots/snapshots.js';
+import { backOff } from '../backoff.js';
 import type { Wait } from '../wait.js';
 import { Estranged, SnapshotsSilent, createBacking } from './backing.js';
 import { type OnDeadLetter, type Overlay, blankOverlay, coveredBy, recordsOf } from './batch.js';
@@ -149,7 +150,7 @@ export function createOwner(options: OwnerOptions): Owner {
 
   /** Longer each time, and never equally long, so that two who contend for a partition do not keep in step. */
   const pause = (times: number): Promise<void> =>
-    wait(50 * 2 ** Math.min(times, TRIES) * (0.5 + (random(1)[0] ?? 0) / 255));
+    wait(backOff(times, random, { first: 100, longest: 50 * 2 ** TRIES }));
 
   const stampTime = (): string => {
     const time = new Date(now()).toISOString();

@@ -1,6 +1,6 @@
 import { personKey } from '../../../domain/content.js';
 import { type Uuid, parseStream } from '../../../domain/ids.js';
-import type { CommandClient, Draft, Sent } from '../../../commands/client/client.js';
+import { type CommandClient, type Draft, type Sent, isUndecided } from '../../../commands/client/client.js';
 import { LONGEST_DEADLINE } from '../../../commands/command.js';
 import { nameOf } from '../../../commands/worker/memory.js';
 import type { Process } from './process.js';
@@ -95,6 +95,3 @@ function learn({ draft, sent }: Wish, owner: Person, others: readonly Person[]):
 }
 
 const pending: Sent = { status: 'pending', command: '' };
-
-const isUndecided = (sent: Sent): boolean =>
-  sent.status === 'pending' || (sent.status === 'rejected' && (sent.code === 'UNAVAILABLE' || sent.code === 'EXPIRED'));
