@@ -74,7 +74,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     onFailure,
   });
   const db = await openPglite();
-  const real = memorySessions();
+  const real = memorySessions({ now: Date.now });
   const sessions = options.sessions ? options.sessions(real) : real;
   const runner = startRunner({
     log,

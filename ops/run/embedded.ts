@@ -94,7 +94,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     onFailure,
   });
 
-  const sessions = memorySessions();
+  const sessions = memorySessions({ now });
   const db = mendingDb({ open: () => openOrRecreate(folder.file('readmodels')), wait, say });
   const onTrouble = (error: unknown): void => say(`the read models wait: ${messageOf(error)}`);
   const coreRunner = startRunner({
