@@ -1,4 +1,5 @@
 import { GraphQLError, Kind } from 'graphql';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
 // Every error that leaves has a stable code in its extensions and a message for people. Those of graphql-js have none
 // of their own; they get theirs here.
@@ -72,7 +73,7 @@ export const tooFast = (retryAfter: number): GraphQLError =>
     extensions: { code: 'RATE_LIMITED', retryAfter },
   });
 
-const statuses: Readonly<Record<string, number>> = {
+const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
   TOKEN_MISSING: 401,
   TOKEN_EXPIRED: 401,
   TOKEN_INVALID: 401,
@@ -80,9 +81,10 @@ const statuses: Readonly<Record<string, number>> = {
   SUSPENDED: 403,
   ERASED: 403,
   RATE_LIMITED: 429,
+  UNAVAILABLE: 503,
+  INTERNAL: 500,
 };
 
 /** The HTTP status of an operation that did not run. */
-export const statusOf = (errors: readonly GraphQLError[]): number =>
+export const statusOf = (errors: readonly GraphQLError[]): ContentfulStatusCode =>
   statuses[String(errors[0]?.extensions['code'])] ?? 400;
-

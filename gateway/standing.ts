@@ -91,7 +91,10 @@ export function createStanding({ core, sessions, every = 5_000, onTrouble }: Sta
     } catch (error) {
       if (entries.get(key) === opening) entries.delete(key);
       onTrouble(error);
-      throw clientError('UNAVAILABLE', 'The server cannot tell right now whether you may do that. Try again in a moment.');
+      throw clientError(
+        'UNAVAILABLE',
+        'The server cannot tell right now whether you may do that. Try again in a moment.',
+      );
     }
   };
 

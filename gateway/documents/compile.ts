@@ -70,7 +70,8 @@ function parsed(text: string, maxTokens: number): DocumentNode {
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
     // graphql-js gives this limit no error of its own.
-    if (error.message.includes(`more that ${maxTokens} tokens`)) check('tokens, or more', maxTokens + 1, maxTokens, 'Ask in smaller pieces.');
+    if (error.message.includes(`more that ${maxTokens} tokens`))
+      check('tokens, or more', maxTokens + 1, maxTokens, 'Ask in smaller pieces.');
     throw documentError(error, 'GRAPHQL_PARSE_FAILED', true);
   }
 }
@@ -81,5 +82,8 @@ export function operationIn({ shapes }: Compiled, name: string | undefined): Sha
   const shape = name === undefined ? (shapes.size === 1 ? only : undefined) : shapes.get(name);
   if (shape) return shape;
   const names = [...shapes.keys()].map((each) => each ?? 'one without a name').join(', ');
-  throw clientError('OPERATION_UNKNOWN', `Say in \`operationName\` which operation to run. The document has: ${names}.`);
+  throw clientError(
+    'OPERATION_UNKNOWN',
+    `Say in \`operationName\` which operation to run. The document has: ${names}.`,
+  );
 }

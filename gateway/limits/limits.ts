@@ -1,5 +1,4 @@
-/** A token bucket: so many at once, and so many a second for ever. */
-export type Rate = { readonly burst: number; readonly perSecond: number };
+import type { Rate } from '../../projections/sessions/sessions.js';
 
 /** How much the gateway takes from whom. What is over is refused with a code, and says what to do. */
 export type Limits = {
