@@ -7,7 +7,10 @@ const config: CodegenConfig = {
     'ui/gql/generated/': {
       preset: 'client',
       // The page sends hashes; the documents are in the gateway's manifest (gateway/documents).
-      presetConfig: { fragmentMasking: false, persistedDocuments: { mode: 'replaceDocumentWithHash', hashPropertyName: 'hash' } },
+      presetConfig: {
+        fragmentMasking: false,
+        persistedDocuments: { mode: 'replaceDocumentWithHash', hashPropertyName: 'hash' },
+      },
       config: {
         documentMode: 'string',
         useTypeImports: true,

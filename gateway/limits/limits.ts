@@ -53,7 +53,7 @@ export const defaultLimits: Limits = {
     aliases: 15,
     directives: 20,
     rootFields: 10,
-    cost: 5_000,
+    cost: 10_000,
   },
   person: {
     operations: { burst: 200, perSecond: 50 },

@@ -71,7 +71,11 @@ function measurer(schema: GraphQLSchema, fragments: ReadonlyMap<string, Fragment
     if (!definition || !node.selectionSet || !isCompositeType(type)) return { depth: 1, fields: 1, cost: 0 };
     const { entries, page } = entriesOf(definition, node.arguments ?? [], defaults, inPage);
     const inner = measure(node.selectionSet, type, page);
-    return { depth: inner.depth + 1, fields: 1, cost: times(entries, add(1, inner.cost)) };
+    return {
+      depth: inner.depth + 1,
+      fields: 1,
+      cost: page ? add(1, times(entries, inner.cost)) : times(entries, add(1, inner.cost)),
+    };
   };
 
   const fragment = (name: string, inPage: boolean): Part => {
