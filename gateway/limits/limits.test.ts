@@ -1,7 +1,7 @@
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { memorySessions } from '../../projections/sessions/memory.js';
-import { type Raw, openSignedIn, runOn } from '../raw.js';
+import { type Raw, openSignedIn, runOn } from '../raw-testing.js';
 import { schema } from '../schema/schema.js';
 import { type Harness, startConversation, startHarness } from '../testing.js';
 import { createCompiler, operationIn } from '../documents/compile.js';
