@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createDice } from '../../ops/chaos/simulation/dice.js';
+import { type Dice, createDice } from '../../ops/chaos/simulation/dice.js';
 import { type Raw, openRaw, openSignedIn, runOn } from '../raw-testing.js';
 import { schema } from '../schema/schema.js';
 import { type Harness, startConversation, startHarness } from '../testing.js';
@@ -65,13 +65,13 @@ const inTime = <T>(what: string, answer: Promise<T>): Promise<T> => {
   return Promise.race([answer, late]).finally(() => clearTimeout(timer));
 };
 
-/** Runs a task so many times, some at once. */
-async function many(count: number, task: (n: number) => Promise<void>): Promise<void> {
-  let next = 0;
+/** Runs tasks by number, some at once. Each has dice of its own, so that a seed repeats them in whatever order. */
+async function many(from: number, count: number, task: (dice: Dice, n: number) => Promise<void>): Promise<void> {
+  let next = from;
   const worker = async (): Promise<void> => {
-    while (next < count) {
-      next += 1;
-      await task(next);
+    while (next < from + count) {
+      const n = next++;
+      await task(createDice(SEED + n), n);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
@@ -86,7 +86,9 @@ async function post(body: string, bearer: string): Promise<void> {
       body,
     }),
   );
-  const { data, errors } = JSON.parse(await response.text());
+  const text = await response.text();
+  if (!text.startsWith('{')) throw new Error(`${response.status} ${text} for ${bearer} to ${body.slice(0, 1_000)}`);
+  const { data, errors } = JSON.parse(text);
   const fault = response.status === 200 && errors === undefined && data ? undefined : unclear(errors);
   if (fault) throw new Error(`${fault}\n  in the answer ${response.status} to ${body.slice(0, 1_000)}`);
 }
@@ -129,26 +131,28 @@ function heapAfterGc(): number {
 }
 
 it('takes twenty thousand things that nobody should send', { timeout: 240_000 }, async () => {
-  const dice = createDice(SEED);
-  const wild = wildDocuments(schema, ids, dice);
   const took: Record<string, number> = {};
   const phase = async (name: string, work: Promise<void>): Promise<void> => {
     const begun = performance.now();
     await work;
     took[name] = Math.round(performance.now() - begun);
   };
-  const posts = (count: number): Promise<void> => many(count, () => post(JSON.stringify(wild()), token));
+  const wild = (dice: Dice): Wild => wildDocuments(schema, ids, dice)();
+  const posts = (from: number, count: number): Promise<void> =>
+    many(from, count, (dice) => post(JSON.stringify(wild(dice)), token));
 
   // What is remembered is full after this.
-  await phase('first', posts(2_000));
+  await phase('first', posts(0, 2_000));
   const before = heapAfterGc();
 
-  await phase('posts', posts(POSTS - 2_000));
+  await phase('posts', posts(2_000, POSTS - 2_000));
 
   const sockets = await Promise.all(Array.from({ length: 8 }, () => openSignedIn(harness, 'ana')));
   const turns = sockets.map(async (socket, at) => {
     let raw = socket;
-    for (let n = 0; n < OPERATIONS / sockets.length; n++) raw = await operate(raw, `${at} ${n}`, wild());
+    for (let n = 0; n < OPERATIONS / sockets.length; n++) {
+      raw = await operate(raw, `${at} ${n}`, wild(createDice(SEED + POSTS + at * OPERATIONS + n)));
+    }
     raw.socket.terminate();
   });
   await phase(
@@ -158,7 +162,7 @@ it('takes twenty thousand things that nobody should send', { timeout: 240_000 },
 
   await phase(
     'frames',
-    many(FRAMES / 4, async () => {
+    many(100_000, FRAMES / 4, async (dice) => {
       const raw = dice.chance(0.6) ? await openSignedIn(harness, 'cem').catch(() => undefined) : await openRaw(harness);
       if (!raw) return;
       const frames = Array.from({ length: 4 }, () => wildFrame(dice, token));
@@ -181,7 +185,7 @@ it('takes twenty thousand things that nobody should send', { timeout: 240_000 },
 
   await phase(
     'tokens',
-    many(TOKENS, async () => {
+    many(200_000, TOKENS, async (dice) => {
       const forged = wildToken(dice, token);
       if (dice.chance(0.7)) return post('{"query":"{ viewer { roles } }"}', forged);
       const raw = await openRaw(harness);
