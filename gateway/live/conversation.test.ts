@@ -37,7 +37,8 @@ const rowsOf = (delivered: readonly ConversationDelivery[]): readonly Rows[] =>
 
 /** That each change came once and in order: spans join on to each other, and hold what they say. */
 function expectOnce(delivered: readonly ConversationDelivery[], asOf: number): void {
-  expect(delivered.map(({ from }) => from)).toEqual([asOf, ...delivered.slice(0, -1).map(({ to }) => to)]);
+  const joins = [asOf, ...delivered.map(({ to }) => to)].slice(0, delivered.length);
+  expect(delivered.map(({ from }) => from)).toEqual(joins);
   for (const { from, to, conversation, messages, members } of rowsOf(delivered)) {
     expect(conversation.version).toBe(to);
     for (const { version } of [...messages, ...members]) {
@@ -56,7 +57,7 @@ describe('a conversation, followed by its members', () => {
     const last = await room.post('ana');
     await bob.over;
     expectOnce(bob.got, 0);
-    expect(bob.got.at(-1)).toEqual({ from: removal.version - 1, to: removal.version, removed: true });
+    expect(bob.got.at(-1)).toMatchObject({ to: removal.version, removed: true });
     await expect.poll(() => ana.got.at(-1)?.to).toBe(last.version);
     expectOnce(ana.got, 0);
     await ana.close();
