@@ -2,8 +2,12 @@ import { builder } from './builder.js';
 import './nodes.js';
 import './user.js';
 import './message.js';
+import './member.js';
+import './thread.js';
 import './conversation.js';
+import './membership.js';
 import './viewer.js';
+import './operators.js';
 import './commands.js';
 import './live.js';
 
