@@ -36,7 +36,10 @@ export const PATIENCE = 2_000;
  * where it is deleted: unknown and forbidden look alike. Only its owners still see the tombstone of what they can
  * restore. Whatever reads a conversation for somebody goes through here; many at once are one statement per home.
  */
-export async function seenConversation({ load }: Pick<Context, 'load'>, id: Uuid): Promise<SeenConversation | undefined> {
+export async function seenConversation(
+  { load }: Pick<Context, 'load'>,
+  id: Uuid,
+): Promise<SeenConversation | undefined> {
   const row = await load.seen.load(id);
   if (!row?.deleted) return row;
   return row.role === 'owner' && !row.expired ? row : undefined;

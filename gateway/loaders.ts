@@ -1,8 +1,10 @@
 import DataLoader from 'dataloader';
 import { type Sealed, contentOf } from '../domain/content.js';
 import { type Uuid, membershipId } from '../domain/ids.js';
+import { noRelation } from '../projections/readmodel/core/people.js';
 import type {
   ConversationRow,
+  MessagePlace,
   MessageRow,
   Relation,
   UserRow,
@@ -12,13 +14,8 @@ import type { Identity } from './identity/identity.js';
 
 export type Loaders = ReturnType<typeof createLoaders>;
 
-/** Where a branch is read from: a leaf, or what lies above it, at most `first` messages. */
-export type BranchKey = {
-  readonly conversation: Uuid;
-  readonly leaf: Uuid;
-  readonly first: number;
-  readonly inclusive: boolean;
-};
+/** A branch from a leaf up, or of what lies above it: at most `first` messages. */
+export type BranchKey = MessagePlace & { readonly first: number; readonly inclusive: boolean };
 
 /**
  * What is asked for in one turn is one question to the view, one statement per home, however many ask. Without memory: a
@@ -68,7 +65,7 @@ export function createLoaders({ core, open }: Services, { user: viewer }: Identi
     }),
     members,
     relation: async (conversation: Uuid): Promise<Relation> =>
-      (await relations.load(conversation)) ?? { ...untouched, conversation, person: viewer },
+      (await relations.load(conversation)) ?? noRelation(conversation, viewer),
     branch,
     end: batch(core.ends),
     siblings: batch(core.siblings),
@@ -85,6 +82,3 @@ export function createLoaders({ core, open }: Services, { user: viewer }: Identi
 
 /** Branches of one kind are read by one statement. */
 const kindOf = ({ first, inclusive }: BranchKey): string => `${first} ${inclusive}`;
-
-/** A relation that nothing was said about. */
-const untouched = { readSeq: 0, pinned: false, archived: false, hidden: false, tags: [], leaf: null } as const;

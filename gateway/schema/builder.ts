@@ -45,7 +45,8 @@ const count = (value: unknown): number => {
 };
 
 builder.scalarType('Offset', {
-  description: 'A place in a partition of the log, or a number of its records: a whole number that can be beyond 32 bits.',
+  description:
+    'A place in a partition of the log, or a number of its records: a whole number that can be beyond 32 bits.',
   serialize: count,
   parseValue: count,
 });

@@ -1,7 +1,9 @@
 import type { RejectionCode } from '../../domain/decider.js';
 
 /** What a code means and what to do, for the schema and its reference. */
-type Meanings<Code extends string> = { readonly [Each in Code]: { readonly value: Each; readonly description: string } };
+type Meanings<Code extends string> = {
+  readonly [Each in Code]: { readonly value: Each; readonly description: string };
+};
 
 /** Why a command was refused: the values of the enum `ErrorCode`. */
 export const errorCodes = {
@@ -13,10 +15,19 @@ export const errorCodes = {
     description: 'The branch has grown since: look at what came (`head`), and send it again with another `commandId`.',
   },
   ID_TAKEN: { value: 'ID_TAKEN', description: 'What was to be made has an id that exists: make a new one.' },
-  WRONG_BUCKET: { value: 'WRONG_BUCKET', description: 'The last three hex digits of an id are not those that it must have.' },
+  WRONG_BUCKET: {
+    value: 'WRONG_BUCKET',
+    description: 'The last three hex digits of an id are not those that it must have.',
+  },
   INVALID: { value: 'INVALID', description: 'Something in the command cannot be: `message` says what.' },
-  TOO_LARGE: { value: 'TOO_LARGE', description: 'There is more of something than is allowed: `message` says how much is.' },
-  REPLY_RUNNING: { value: 'REPLY_RUNNING', description: 'A reply is still being written here: wait for its end, or stop it.' },
+  TOO_LARGE: {
+    value: 'TOO_LARGE',
+    description: 'There is more of something than is allowed: `message` says how much is.',
+  },
+  REPLY_RUNNING: {
+    value: 'REPLY_RUNNING',
+    description: 'A reply is still being written here: wait for its end, or stop it.',
+  },
   STALE: { value: 'STALE', description: 'Something later has overtaken it.' },
   VERSION_MISMATCH: {
     value: 'VERSION_MISMATCH',
@@ -26,12 +37,18 @@ export const errorCodes = {
     value: 'COMMAND_ID_REUSED',
     description: 'Another command had this `commandId`: each wish has an id of its own.',
   },
-  EXPIRED: { value: 'EXPIRED', description: 'It came too late to be done. Send it again: the same `commandId` will do.' },
+  EXPIRED: {
+    value: 'EXPIRED',
+    description: 'It came too late to be done. Send it again: the same `commandId` will do.',
+  },
   UNAVAILABLE: {
     value: 'UNAVAILABLE',
     description: 'It cannot be done right now, and was not. Send it again in a moment, with the same `commandId`.',
   },
-  FAILED: { value: 'FAILED', description: 'The server could not decide it. It will not by itself: tell the operators.' },
+  FAILED: {
+    value: 'FAILED',
+    description: 'The server could not decide it. It will not by itself: tell the operators.',
+  },
 } as const satisfies Meanings<RejectionCode>;
 
 /** Codes of requests that failed as a whole, or of a field that could not be answered: `errors[].extensions.code`. */

@@ -10,7 +10,7 @@ import { ERASED, FRESH } from './words.js';
 const Share = builder.objectRef<{ readonly id: string; readonly leaf: string }>('Share').implement({
   description: 'A branch of a conversation that is shown to whoever has the link.',
   fields: (t) => ({
-    id: t.id({ description: 'Its id.', resolve: ({ id }) => nodeId('share', id) }),
+    id: t.field({ type: 'UUID', description: 'Its id.', resolve: ({ id }) => id }),
     leaf: t.id({ description: 'The message in which it ends.', resolve: ({ leaf }) => nodeId('message', leaf) }),
   }),
 });
@@ -69,7 +69,8 @@ export const Conversation = builder.objectRef<ConversationNode>('Conversation').
     role: t.field({
       type: MemberRole,
       nullable: true,
-      description: 'What the viewer may do here. Null in a live update that came just before they ceased to be a member.',
+      description:
+        'What the viewer may do here. Null in a live update that came just before they ceased to be a member.',
       resolve: async (node, _, context) => (await seenIn(node, context))?.role ?? null,
     }),
     members: t.field({
@@ -82,7 +83,8 @@ export const Conversation = builder.objectRef<ConversationNode>('Conversation').
       resolve: ({ row }) => nodeId('message', row.head),
     }),
     leaf: t.id({
-      description: 'Where the thread ends unless another leaf is asked for: in the branch that the viewer chose, else in `head`.',
+      description:
+        'Where the thread ends unless another leaf is asked for: in the branch that the viewer chose, else in `head`.',
       resolve: async ({ row }, _, context) => nodeId('message', await chosenLeaf(row, context)),
     }),
     lastSeq: t.int({ description: 'The number of its newest message.', resolve: ({ row }) => row.lastSeq }),
@@ -103,7 +105,8 @@ export const Conversation = builder.objectRef<ConversationNode>('Conversation').
       resolve: async ({ row }, _, { load }) => (await load.relation(row.id)).archived,
     }),
     hidden: t.boolean({
-      description: "Whether the viewer wants it out of their lists. It is in none of them; by its id it is still found.",
+      description:
+        'Whether the viewer wants it out of their lists. It is in none of them; by its id it is still found.',
       resolve: async ({ row }, _, { load }) => (await load.relation(row.id)).hidden,
     }),
     tags: t.stringList({

@@ -7,20 +7,17 @@ import type { Uuid } from '../../domain/ids.js';
 /** What can be asked for by its id alone. */
 export type NodeType = 'user' | 'conversation' | 'message';
 
-/** What has an id on the wire. A share is part of its conversation. */
-export type IdType = NodeType | 'share';
+/** A node id on the wire, as `message_<uuid>`: readable, so that people can talk about it. */
+export const nodeId = (type: NodeType, id: Uuid): string => `${type}_${id}`;
 
-/** An id on the wire, as `message_<uuid>`: readable, so that people can talk about it. */
-export const nodeId = (type: IdType, id: Uuid): string => `${type}_${id}`;
-
-/** The UUID in an id of some type, or undefined: for a reader, a wrong id is just unknown. */
-export function parseNodeId(type: IdType, id: string): Uuid | undefined {
+/** The UUID in a node id of some type, or undefined: for a reader, a wrong id is just unknown. */
+export function parseNodeId(type: NodeType, id: string): Uuid | undefined {
   const uuid = id.startsWith(`${type}_`) ? id.slice(type.length + 1) : '';
   return validate(uuid) && uuid === uuid.toLowerCase() ? uuid : undefined;
 }
 
-/** The UUID in an id that a command names. Throws BAD_ID, naming what is wrong. */
-export function requireNodeId(type: IdType, id: string): Uuid {
+/** The UUID in a node id that a command names. Throws BAD_ID, naming what is wrong. */
+export function requireNodeId(type: NodeType, id: string): Uuid {
   const uuid = parseNodeId(type, id);
   if (uuid === undefined) {
     throw clientError('BAD_ID', `"${id}" is not the id of a ${type}: it looks like ${type}_<lower-case uuid>.`);

@@ -8,7 +8,10 @@ import { User } from './user.js';
 export const MemberRole = builder.enumType('MemberRole', {
   description: 'What a person may do in a conversation.',
   values: {
-    OWNER: { value: 'owner', description: 'Everything: also rename, share, delete and restore it, and choose its members.' },
+    OWNER: {
+      value: 'owner',
+      description: 'Everything: also rename, share, delete and restore it, and choose its members.',
+    },
     WRITER: { value: 'writer', description: 'Posts and branches, asks for replies and stops them.' },
     READER: { value: 'reader', description: 'Reads, and gives feedback.' },
   } as const satisfies Record<Uppercase<Role>, object>,

@@ -14,8 +14,7 @@ const TextPart = builder.objectRef<LocatedPart>('TextPart').implement({
   fields: (t) => ({
     text: t.string({
       description: `The text; "${ERASED}" where it was erased.`,
-      resolve: async ({ part, message, index }, _, { load }) =>
-        (await load.part(message, index, part.text)) ?? ERASED,
+      resolve: async ({ part, message, index }, _, { load }) => (await load.part(message, index, part.text)) ?? ERASED,
     }),
   }),
 });

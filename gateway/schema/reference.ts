@@ -45,7 +45,10 @@ export function reference(): string {
     '## Errors',
     'A command that was refused answers with a `CommandError`; its `code` is one of the enum [ErrorCode](#errorcode). A request, ' +
       'or a field of it, that cannot be answered has an entry in `errors`, with one of these as `extensions.code`:',
-    table(['code', 'what it means and what to do'], Object.entries(requestCodes).map(([code, what]) => [`\`${code}\``, what])),
+    table(
+      ['code', 'what it means and what to do'],
+      Object.entries(requestCodes).map(([code, what]) => [`\`${code}\``, what]),
+    ),
   ]
     .filter((block) => block !== '')
     .join('\n\n')
@@ -55,7 +58,8 @@ export function reference(): string {
 /** Every code that a client can meet. */
 export const knownCodes: ReadonlySet<string> = new Set([...Object.keys(errorCodes), ...Object.keys(requestCodes)]);
 
-const byName = (a: { readonly name: string }, b: { readonly name: string }): number => a.name.localeCompare(b.name, 'en');
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
+  a.name.localeCompare(b.name, 'en');
 
 const fenced = (language: string, text: string): string => `\`\`\`${language}\n${text}\n\`\`\``;
 
@@ -117,7 +121,12 @@ function section(type: GraphQLNamedType): string {
     blocks.push(table(['field', 'type', 'what'], rows));
   }
   if (isEnumType(type)) {
-    blocks.push(table(['value', 'what'], type.getValues().map(({ name, description }) => [`\`${name}\``, description ?? ''])));
+    blocks.push(
+      table(
+        ['value', 'what'],
+        type.getValues().map(({ name, description }) => [`\`${name}\``, description ?? '']),
+      ),
+    );
   }
   return blocks.join('\n\n');
 }

@@ -7,7 +7,6 @@ import './thread.js';
 import './conversation.js';
 import './membership.js';
 import './viewer.js';
-import './operators.js';
 import './commands.js';
 import './live.js';
 

@@ -57,7 +57,11 @@ type ThreadArgs = {
  * a later statement, and a view only moves forward, all rows of a batch in one transaction. So the page may hold messages
  * that are newer than `asOf`, which come again by subscription and are the same by (id, version), but it misses none.
  */
-export async function readThread({ row, stale }: ConversationNode, args: ThreadArgs, context: Context): Promise<ThreadPage> {
+export async function readThread(
+  { row, stale }: ConversationNode,
+  args: ThreadArgs,
+  context: Context,
+): Promise<ThreadPage> {
   const size = pageSize(args.first);
   const [leaf, around, before] = [args.leaf, args.around, args.before].map(messageIn);
   if (around !== undefined && (leaf ?? before) !== undefined) {
@@ -68,7 +72,12 @@ export async function readThread({ row, stale }: ConversationNode, args: ThreadA
   const { load } = context;
   if (around !== undefined) return { ...page, ...(await readAround(row, around, size, context)) };
   const end = before ?? leaf ?? (await chosenLeaf(row, context));
-  const found = await load.branch.load({ conversation: row.id, leaf: end, first: size, inclusive: before === undefined });
+  const found = await load.branch.load({
+    conversation: row.id,
+    message: end,
+    first: size,
+    inclusive: before === undefined,
+  });
   return { ...page, ...pageOf(found) };
 }
 
@@ -80,16 +89,16 @@ const pageOf = (found: readonly MessageNode['row'][]): Pick<ThreadPage, 'message
 /** The message in the middle, half a page of what came below it, and as much above as there is room for. */
 async function readAround(
   { id: conversation }: ConversationRow,
-  leaf: string,
+  message: string,
   size: number,
   { load }: Context,
 ): Promise<Pick<ThreadPage, 'messages' | 'older' | 'newer'>> {
   const half = Math.floor(size / 2);
   // One step more than there is room for tells whether the branch goes on.
-  const end = await load.end.load({ conversation, leaf, steps: half + 1 });
+  const end = await load.end.load({ conversation, message, steps: half + 1 });
   if (!end) return { messages: [], older: false, newer: false };
-  const found = await load.branch.load({ conversation, leaf: end.id, first: size + 1, inclusive: true });
-  const newer = found.findIndex(({ id }) => id === leaf) > half;
+  const found = await load.branch.load({ conversation, message: end.id, first: size + 1, inclusive: true });
+  const newer = found.findIndex(({ id }) => id === message) > half;
   const from = newer ? 1 : 0;
   return { ...pageOf(found.slice(from, from + size)), newer };
 }
@@ -104,7 +113,7 @@ const FAR = 1_000;
 export async function chosenLeaf({ id: conversation, head }: ConversationRow, { load }: Context): Promise<string> {
   const { leaf } = await load.relation(conversation);
   if (leaf === null || leaf === head) return head;
-  const end = await load.end.load({ conversation, leaf, steps: FAR });
+  const end = await load.end.load({ conversation, message: leaf, steps: FAR });
   return end?.whole ? end.id : head;
 }
 
