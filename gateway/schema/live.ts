@@ -1,7 +1,7 @@
 import type { Uuid } from '../../domain/ids.js';
-import type { MemberRow, SeenConversation } from '../../projections/readmodel/core/rows.js';
+import type { SeenConversation } from '../../projections/readmodel/core/rows.js';
 import type { ReplyDelta as Delta } from '../../projections/sessions/sessions.js';
-import { type Context, ownConversation, shows } from '../context.js';
+import { type Context, seenConversation, shows } from '../context.js';
 import { type ConversationDelivery, followConversation } from '../live/conversation.js';
 import { type InboxDelivery, followInbox } from '../live/inbox.js';
 import { followReply } from '../live/reply.js';
@@ -9,26 +9,10 @@ import { followTyping } from '../live/typing.js';
 import { builder } from './builder.js';
 import { Conversation } from './conversation.js';
 import { clientError, nodeId, requireNodeId } from './ids.js';
+import { Member } from './member.js';
 import { Message } from './message.js';
 import { conversationNode, messageNode, userNode } from './nodes.js';
 import { User } from './user.js';
-
-const MemberChange = builder.objectRef<MemberRow>('MemberChange').implement({
-  description: 'What became of a member.',
-  fields: (t) => ({
-    user: t.field({
-      type: User,
-      nullable: true,
-      description: 'Who it is.',
-      resolve: async ({ person }, _, { load }) => {
-        const row = await load.user.load(person);
-        return row ? userNode(row) : null;
-      },
-    }),
-    version: t.exposeInt('version', { description: 'The version of the conversation that last changed it.' }),
-    removed: t.exposeBoolean('removed', { description: 'Whether they belong to it no longer.' }),
-  }),
-});
 
 const ConversationUpdate = builder.objectRef<ConversationDelivery>('ConversationUpdate').implement({
   description: 'The rows that versions from + 1 to `to` changed; put them in by (id, version).',
@@ -47,7 +31,7 @@ const ConversationUpdate = builder.objectRef<ConversationDelivery>('Conversation
       resolve: (update) => (update.removed || update.conversation.deleted ? [] : update.messages.map(messageNode)),
     }),
     members: t.field({
-      type: [MemberChange],
+      type: [Member],
       description: 'The members who came, changed or went.',
       resolve: (update) => (update.removed || update.conversation.deleted ? [] : [...update.members]),
     }),
@@ -91,19 +75,19 @@ const TypingUpdate = builder.objectRef<readonly Uuid[]>('TypingUpdate').implemen
       type: [User],
       description: 'All who type now, but for the viewer.',
       resolve: async (people, _, { load }) => {
-        const rows = await load.user.loadMany(people);
-        return rows.flatMap((row) => (row && !(row instanceof Error) ? [userNode(row)] : []));
+        const rows = await Promise.all(people.map((person) => load.user.load(person)));
+        return rows.flatMap((row) => (row ? [userNode(row)] : []));
       },
     }),
   }),
 });
 
+const FIRST = 'Wait until the view shows this position, 2 s at most.';
 const notFound = () => clientError('NOT_FOUND', 'This conversation does not exist, or it is not yours.');
-const after = 'Wait until the view shows this position, 2 s at most.';
 
 /** A conversation that the viewer may read. Unknown and forbidden look alike. */
 async function readable(context: Context, id: Uuid): Promise<SeenConversation> {
-  const row = await ownConversation(context, id);
+  const row = await seenConversation(context, id);
   if (!row) throw notFound();
   return row;
 }
@@ -115,7 +99,7 @@ builder.subscriptionFields((t) => ({
     args: {
       id: t.arg.id({ description: 'The conversation.' }),
       asOf: t.arg.int({ description: 'The version that the subscriber has. Raise it before subscribing again.' }),
-      after: t.arg({ type: 'Position', required: false, description: after }),
+      after: t.arg({ type: 'Position', required: false, description: FIRST }),
     },
     subscribe: async (_, args, context) => {
       await shows(context, args.after);
@@ -129,7 +113,7 @@ builder.subscriptionFields((t) => ({
     description: 'A running reply as it is written: first the text so far, then what comes. Ends when the reply ends.',
     args: {
       id: t.arg.id({ description: 'The reply.' }),
-      after: t.arg({ type: 'Position', required: false, description: after }),
+      after: t.arg({ type: 'Position', required: false, description: FIRST }),
     },
     subscribe: async (_, args, context) => {
       await shows(context, args.after);
