@@ -1,12 +1,13 @@
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, OperationTypeNode } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import type { Rate } from '../projections/sessions/sessions.js';
-import { type Context, type Services, createLoaders } from './context.js';
+import type { Context, Services } from './context.js';
 import { createCompiler, operationIn } from './documents/compile.js';
 import type { Documents } from './documents/documents.js';
 import { maskError, tooFast } from './errors.js';
 import type { Identity } from './identity/identity.js';
 import { type Limits, defaultLimits } from './limits/limits.js';
+import { createLoaders } from './loaders.js';
 import type { Operation } from './operation.js';
 import { createRegistrar } from './register.js';
 import { schema } from './schema/schema.js';

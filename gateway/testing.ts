@@ -55,6 +55,8 @@ type HarnessOptions = {
   readonly limits?: Limits;
   readonly manifest?: Manifest;
   readonly arbitrary?: boolean;
+  /** How often heads are repeated, in ms. */
+  readonly headsEvery?: number;
 };
 
 /** The limits as they are, but for how fast one person may go: tests hurry. */
@@ -99,7 +101,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     onFailure,
   });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
-  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: 300, onFailure });
+  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: options.headsEvery ?? 300, onFailure });
   const services = {
     log: log.id,
     core: queries,
@@ -191,8 +193,12 @@ export async function startHarness(options: HarnessOptions = {}) {
     opsUrl: `http://127.0.0.1:${opsPort}`,
     log,
     client,
+    core: queries,
     sessions,
+    heads,
     failures,
+    /** How many listeners are attached, and how many conversations are watched. */
+    attached: (): number => real.counts().listeners + heads.watched(),
     token,
     ask,
     connect,

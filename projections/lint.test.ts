@@ -27,7 +27,7 @@ const forbidden: readonly Rule[] = (
     ['MERGE', /\bMERGE INTO\b/i],
     [
       'the clock of the database',
-      /(?<!Date\.)\b(now|clock_timestamp|gen_random_uuid|random)\(\)|\bCURRENT_(DATE|TIME)/i,
+      /(?<!Date\.|performance\.)\b(now|clock_timestamp|gen_random_uuid|random)\(\)|\bCURRENT_(DATE|TIME)/i,
     ],
     ['LISTEN or NOTIFY', /\b(LISTEN|NOTIFY)\s+\w+/],
     ['an advisory lock', /pg_(try_)?advisory/i],
@@ -41,6 +41,8 @@ const forbidden: readonly Rule[] = (
 const scatters = [
   /^SELECT home, next_offset, fence FROM \S+\.checkpoints /,
   /^SELECT r\.home, .* ORDER BY r\.next_offset/,
+  /^SELECT r\.home, .* FROM \S+\.parked r ORDER BY r\.home/,
+  /^SELECT to_regclass/,
 ];
 const bindings = (sql: string): number => sql.match(/\bhome = (\$\d|0\b)/g)?.length ?? 0;
 
@@ -130,7 +132,7 @@ describe('every statement that runs', () => {
     await queries.users([history.user]);
     await queries.conversation(first);
     await queries.seen(history.user, [first]);
-    await queries.members(first);
+    await queries.members([first]);
     for (const filter of ['inbox', 'pinned', 'archived', 'deleted'] as const) {
       await queries.inbox(history.user, filter, 1);
       await queries.inbox(history.user, filter, 1, { activeAt: '2026-01-01T00:00:00.000Z', id: first });
@@ -140,8 +142,9 @@ describe('every statement that runs', () => {
     await queries.memberships(history.user, 1, first);
     await queries.messages([idOf(11)]);
     await queries.branch(first, idOf(14), 10, true);
-    await queries.siblings(first, [null]);
-    await queries.leafBelow(first, idOf(11), 10);
+    await queries.siblings([{ conversation: first, parent: null }]);
+    await queries.ends([{ conversation: first, message: idOf(11), steps: 10 }]);
+    await queries.acquainted(history.user, [history.user]);
     await queries.changes(first, 0);
     await queries.heads(0, [first]);
     await real.close();

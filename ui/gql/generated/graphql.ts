@@ -48,20 +48,35 @@ export type ConversationStartInput = {
 
 /** Why a command was refused. Codes are stable; messages are for people. */
 export type ErrorCode =
+  /** Another command had this `commandId`: each wish has an id of its own. */
   | 'COMMAND_ID_REUSED'
+  /** The branch has grown since: look at what came (`head`), and send it again with another `commandId`. */
   | 'CONFLICT'
+  /** It came too late to be done. Send it again: the same `commandId` will do. */
   | 'EXPIRED'
+  /** The server could not decide it. It will not by itself: tell the operators. */
   | 'FAILED'
+  /** You see it, but your role does not allow this. */
   | 'FORBIDDEN'
+  /** What was to be made has an id that exists: make a new one. */
   | 'ID_TAKEN'
+  /** Something in the command cannot be: `message` says what. */
   | 'INVALID'
+  /** It does not exist, or it is not for you to see: both look alike. */
   | 'NOT_FOUND'
+  /** A reply is still being written here: wait for its end, or stop it. */
   | 'REPLY_RUNNING'
+  /** Something later has overtaken it. */
   | 'STALE'
+  /** Your account is suspended: only operators change that. */
   | 'SUSPENDED'
+  /** There is more of something than is allowed: `message` says how much is. */
   | 'TOO_LARGE'
+  /** It cannot be done right now, and was not. Send it again in a moment, with the same `commandId`. */
   | 'UNAVAILABLE'
+  /** The `expected` version is not the one that it has: read it again, and decide anew. */
   | 'VERSION_MISMATCH'
+  /** The last three hex digits of an id are not those that it must have. */
   | 'WRONG_BUCKET';
 
 /** A message in a conversation, and the request for a reply to it. */
@@ -224,7 +239,7 @@ export type ConversationEventsSubscriptionVariables = Exact<{
 }>;
 
 
-export type ConversationEventsSubscription = { conversationEvents: { from: number, to: number, conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } };
+export type ConversationEventsSubscription = { conversationEvents: { from: number, to: number, conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean } | null, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } };
 
 export type ReplyDeltasSubscriptionVariables = Exact<{
   id: string | number;
@@ -237,7 +252,7 @@ export type ReplyDeltasSubscription = { replyDeltas: { attempt: number, offset: 
 export type InboxSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
 
-export type InboxSubscription = { inbox: { complete: boolean, conversations: Array<{ id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }> } };
+export type InboxSubscription = { inbox: { complete: boolean, gone: Array<string>, conversations: Array<{ id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }> } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -320,4 +335,4 @@ export const ReadDocument = {"__meta__":{"hash":"sha256:fc178382b07159f8b4c7039f
 export const StopDocument = {"__meta__":{"hash":"sha256:0f508e587b0a3e5c976ed5d234515563a180d70754583173329ecaada1d08e88"}} as unknown as TypedDocumentString<StopMutation, StopMutationVariables>;
 export const ConversationEventsDocument = {"__meta__":{"hash":"sha256:36fc8c96813c45dbad4a93940590a35ac16fa787b6c680b8a70509fe6fd37ce1"}} as unknown as TypedDocumentString<ConversationEventsSubscription, ConversationEventsSubscriptionVariables>;
 export const ReplyDeltasDocument = {"__meta__":{"hash":"sha256:a093b55e191246c782e110819c4a224973abe5e0a7b14e45ae27862a966f1919"}} as unknown as TypedDocumentString<ReplyDeltasSubscription, ReplyDeltasSubscriptionVariables>;
-export const InboxDocument = {"__meta__":{"hash":"sha256:b268da87f29efcf52f9bbec3dc297ea384f154cca7207f84d8a77fee27c2b4ca"}} as unknown as TypedDocumentString<InboxSubscription, InboxSubscriptionVariables>;
+export const InboxDocument = {"__meta__":{"hash":"sha256:5dbb1b0ccd9097826f3fa5a5f1b2e0c7b29c683d6165f3a1f447a045dc69b947"}} as unknown as TypedDocumentString<InboxSubscription, InboxSubscriptionVariables>;
