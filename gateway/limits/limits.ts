@@ -36,7 +36,7 @@ export type Limits = {
     /** How many of one address, and of all, may not have said yet who they are. */
     readonly unknownPerAddress: number;
     readonly unknown: number;
-    /** A consumer with more than this unread is cut off; it comes back and resumes. In bytes. */
+    /** A consumer with more than this unread from other deliveries is cut off; it comes back and resumes. In bytes. */
     readonly unread: number;
     /** A consumer that reads nothing for so long is cut off. In ms. */
     readonly stalled: number;
@@ -68,7 +68,7 @@ export const defaultLimits: Limits = {
     init: 3_000,
     unknownPerAddress: 100,
     unknown: 2_000,
-    unread: 1024 * 1024,
+    unread: 8 * 1024 * 1024,
     stalled: 15_000,
   },
   body: 512 * 1024,

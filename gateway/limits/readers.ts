@@ -9,7 +9,7 @@ const SILENCE = 12_000;
 type Reader = { unread: number; since: number; pinged: number; alive: boolean };
 
 /**
- * Cuts off who does not read: too much unread at a delivery or at any time, nothing read for long, or no answer to a
+ * Cuts off who does not read: too much unread at a delivery, or for a while; nothing read for long; or no answer to a
  * ping. They come back and resume; until then what is sent to them would pile up here.
  */
 export function watchReaders({ unread, stalled }: Limits['socket'], now: () => number) {
@@ -17,9 +17,11 @@ export function watchReaders({ unread, stalled }: Limits['socket'], now: () => n
 
   const look = (socket: WebSocket, reader: Reader): void => {
     const { bufferedAmount } = socket;
-    if (bufferedAmount === 0 || bufferedAmount < reader.unread) reader.since = now();
+    const reads = bufferedAmount === 0 || bufferedAmount < reader.unread;
+    if (reads) reader.since = now();
     reader.unread = bufferedAmount;
-    if (bufferedAmount > unread || now() - reader.since > stalled) return socket.terminate();
+    // Much may be on its way to somebody who reads: one delivery can be large, and would be again when they come back.
+    if (!reads && (bufferedAmount > unread || now() - reader.since > stalled)) return socket.terminate();
     if (now() - reader.pinged < SILENCE) return;
     if (!reader.alive) return socket.terminate();
     reader.alive = false;
@@ -40,6 +42,7 @@ export function watchReaders({ unread, stalled }: Limits['socket'], now: () => n
       });
       return () => readers.delete(socket);
     },
+    /** At a delivery, for what other deliveries have left. */
     check: (socket: WebSocket): void => {
       if (socket.bufferedAmount > unread) socket.terminate();
     },
