@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type GraphQLNamedType, isEnumType, isInputObjectType, isInterfaceType, isObjectType } from 'graphql';
 import { expect, it } from 'vitest';
-import { titleOf } from './commands.js';
+import { titleOf } from './mutations/texts.js';
 import { printed, schemaFile } from './print.js';
 import { schema } from './schema.js';
 
@@ -24,7 +24,14 @@ function undescribedIn(type: GraphQLNamedType): readonly string[] {
 
 it('has an enum for every closed set of words', () => {
   const enums = Object.values(schema.getTypeMap()).filter((type) => isEnumType(type) && !type.name.startsWith('__'));
-  expect(enums.map(({ name }) => name).toSorted()).toEqual(['ErrorCode', 'ReplyStatus', 'Role']);
+  expect(enums.map(({ name }) => name).toSorted()).toEqual([
+    'ErrorCode',
+    'FeedbackValue',
+    'MemberRole',
+    'ReplyStatus',
+    'Role',
+    'Theme',
+  ]);
 });
 
 it.each([
