@@ -9,7 +9,7 @@ import { type Client, createClient as createSocketClient } from 'graphql-ws';
 import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
 import { WebSocket } from 'ws';
 import { memoryChannel } from '../commands/channel.js';
-import { createClient } from '../commands/client/client.js';
+import { type CommandClient, createClient } from '../commands/client/client.js';
 import { createOpener } from '../commands/keys/opener.js';
 import { openKeys } from '../commands/keys/sqlite.js';
 import { memoryLog } from '../commands/log/memory.js';
@@ -46,7 +46,10 @@ export type Harness = Awaited<ReturnType<typeof startHarness>>;
 type HarnessOptions = {
   readonly sessions?: (real: Sessions) => Sessions;
   readonly outcome?: (real: Services['outcome']) => Services['outcome'];
+  readonly commands?: (real: CommandClient) => CommandClient;
   readonly introspection?: boolean;
+  /** The roles of people who have others than `user`. */
+  readonly roles?: Readonly<Record<string, readonly string[]>>;
 };
 
 export async function startHarness(options: HarnessOptions = {}) {
@@ -88,7 +91,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   const services = {
     log: log.id,
     core: queries,
-    client,
+    client: options.commands?.(client) ?? client,
     outcome: options.outcome?.(worker.outcome) ?? worker.outcome,
     sessions,
     heads,
@@ -121,7 +124,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   await Promise.all([worker.ready, runner.caughtUp]);
 
   const token = (subject: string, changes: TokenChanges = {}): Promise<string> =>
-    new SignJWT({ name: subject, roles: ['user'] })
+    new SignJWT({ name: subject, roles: options.roles?.[subject] ?? ['user'] })
       .setProtectedHeader({ alg: 'RS256', kid: 'test' })
       .setIssuer(changes.issuer ?? ISSUER)
       .setAudience(changes.audience ?? 'verbatim-api')
@@ -163,6 +166,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     opsUrl: `http://127.0.0.1:${opsPort}`,
     log,
     client,
+    core: queries,
     sessions,
     failures,
     token,
