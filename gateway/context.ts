@@ -3,7 +3,13 @@ import type { CommandClient } from '../commands/client/client.js';
 import type { Answer } from '../commands/command.js';
 import { type Sealed, contentOf } from '../domain/content.js';
 import type { Uuid } from '../domain/ids.js';
-import type { ConversationRow, CoreQueries, MessageRow, UserRow } from '../projections/readmodel/core/rows.js';
+import type {
+  ConversationRow,
+  CoreQueries,
+  MessageRow,
+  SeenConversation,
+  UserRow,
+} from '../projections/readmodel/core/rows.js';
 import type { Sessions } from '../projections/sessions/sessions.js';
 import type { Identity } from './identity/identity.js';
 import type { Heads } from './live/heads.js';
@@ -46,8 +52,9 @@ export function createLoaders({ core, open }: Services, identity: Identity) {
     return ids.map((id) => rows.find((row) => row.id === id));
   });
   const readSeq = batch(async (ids: readonly Uuid[]) => {
-    const marks = await core.read(identity.user, ids);
-    return ids.map((id) => marks.get(id) ?? 0);
+    const [relations, seen] = await Promise.all([core.relations(identity.user, ids), core.seen(identity.user, ids)]);
+    // Posting moves one's own marker.
+    return ids.map((id) => Math.max(relations.get(id)?.readSeq ?? 0, seen.get(id)?.postedSeq ?? 0));
   });
   const siblings = batch(async (messages: readonly MessageRow[]) => {
     const [first] = messages;
@@ -75,10 +82,10 @@ export function createLoaders({ core, open }: Services, identity: Identity) {
   };
 }
 
-/** A conversation, if it is the asker's own: unknown and forbidden look alike. */
-export async function ownConversation({ core, identity }: Context, id: Uuid): Promise<ConversationRow | undefined> {
-  const row = await core.conversation(id);
-  return row?.starter === identity.user ? row : undefined;
+/** A conversation, if the asker is in it: unknown and forbidden look alike. Of a deleted one only owners hear. */
+export async function ownConversation({ core, identity }: Context, id: Uuid): Promise<SeenConversation | undefined> {
+  const row = (await core.seen(identity.user, [id])).get(id);
+  return row?.deleted && row.role !== 'owner' ? undefined : row;
 }
 
 /** Waits for the view to show a position; false if it did not in time. */

@@ -129,12 +129,19 @@ describe('every statement that runs', () => {
     const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
     await queries.users([history.user]);
     await queries.conversation(first);
-    const { rows } = await queries.inbox(history.user, 1);
-    await queries.inbox(history.user, 1, rows[0]);
-    await queries.read(history.user, [first]);
-    await queries.message(idOf(11));
+    await queries.seen(history.user, [first]);
+    await queries.members(first);
+    for (const filter of ['inbox', 'pinned', 'archived', 'deleted'] as const) {
+      await queries.inbox(history.user, filter, 1);
+      await queries.inbox(history.user, filter, 1, { activeAt: '2026-01-01T00:00:00.000Z', id: first });
+    }
+    await queries.relations(history.user, [first]);
+    await queries.memberships(history.user, 1);
+    await queries.memberships(history.user, 1, first);
+    await queries.messages([idOf(11)]);
     await queries.branch(first, idOf(14), 10, true);
     await queries.siblings(first, [null]);
+    await queries.leafBelow(first, idOf(11), 10);
     await queries.changes(first, 0);
     await queries.heads(0, [first]);
     await real.close();
@@ -147,7 +154,7 @@ describe('every statement that runs', () => {
   });
 
   it('moves no index with every message', () => {
-    const indexes = [...statements].filter((sql) => /^CREATE INDEX .* ON \S+\.conversations /.test(sql));
+    const indexes = [...statements].filter((sql) => /^CREATE INDEX .* ON \S+\.(conversations|members) /.test(sql));
     expect(indexes).not.toEqual([]);
     for (const sql of indexes) expect(sql).not.toMatch(/active_at|version|last_seq|posted_seq|head/);
   });

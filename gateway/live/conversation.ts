@@ -4,6 +4,9 @@ import type { Sessions } from '../../projections/sessions/sessions.js';
 import { createGate, feed } from './feed.js';
 import type { Heads } from './heads.js';
 
+/** What a follower gets: the rows that versions (from, to] changed. */
+export type ConversationDelivery = Omit<ConversationNotice, 'people'>;
+
 /** A reader that falls this far behind re-reads from the view: a queue without a bound only hides the load. */
 const LONGEST_QUEUE = 64;
 
@@ -16,7 +19,7 @@ export async function followConversation(
   { core, sessions, heads }: { core: CoreQueries; sessions: Sessions; heads: Heads },
   id: Uuid,
   asOf: number,
-): Promise<AsyncGenerator<ConversationNotice>> {
+): Promise<AsyncGenerator<ConversationDelivery>> {
   const gate = createGate();
   let queue: ConversationNotice[] = [];
   let last = asOf;
@@ -37,14 +40,14 @@ export async function followConversation(
     if (version > last && queue.length === 0) readAgain();
   });
 
-  const deliver = (notice: ConversationNotice): ConversationNotice => {
+  const deliver = (notice: ConversationDelivery): ConversationDelivery => {
     const delivery = { ...notice, from: last, messages: notice.messages.filter(({ version }) => version > last) };
     last = notice.to;
     over = notice.conversation.deleted;
     return delivery;
   };
 
-  const step = async (): Promise<ConversationNotice | 'wait' | 'end'> => {
+  const step = async (): Promise<ConversationDelivery | 'wait' | 'end'> => {
     if (over) return 'end';
     if (behind) {
       behind = false;

@@ -24,8 +24,8 @@ export async function followInbox(
 
   const detach = await sessions.attach(`inbox:${user}`, (notice) => {
     if (!isNotice(notice)) return;
-    if ('read' in notice) read.add(notice.read.conversation);
-    else if ((changed.get(notice.conversation.id)?.version ?? 0) < notice.to) {
+    if ('membership' in notice) read.add(notice.membership.conversation);
+    else if ('conversation' in notice && (changed.get(notice.conversation.id)?.version ?? 0) < notice.to) {
       changed.set(notice.conversation.id, notice.conversation);
     }
     gate.wake();
@@ -36,8 +36,12 @@ export async function followInbox(
   }, every);
 
   const page = async (why: 'first' | 'again'): Promise<InboxDelivery | undefined> => {
-    const { rows } = await core.inbox(user, PAGE);
-    const stateOf = (row: (typeof rows)[number]): string => `${row.version} ${row.readSeq}`;
+    const { rows } = await core.inbox(user, 'inbox', PAGE);
+    const marks = await core.relations(
+      user,
+      rows.map(({ id }) => id),
+    );
+    const stateOf = ({ id, version }: ConversationRow): string => `${version} ${marks.get(id)?.readSeq ?? 0}`;
     if (why === 'again' && rows.every((row) => told.get(row.id) === stateOf(row))) return undefined;
     for (const row of rows) told.set(row.id, stateOf(row));
     return { complete: true, rows };
@@ -55,10 +59,11 @@ export async function followInbox(
     const ids = [...new Set([...changed.keys(), ...read])];
     changed.clear();
     read.clear();
-    const rows = await Promise.all(ids.map(async (id) => fresh.get(id) ?? core.conversation(id)));
-    const marks = await core.read(user, ids);
+    const seen = await core.seen(user, ids);
+    const rows = ids.map((id) => (seen.has(id) ? (fresh.get(id) ?? seen.get(id)) : undefined));
+    const marks = await core.relations(user, ids);
     const known = rows.filter((row) => row !== undefined);
-    for (const row of known) told.set(row.id, `${row.version} ${marks.get(row.id) ?? 0}`);
+    for (const row of known) told.set(row.id, `${row.version} ${marks.get(row.id)?.readSeq ?? 0}`);
     return known.length > 0 ? { complete: false, rows: known } : step();
   };
 
@@ -69,4 +74,4 @@ export async function followInbox(
 }
 
 const isNotice = (notice: unknown): notice is CoreNotice =>
-  typeof notice === 'object' && notice !== null && ('read' in notice || 'conversation' in notice);
+  typeof notice === 'object' && notice !== null && ('membership' in notice || 'conversation' in notice);

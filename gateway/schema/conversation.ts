@@ -55,12 +55,11 @@ export const Conversation = builder.objectRef<ConversationNode>('Conversation').
     lastSeq: t.int({ description: 'The number of its newest message.', resolve: ({ row }) => row.lastSeq }),
     readSeq: t.int({
       description: 'How far the viewer has read.',
-      resolve: async ({ row }, _, { load }) => Math.max(await load.readSeq.load(row.id), row.postedSeq),
+      resolve: ({ row }, _, { load }) => load.readSeq.load(row.id),
     }),
     unread: t.int({
       description: 'How many messages the viewer has not seen.',
-      resolve: async ({ row }, _, { load }) =>
-        Math.max(0, row.lastSeq - Math.max(await load.readSeq.load(row.id), row.postedSeq)),
+      resolve: async ({ row }, _, { load }) => Math.max(0, row.lastSeq - (await load.readSeq.load(row.id))),
     }),
     deleted: t.boolean({
       description: 'A tombstone: it is gone, and says so to whoever still shows it.',

@@ -1,7 +1,6 @@
-import type { ConversationNotice } from '../../projections/readmodel/core/rows.js';
 import type { ReplyDelta as Delta } from '../../projections/sessions/sessions.js';
 import { ownConversation, shows } from '../context.js';
-import { followConversation } from '../live/conversation.js';
+import { type ConversationDelivery, followConversation } from '../live/conversation.js';
 import { type InboxDelivery, followInbox } from '../live/inbox.js';
 import { followReply } from '../live/reply.js';
 import { builder } from './builder.js';
@@ -10,7 +9,7 @@ import { clientError, nodeId, requireNodeId } from './ids.js';
 import { Message } from './message.js';
 import { conversationNode, messageNode } from './nodes.js';
 
-const ConversationUpdate = builder.objectRef<ConversationNotice>('ConversationUpdate').implement({
+const ConversationUpdate = builder.objectRef<ConversationDelivery>('ConversationUpdate').implement({
   description: 'The rows that versions from + 1 to `to` changed; put them in by (id, version).',
   fields: (t) => ({
     from: t.exposeInt('from', { description: 'The version that the subscriber had.' }),
@@ -84,7 +83,7 @@ builder.subscriptionFields((t) => ({
       const id = requireNodeId('message', args.id);
       // Attached before the row is read, so that an end in between is not missed.
       const deltas = await followReply(context.sessions, id);
-      const row = await context.core.message(id);
+      const [row] = await context.core.messages([id]);
       const own = row && (await ownConversation(context, row.conversation));
       if (!row?.reply || !own || own.deleted) {
         await deltas.return(undefined);

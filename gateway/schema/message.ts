@@ -86,7 +86,7 @@ export const Message = builder.objectRef<MessageNode>('Message').implement({
     parts: t.field({
       type: [Part],
       description: 'What it says. Empty while a reply is being written: follow `replyDeltas`.',
-      resolve: ({ row }) => row.parts.map((part, index) => ({ part, message: row.id, index })),
+      resolve: ({ row }) => row.parts.map((part, index) => ({ part, message: row.source ?? row.id, index })),
     }),
     reply: t.field({
       type: Reply,

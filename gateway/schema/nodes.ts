@@ -60,7 +60,7 @@ async function findNode(context: Context, id: string): Promise<AnyNode | null> {
     return row ? conversationNode(row) : null;
   }
   const message = parseNodeId('message', id);
-  const row = message === undefined ? undefined : await context.core.message(message);
+  const [row] = message === undefined ? [] : await context.core.messages([message]);
   const own = row && (await ownConversation(context, row.conversation));
   return row && own && !own.deleted ? messageNode(row) : null;
 }

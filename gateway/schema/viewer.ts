@@ -40,7 +40,7 @@ const Viewer = builder.objectRef<object>('Viewer').implement({
         after: t.arg.string({ required: false, description: 'The `endCursor` of the page before.' }),
       },
       resolve: (_, { first, after }, { core, identity }) =>
-        core.inbox(identity.user, pageSize(first), after == null ? undefined : parseCursor(after)),
+        core.inbox(identity.user, 'inbox', pageSize(first), after == null ? undefined : parseCursor(after)),
     }),
   }),
 });

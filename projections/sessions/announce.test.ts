@@ -30,8 +30,8 @@ it('tells the watchers of a conversation and of the sidebar of who started it, a
   expect(heard.get(`conversation:${first}`)).toMatchObject([{ ...whole, messages: [{ seq: 1 }, { seq: 2 }, {}, {}] }]);
   expect(heard.get(`inbox:${history.user}`)).toMatchObject([
     whole,
-    { conversation: { deleted: true } },
-    { read: { conversation: first, person: history.user, readSeq: 3 } },
+    { conversation: { deleted: true }, people: [history.user] },
+    { membership: { conversation: first, person: history.user, readSeq: 3 } },
   ]);
   expect(heard.get('inbox:somebody else')).toEqual([]);
 });
