@@ -130,7 +130,7 @@ describe('every statement that runs', () => {
     await queries.users([history.user]);
     await queries.conversation(first);
     await queries.seen(history.user, [first]);
-    await queries.members(first);
+    await queries.members([first]);
     for (const filter of ['inbox', 'pinned', 'archived', 'deleted'] as const) {
       await queries.inbox(history.user, filter, 1);
       await queries.inbox(history.user, filter, 1, { activeAt: '2026-01-01T00:00:00.000Z', id: first });
@@ -140,8 +140,9 @@ describe('every statement that runs', () => {
     await queries.memberships(history.user, 1, first);
     await queries.messages([idOf(11)]);
     await queries.branch(first, idOf(14), 10, true);
-    await queries.siblings(first, [null]);
-    await queries.leafBelow(first, idOf(11), 10);
+    await queries.siblings([{ conversation: first, parent: null }]);
+    await queries.ends([{ conversation: first, message: idOf(11), steps: 10 }]);
+    await queries.acquainted(history.user, [history.user]);
     await queries.changes(first, 0);
     await queries.heads(0, [first]);
     await real.close();

@@ -1,5 +1,5 @@
 import type { ReplyDelta as Delta } from '../../projections/sessions/sessions.js';
-import { ownConversation, shows } from '../context.js';
+import { seenConversation, shows } from '../context.js';
 import { type ConversationDelivery, followConversation } from '../live/conversation.js';
 import { type InboxDelivery, followInbox } from '../live/inbox.js';
 import { followReply } from '../live/reply.js';
@@ -68,7 +68,7 @@ builder.subscriptionFields((t) => ({
     subscribe: async (_, args, context) => {
       await shows(context, args.after);
       const id = requireNodeId('conversation', args.id);
-      const own = await ownConversation(context, id);
+      const own = await seenConversation(context, id);
       if (!own) throw notFound();
       return followConversation(context, id, args.asOf);
     },
@@ -84,7 +84,7 @@ builder.subscriptionFields((t) => ({
       // Attached before the row is read, so that an end in between is not missed.
       const deltas = await followReply(context.sessions, id);
       const [row] = await context.core.messages([id]);
-      const own = row && (await ownConversation(context, row.conversation));
+      const own = row && (await seenConversation(context, row.conversation));
       if (!row?.reply || !own || own.deleted) {
         await deltas.return(undefined);
         throw notFound();

@@ -1,10 +1,11 @@
 import type { Sent } from '../../commands/client/client.js';
 import { positionToken } from '../../commands/client/position.js';
 import { Refused } from '../../commands/command.js';
-import { type RejectionCode, SYSTEM, rejectionCodes } from '../../domain/decider.js';
+import { type RejectionCode, SYSTEM } from '../../domain/decider.js';
 import { type Uuid, bucketOf, derivedId, parseStream } from '../../domain/ids.js';
-import { type Context, PATIENCE, ownConversation } from '../context.js';
+import { type Context, PATIENCE, seenConversation } from '../context.js';
 import { builder } from './builder.js';
+import { errorCodes } from './codes.js';
 import { Conversation } from './conversation.js';
 import { clientError, nodeId } from './ids.js';
 import { conversationNode } from './nodes.js';
@@ -30,7 +31,7 @@ export const refused = (code: RejectionCode, message: string): Done =>
 
 const ErrorCode = builder.enumType('ErrorCode', {
   description: 'Why a command was refused. Codes are stable; messages are for people.',
-  values: rejectionCodes,
+  values: errorCodes,
 });
 
 const CommandError = builder.interfaceRef<Of<'rejected'>>('CommandError').implement({
@@ -55,7 +56,7 @@ const Accepted = builder.objectRef<Of<'accepted'>>('Accepted').implement({
       description: 'What it changed; null where that is no conversation, or the view does not show it (yet).',
       resolve: async ({ sent, conversation }, _, context) => {
         if (conversation === undefined || !(await context.core.reached(sent.position, PATIENCE))) return null;
-        const row = await ownConversation(context, conversation);
+        const row = await seenConversation(context, conversation);
         return row ? conversationNode(row) : null;
       },
     }),

@@ -1,5 +1,5 @@
 import { builder } from '../builder.js';
-import { Theme } from '../enums.js';
+import { Theme } from '../viewer.js';
 import { commandId, ofAccount } from './words.js';
 
 export const ProfileChangeInput = builder.inputType('ProfileChangeInput', {

@@ -1,5 +1,5 @@
 import { builder } from '../builder.js';
-import { MemberRole } from '../enums.js';
+import { MemberRole } from '../member.js';
 import { ofConversation } from './words.js';
 
 export const MemberAddInput = builder.inputType('MemberAddInput', {

@@ -1,5 +1,5 @@
 import { builder } from '../builder.js';
-import { FeedbackValue } from '../enums.js';
+import { FeedbackValue } from '../message.js';
 import { newMessage, ofConversation, text } from './words.js';
 
 export const MessagePostInput = builder.inputType('MessagePostInput', {

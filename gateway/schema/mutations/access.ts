@@ -1,7 +1,7 @@
 import { conversationKey, personKey } from '../../../domain/content.js';
 import { type Uuid, bucketOf } from '../../../domain/ids.js';
-import type { ConversationRow } from '../../../projections/readmodel/core/rows.js';
-import { type Context, PATIENCE, ownConversation } from '../../context.js';
+import type { SeenConversation } from '../../../projections/readmodel/core/rows.js';
+import { type Context, PATIENCE, seenConversation } from '../../context.js';
 import { refused } from '../outcome.js';
 
 /** Unknown and forbidden answer alike. */
@@ -11,8 +11,8 @@ export const notFound = refused('NOT_FOUND', 'This conversation does not exist, 
  * A conversation as the viewer sees it. One of their own home may have been started a moment ago: it is waited for, until
  * the view shows it or 2 s have passed.
  */
-export async function seenSoon(context: Context, id: Uuid): Promise<ConversationRow | undefined> {
-  const seen = await ownConversation(context, id);
+export async function seenSoon(context: Context, id: Uuid): Promise<SeenConversation | undefined> {
+  const seen = await seenConversation(context, id);
   if (seen || bucketOf(id) !== bucketOf(context.identity.user)) return seen;
   let tell = (): void => undefined;
   const told = new Promise<void>((resolve) => {
@@ -22,10 +22,10 @@ export async function seenSoon(context: Context, id: Uuid): Promise<Conversation
   // Attached before it is looked for, so that a notice in between is not missed.
   const detach = await context.sessions.attach(`conversation:${id}`, () => tell());
   try {
-    const now = await ownConversation(context, id);
+    const now = await seenConversation(context, id);
     if (now) return now;
     await told;
-    return await ownConversation(context, id);
+    return await seenConversation(context, id);
   } finally {
     detach();
     clearTimeout(timer);
@@ -40,7 +40,7 @@ export async function keyOfWords(context: Context, conversation: Uuid): Promise<
   const own = personKey(context.identity.user);
   if (bucketOf(conversation) !== bucketOf(context.identity.user)) return own;
   const seen = await seenSoon(context, conversation);
-  return seen && isTemporary(seen) ? conversationKey(conversation) : own;
+  return seen && seen.expires !== null ? conversationKey(conversation) : own;
 }
 
 /**
@@ -51,9 +51,7 @@ export async function keyOfTitle(context: Context, conversation: Uuid): Promise<
   const own = personKey(context.identity.user);
   const seen = await seenSoon(context, conversation);
   if (!seen) return own;
-  if (isTemporary(seen)) return conversationKey(conversation);
+  if (seen.expires !== null) return conversationKey(conversation);
   const starter = await context.load.user.load(seen.starter);
-  return starter ? personKey(seen.starter) : own;
+  return starter && starter.status !== 'erased' ? personKey(seen.starter) : own;
 }
-
-export const isTemporary = ({ id, title }: ConversationRow): boolean => title.key === conversationKey(id);

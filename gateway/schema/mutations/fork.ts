@@ -4,9 +4,9 @@ import { Refused } from '../../../commands/command.js';
 import { cutText, limits, personKey } from '../../../domain/content.js';
 import { type Uuid, bucketOf, nameFor, streamOf, timedId } from '../../../domain/ids.js';
 import type { MessageRow } from '../../../projections/readmodel/core/rows.js';
-import { type Context, ownConversation } from '../../context.js';
+import { type Context, seenConversation } from '../../context.js';
 import { type Done, done, refused } from '../outcome.js';
-import { isTemporary, notFound } from './access.js';
+import { notFound } from './access.js';
 import { titleField } from './texts.js';
 
 // A fork is a new conversation and then the messages of the branch, in pieces that one command can carry. Every id follows
@@ -46,9 +46,10 @@ export async function fork(context: Context, wish: Fork): Promise<Done> {
 async function begin(context: Context, wish: Fork): Promise<Done | undefined> {
   const { core, client, identity } = context;
   const { command, conversation, origin, leaf, title } = wish;
-  const seen = await ownConversation(context, origin);
+  const seen = await seenConversation(context, origin);
   if (!seen || seen.deleted) return notFound;
-  if (isTemporary(seen)) return refused('INVALID', 'A temporary conversation cannot be forked: it stays where it is.');
+  if (seen.expires !== null)
+    return refused('INVALID', 'A temporary conversation cannot be forked: it stays where it is.');
   const [end] = await core.branch(origin, leaf, 1, true);
   if (!end) return refused('NOT_FOUND', 'The message to fork from does not exist there.');
   if (end.reply && ['requested', 'running'].includes(end.reply.status)) {
@@ -97,7 +98,7 @@ async function copyBranch(context: Context, wish: Fork, until: number): Promise<
   }
 
   for (const newest of pages.toReversed()) {
-    if (!(await ownConversation(context, origin))) return notFound;
+    if (!(await seenConversation(context, origin))) return notFound;
     const rows = (await core.branch(origin, newest, PAGE, true)).toReversed();
     for (const { last, messages } of pieces(conversation, rows)) {
       const id = nameOf(last);
@@ -113,13 +114,14 @@ async function copyBranch(context: Context, wish: Fork, until: number): Promise<
 function pieces(conversation: Uuid, rows: readonly MessageRow[]): { last: Uuid; messages: Copies }[] {
   const made: { last: Uuid; messages: Copies[number][]; bytes: number }[] = [];
   for (const row of rows) {
-    const { id, parent, author, parts } = row;
+    const { id, parent, author, parts, source } = row;
     const copy = {
       message: copyId(conversation, id),
       parent: parent === null ? null : copyId(conversation, parent),
       author,
       parts,
-      source: id,
+      // Its boxes are bound to the place where they were made, however often they were copied.
+      source: source ?? id,
     };
     const bytes = Buffer.byteLength(JSON.stringify(copy));
     const piece = made.at(-1);

@@ -16,8 +16,8 @@ builder.mutationFields((t) => ({
       const user = requireNodeId('user', input.user);
       const person = await context.load.user.load(user);
       // A conversation takes anybody by their id: whether there is such a person is not its to know.
-      if (!person) {
-        return refused('NOT_FOUND', 'There is no such person here: they have to have signed in once.');
+      if (person?.status !== 'active') {
+        return refused('NOT_FOUND', 'There is no such person here: they must have signed in once, and be allowed to.');
       }
       return send(context, conversation, { ...aim, type: 'AddMember', data: { user, role: input.role } });
     },

@@ -58,7 +58,7 @@ builder.mutationFields((t) => ({
       return send(context, conversation, {
         ...aim,
         type: 'GiveFeedback',
-        key: await keyOfWords(context, conversation),
+        ...(comment == null ? {} : { key: await keyOfWords(context, conversation) }),
         data: {
           message,
           value: input.value ?? 'none',

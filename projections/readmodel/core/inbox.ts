@@ -15,8 +15,8 @@ type Asked = {
   readonly after: InboxPlace | undefined;
 };
 
-/** How many conversations elsewhere a sidebar looks at. */
-const ELSEWHERE = 1_000;
+/** How many conversations that others began are looked at to put something together for a person. */
+export const ELSEWHERE = 1_000;
 
 /** What each filter wants of the conversation itself, and of the relation to it. */
 const wanted: Readonly<Record<InboxFilter, { readonly conversation: string; readonly relation: string }>> = {

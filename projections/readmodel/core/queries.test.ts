@@ -86,10 +86,11 @@ describe('the questions to the core view', () => {
   });
 
   it('knows the siblings of roots and of messages, in the order in which they came', async () => {
-    expect(await queries.siblings(long, [idOf(100), null, idOf(209)])).toEqual([
-      { parent: idOf(100), ids: [idOf(200), idOf(101)] },
-      { parent: null, ids: [idOf(100), idOf(120)] },
-      { parent: idOf(209), ids: [] },
+    const at = (parent: string | null) => ({ conversation: long, parent });
+    expect(await queries.siblings([at(idOf(100)), at(null), at(idOf(209))])).toEqual([
+      [idOf(200), idOf(101)],
+      [idOf(100), idOf(120)],
+      [],
     ]);
   });
 
