@@ -167,6 +167,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     log,
     client,
     core: queries,
+    open: services.open,
     sessions,
     failures,
     token,

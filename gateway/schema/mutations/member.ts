@@ -2,7 +2,7 @@ import { builder } from '../builder.js';
 import { requireNodeId } from '../ids.js';
 import { MemberAddInput, MemberRemoveInput, MemberRoleChangeInput } from '../inputs/member.js';
 import { CommandOutcome, refused } from '../outcome.js';
-import { aimAtConversation, send } from './send.js';
+import { WISH, aimAtConversation, send } from './send.js';
 
 // Who belongs to a conversation.
 
@@ -10,7 +10,7 @@ builder.mutationFields((t) => ({
   memberAdd: t.field({
     type: CommandOutcome,
     description: 'Takes a person into a conversation.',
-    args: { input: t.arg({ type: MemberAddInput }) },
+    args: { input: t.arg({ type: MemberAddInput, description: WISH }) },
     resolve: async (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const user = requireNodeId('user', input.user);
@@ -25,7 +25,7 @@ builder.mutationFields((t) => ({
   memberRoleChange: t.field({
     type: CommandOutcome,
     description: 'Gives a member another role.',
-    args: { input: t.arg({ type: MemberRoleChangeInput }) },
+    args: { input: t.arg({ type: MemberRoleChangeInput, description: WISH }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const data = { user: requireNodeId('user', input.user), role: input.role };
@@ -35,7 +35,7 @@ builder.mutationFields((t) => ({
   memberRemove: t.field({
     type: CommandOutcome,
     description: 'Removes a member, or leaves: nothing that comes later reaches them.',
-    args: { input: t.arg({ type: MemberRemoveInput }) },
+    args: { input: t.arg({ type: MemberRemoveInput, description: WISH }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const data = { user: requireNodeId('user', input.user) };

@@ -4,7 +4,7 @@ import { requireNodeId } from '../ids.js';
 import { FeedbackGiveInput, MessagePostInput, ReplyRequestInput, ReplyStopInput } from '../inputs/message.js';
 import { CommandOutcome } from '../outcome.js';
 import { keyOfWords } from './access.js';
-import { aimAtConversation, send } from './send.js';
+import { WISH, aimAtConversation, send } from './send.js';
 import { textPart } from './texts.js';
 
 // What people say, what they ask the assistant for, and what they think of its replies.
@@ -13,7 +13,7 @@ builder.mutationFields((t) => ({
   messagePost: t.field({
     type: CommandOutcome,
     description: 'Posts a message, and asks for a reply.',
-    args: { input: t.arg({ type: MessagePostInput }) },
+    args: { input: t.arg({ type: MessagePostInput, description: WISH }) },
     resolve: async (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const message = requireNodeId('message', input.message);
@@ -30,7 +30,7 @@ builder.mutationFields((t) => ({
   replyRequest: t.field({
     type: CommandOutcome,
     description: "Asks for another reply to a person's message.",
-    args: { input: t.arg({ type: ReplyRequestInput }) },
+    args: { input: t.arg({ type: ReplyRequestInput, description: WISH }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const data = { reply: requireNodeId('message', input.reply), parent: requireNodeId('message', input.parent) };
@@ -40,7 +40,7 @@ builder.mutationFields((t) => ({
   replyStop: t.field({
     type: CommandOutcome,
     description: 'Asks a running reply to stop. It ends with the text so far.',
-    args: { input: t.arg({ type: ReplyStopInput }) },
+    args: { input: t.arg({ type: ReplyStopInput, description: WISH }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const data = { reply: requireNodeId('message', input.reply) };
@@ -50,7 +50,7 @@ builder.mutationFields((t) => ({
   feedbackGive: t.field({
     type: CommandOutcome,
     description: 'Says what the viewer thinks of a reply.',
-    args: { input: t.arg({ type: FeedbackGiveInput }) },
+    args: { input: t.arg({ type: FeedbackGiveInput, description: WISH }) },
     resolve: async (_, { input, input: { comment } }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const message = requireNodeId('message', input.message);

@@ -3,7 +3,7 @@ import { builder } from '../builder.js';
 import { requireNodeId } from '../ids.js';
 import { UserReinstateInput, UserSuspendInput } from '../inputs/account.js';
 import { CommandOutcome } from '../outcome.js';
-import { aimAt, sendForOperator } from './send.js';
+import { WISH, aimAt, sendForOperator } from './send.js';
 
 // What those who run the installation do. Each act and its reason stand in the audit.
 
@@ -11,7 +11,7 @@ builder.mutationFields((t) => ({
   userSuspend: t.field({
     type: CommandOutcome,
     description: 'Keeps a person out: what they send is refused, and what they have open is closed. For ops.',
-    args: { input: t.arg({ type: UserSuspendInput }) },
+    args: { input: t.arg({ type: UserSuspendInput, description: WISH }) },
     resolve: (_, { input, input: { reason } }, context) => {
       const user = requireNodeId('user', input.user);
       const data = { by: context.identity.user, reason };
@@ -22,7 +22,7 @@ builder.mutationFields((t) => ({
   userReinstate: t.field({
     type: CommandOutcome,
     description: 'Lets a suspended person in again. For ops.',
-    args: { input: t.arg({ type: UserReinstateInput }) },
+    args: { input: t.arg({ type: UserReinstateInput, description: WISH }) },
     resolve: (_, { input, input: { reason } }, context) => {
       const user = requireNodeId('user', input.user);
       const data = { by: context.identity.user, reason };
