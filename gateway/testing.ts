@@ -50,6 +50,8 @@ type HarnessOptions = {
   readonly introspection?: boolean;
   /** The roles of people who have others than `user`. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
+  /** How often heads are repeated, in ms. */
+  readonly headsEvery?: number;
 };
 
 export async function startHarness(options: HarnessOptions = {}) {
@@ -77,7 +79,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     onFailure,
   });
   const db = await openPglite();
-  const real = memorySessions();
+  const real = memorySessions({ now: Date.now });
   const sessions = options.sessions ? options.sessions(real) : real;
   const runner = startRunner({
     log,
@@ -87,7 +89,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     onFailure,
   });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
-  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: 300, onFailure });
+  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: options.headsEvery ?? 300, onFailure });
   const services = {
     log: log.id,
     core: queries,
@@ -169,7 +171,10 @@ export async function startHarness(options: HarnessOptions = {}) {
     core: queries,
     open: services.open,
     sessions,
+    heads,
     failures,
+    /** How many listeners are attached, and how many conversations are watched. */
+    attached: (): number => real.counts().listeners + heads.watched(),
     token,
     ask,
     connect,
