@@ -15,6 +15,7 @@ import { openKeys } from '../commands/keys/sqlite.js';
 import { memoryLog } from '../commands/log/memory.js';
 import { startWorker } from '../commands/worker/worker.js';
 import { BUCKETS, bucketOf, derivedId, inBucket, randomUuid, timedId } from '../domain/ids.js';
+import { createOperations } from '../projections/operations.js';
 import { core } from '../projections/readmodel/core/core.js';
 import { coreQueries } from '../projections/readmodel/core/queries.js';
 import { openPglite } from '../projections/readmodel/pglite.js';
@@ -97,6 +98,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     outcome: options.outcome?.(worker.outcome) ?? worker.outcome,
     sessions,
     heads,
+    operations: createOperations({ log, db, runners: [runner] }),
     open: createOpener({ keys }).open,
   };
   const metrics = createMetrics();

@@ -115,7 +115,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const metrics = createMetrics();
   const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure: onTrouble });
   const { outcome } = worker;
-  const services = { log: log.id, core: queries, client, outcome, sessions, heads, open: opener.open };
+  const services = { log: log.id, core: queries, client, outcome, sessions, heads, operations, open: opener.open };
   const gateway = await startGateway({
     ...options,
     issuer: provider,

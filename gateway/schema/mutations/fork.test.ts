@@ -19,10 +19,7 @@ beforeAll(async () => {
   });
 }, 60_000);
 let away: Error | undefined;
-afterAll(async () => {
-  expect(harness.failures).toEqual([]);
-  await harness.stop();
-});
+afterAll(() => harness.stop());
 
 const newId = (subject = 'ana'): Uuid => harness.newId(subject);
 
@@ -250,4 +247,8 @@ describe('a piece', () => {
     expect(sources).toEqual([bare(world.message), bare(world.reply), ...large]);
     expect(pieces.length).toBeGreaterThan(2);
   });
+});
+
+it('left no fault behind', () => {
+  expect(harness.failures).toEqual([]);
 });

@@ -1,6 +1,7 @@
+import { OperationError } from '../../../projections/wishes.js';
 import { streamOf } from '../../../domain/ids.js';
 import { builder } from '../builder.js';
-import { requireNodeId } from '../ids.js';
+import { clientError, requireNodeId } from '../ids.js';
 import { UserReinstateInput, UserSuspendInput } from '../inputs/account.js';
 import { CommandOutcome } from '../outcome.js';
 import { WISH, aimAt, sendForOperator } from './send.js';
@@ -28,6 +29,24 @@ builder.mutationFields((t) => ({
       const data = { by: context.identity.user, reason };
       const wish = { ...aimAt(input, streamOf('user', user)), type: 'ReinstateUser', data } as const;
       return sendForOperator(context, wish, 'reinstate user', user);
+    },
+  }),
+  deadLetterRetry: t.field({
+    type: 'Boolean',
+    description:
+      'Tries again to take an event into a view that refused it, and then what has waited behind it. True once that is done; else the code is NOT_PARKED, RETRY_REFUSED, UNKNOWN_VIEW or NO_ANSWER. For ops.',
+    args: {
+      view: t.arg.string({ description: 'The view, as `deadLetters` names it.' }),
+      stream: t.arg.string({ description: 'The stream that waits, as `deadLetters` names it.' }),
+    },
+    resolve: async (_, { view, stream }, { identity, operations }) => {
+      if (!identity.roles.includes('ops')) throw clientError('FORBIDDEN', 'This is for those who run this server.');
+      try {
+        await operations.retry(view, stream);
+        return true;
+      } catch (error) {
+        throw error instanceof OperationError ? clientError(error.code, error.message) : error;
+      }
     },
   }),
 }));

@@ -4,17 +4,14 @@ import { contentOf, conversationKey, personKey } from '../../../domain/content.j
 import { SYSTEM } from '../../../domain/decider.js';
 import { membershipId, streamOf } from '../../../domain/ids.js';
 import { type Harness, startHarness } from '../../testing.js';
-import { type World, addMembers, answer, bare, doIt, eventsOf, makeWorld, tell } from './testing.js';
+import { type Result, type World, addMembers, answer, bare, doIt, eventsOf, makeWorld, tell } from './testing.js';
 
 let harness: Harness;
 beforeAll(async () => {
   harness = await startHarness();
   for (const person of ['ana', 'bert']) await harness.ask(person, '{ viewer { user { id } } }');
 }, 60_000);
-afterAll(async () => {
-  expect(harness.failures).toEqual([]);
-  await harness.stop();
-});
+afterAll(() => harness.stop());
 
 const newId = (subject = 'ana'): string => harness.newId(subject);
 
@@ -40,7 +37,11 @@ describe('what people say', () => {
     const { conversation, message, reply } = await makeWorld(harness, 'ana', 'One word');
     const [user, id] = [harness.userOf('ana'), bare(conversation)];
     await doIt(harness, 'ana', 'feedbackGive', {
-      ...{ commandId: newId(), conversation, message: reply, value: 'UP', comment: 'Well said' },
+      commandId: newId(),
+      conversation,
+      message: reply,
+      value: 'UP',
+      comment: 'Well said',
     });
     await doIt(harness, 'ana', 'conversationTag', { commandId: newId(), conversation, tags: ['one', 'two'] });
     await doIt(harness, 'ana', 'profileChange', { commandId: newId(), name: 'Ana B.' });
@@ -68,7 +69,10 @@ describe('what people say', () => {
     await tellIt('conversationPin', { pinned: true });
     await tellIt('branchChoose', { leaf: message });
     await doIt(harness, 'bert', 'preferencesChange', {
-      ...{ commandId: newId('bert'), instructions: 'Speak Latin.', theme: 'LIGHT', language: 'la' },
+      commandId: newId('bert'),
+      instructions: 'Speak Latin.',
+      theme: 'LIGHT',
+      language: 'la',
     });
     const { data } = await harness.ask(
       'bert',
@@ -125,19 +129,19 @@ describe('what people say', () => {
 describe('a temporary conversation', () => {
   const expires = '2100-01-31T09:15:00.000Z';
   let world: World;
+  let begun: Result;
   beforeAll(async () => {
     const [conversation, message, reply] = [`conversation_${newId()}`, `message_${newId()}`, `message_${newId()}`];
     world = { owner: 'ana', conversation, message, reply, spare: `message_${newId()}`, share: newId() };
     const started = { conversation, message, reply, text: 'For a while', expires };
-    expect(await tell(harness, 'ana', 'conversationStart', { commandId: newId(), ...started })).toMatchObject({
-      __typename: 'Accepted',
-    });
+    begun = await tell(harness, 'ana', 'conversationStart', { commandId: newId(), ...started });
   });
 
   it('is sealed under a key of its own, from its first word on, whoever looks first', async () => {
     const { conversation, message, reply, spare } = world;
     const id = bare(conversation);
     const key = conversationKey(id);
+    expect(begun).toMatchObject({ __typename: 'Accepted' });
     // Said at once: the view may not show the conversation yet.
     const post = {
       conversation,
@@ -152,7 +156,11 @@ describe('a temporary conversation', () => {
     });
     await harness.core.reached(await answer(harness, 'ana', id, bare(reply), 'So be it', key), 10_000);
     await doIt(harness, 'ana', 'feedbackGive', {
-      ...{ commandId: newId(), conversation, message: reply, value: 'UP', comment: 'Quite' },
+      commandId: newId(),
+      conversation,
+      message: reply,
+      value: 'UP',
+      comment: 'Quite',
     });
     await doIt(harness, 'ana', 'conversationRename', { commandId: newId(), conversation, title: 'Another' });
     expect(await sealedAt(id, bare(message), bare(reply), bare(spare))).toEqual({
@@ -199,7 +207,11 @@ describe('a title', () => {
     await rename('Ours');
     const user = harness.userOf('eva');
     const erased = await harness.client.send({
-      ...{ id: newId('eva'), actor: SYSTEM, stream: streamOf('user', user), type: 'EraseUser', data: { by: 'ops' } },
+      id: newId('eva'),
+      actor: SYSTEM,
+      stream: streamOf('user', user),
+      type: 'EraseUser',
+      data: { by: 'ops' },
     });
     if (erased.status === 'accepted') await harness.core.reached(erased.position, 10_000);
     await rename('His');
@@ -215,9 +227,16 @@ describe('a person who is to join', () => {
     const { conversation } = await makeWorld(harness, 'ana');
     const add = (subject: string) =>
       tell(harness, 'ana', 'memberAdd', {
-        ...{ commandId: newId(), conversation, user: `user_${harness.userOf(subject)}`, role: 'READER' },
+        commandId: newId(),
+        conversation,
+        user: `user_${harness.userOf(subject)}`,
+        role: 'READER',
       });
     expect(await add('nobody-yet')).toMatchObject({ code: 'NOT_FOUND' });
     expect(await add('bert')).toMatchObject({ __typename: 'Accepted' });
   });
+});
+
+it('left no fault behind', () => {
+  expect(harness.failures).toEqual([]);
 });

@@ -93,8 +93,13 @@ export async function answer(
     type: 'CompleteReply',
     key,
     data: {
-      ...{ reply, attempt: 1, parts: [textPart(reply, text)] },
-      ...{ latencyMs: 2, firstTokenMs: 1, tokens: 3, finish: 'stop' },
+      reply,
+      attempt: 1,
+      parts: [textPart(reply, text)],
+      latencyMs: 2,
+      firstTokenMs: 1,
+      tokens: 3,
+      finish: 'stop',
     },
   });
   if (sent.status !== 'accepted') throw new Error(`the reply did not end: ${JSON.stringify(sent)}`);
