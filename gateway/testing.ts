@@ -17,6 +17,7 @@ import { startWorker } from '../commands/worker/worker.js';
 import { BUCKETS, bucketOf, derivedId, inBucket, randomUuid, timedId } from '../domain/ids.js';
 import { core } from '../projections/readmodel/core/core.js';
 import { coreQueries } from '../projections/readmodel/core/queries.js';
+import type { Db } from '../projections/readmodel/db.js';
 import { openPglite } from '../projections/readmodel/pglite.js';
 import { startRunner } from '../projections/runner.js';
 import { announce } from '../projections/sessions/announce.js';
@@ -83,7 +84,15 @@ export async function startHarness(options: HarnessOptions = {}) {
     onCommit: (notices) => announce(sessions, notices),
     onFailure,
   });
-  const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
+  let statements = 0;
+  const counted: Db = {
+    ...db,
+    query: (sql, params) => {
+      statements += 1;
+      return db.query(sql, params);
+    },
+  };
+  const queries = coreQueries({ db: counted, partitions: PARTITIONS, reached: runner.reached });
   const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: 300, onFailure });
   const services = {
     log: log.id,
@@ -121,7 +130,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   await Promise.all([worker.ready, runner.caughtUp]);
 
   const token = (subject: string, changes: TokenChanges = {}): Promise<string> =>
-    new SignJWT({ name: subject, roles: ['user'] })
+    new SignJWT({ name: subject, roles: ['user'], ...changes.claims })
       .setProtectedHeader({ alg: 'RS256', kid: 'test' })
       .setIssuer(changes.issuer ?? ISSUER)
       .setAudience(changes.audience ?? 'verbatim-api')
@@ -129,10 +138,15 @@ export async function startHarness(options: HarnessOptions = {}) {
       .setExpirationTime(Math.floor(Date.now() / 1_000) + (changes.seconds ?? 300))
       .sign(changes.foreign ? foreign.privateKey : privateKey);
 
-  const ask = async (subject: string, query: string, variables: object = {}): Promise<Answer> => {
+  const ask = async (
+    subject: string,
+    query: string,
+    variables: object = {},
+    changes: TokenChanges = {},
+  ): Promise<Answer> => {
     const response = await fetch(`${publicUrl}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(subject)}` },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(subject, changes)}` },
       body: JSON.stringify({ query, variables }),
     });
     return { status: response.status, data: undefined, ...(await response.json()) };
@@ -163,6 +177,9 @@ export async function startHarness(options: HarnessOptions = {}) {
     opsUrl: `http://127.0.0.1:${opsPort}`,
     log,
     client,
+    core: queries,
+    /** How many statements the questions to the core view have made so far. */
+    statements: (): number => statements,
     sessions,
     failures,
     token,
@@ -194,6 +211,7 @@ type TokenChanges = {
   readonly audience?: string;
   readonly seconds?: number;
   readonly foreign?: boolean;
+  readonly claims?: Readonly<Record<string, unknown>>;
 };
 
 /** Starts a conversation as somebody, and returns the bare ids of what came to be. */
