@@ -9,7 +9,7 @@ import { type Client, createClient as createSocketClient } from 'graphql-ws';
 import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
 import { WebSocket } from 'ws';
 import { memoryChannel } from '../commands/channel.js';
-import { createClient } from '../commands/client/client.js';
+import { type CommandClient, createClient } from '../commands/client/client.js';
 import { createOpener } from '../commands/keys/opener.js';
 import { openKeys } from '../commands/keys/sqlite.js';
 import { memoryLog } from '../commands/log/memory.js';
@@ -47,7 +47,10 @@ export type Harness = Awaited<ReturnType<typeof startHarness>>;
 type HarnessOptions = {
   readonly sessions?: (real: Sessions) => Sessions;
   readonly outcome?: (real: Services['outcome']) => Services['outcome'];
+  readonly commands?: (real: CommandClient) => CommandClient;
   readonly introspection?: boolean;
+  /** The roles of people who have others than `user`. */
+  readonly roles?: Readonly<Record<string, readonly string[]>>;
 };
 
 export async function startHarness(options: HarnessOptions = {}) {
@@ -97,7 +100,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   const services = {
     log: log.id,
     core: queries,
-    client,
+    client: options.commands?.(client) ?? client,
     outcome: options.outcome?.(worker.outcome) ?? worker.outcome,
     sessions,
     heads,
@@ -130,7 +133,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   await Promise.all([worker.ready, runner.caughtUp]);
 
   const token = (subject: string, changes: TokenChanges = {}): Promise<string> =>
-    new SignJWT({ name: subject, roles: ['user'], ...changes.claims })
+    new SignJWT({ name: subject, roles: options.roles?.[subject] ?? ['user'], ...changes.claims })
       .setProtectedHeader({ alg: 'RS256', kid: 'test' })
       .setIssuer(changes.issuer ?? ISSUER)
       .setAudience(changes.audience ?? 'verbatim-api')

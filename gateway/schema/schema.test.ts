@@ -13,7 +13,7 @@ import {
   validate,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { titleOf } from './commands.js';
+import { titleOf } from './mutations/texts.js';
 import { flows } from './flows.js';
 import { printed } from './print.js';
 import { knownCodes } from './reference.js';
