@@ -18,6 +18,7 @@ import { BUCKETS, bucketOf, derivedId, inBucket, randomUuid, timedId } from '../
 import { createOperations } from '../projections/operations.js';
 import { core } from '../projections/readmodel/core/core.js';
 import { coreQueries } from '../projections/readmodel/core/queries.js';
+import type { Db } from '../projections/readmodel/db.js';
 import { openPglite } from '../projections/readmodel/pglite.js';
 import { startRunner } from '../projections/runner.js';
 import { announce } from '../projections/sessions/announce.js';
@@ -89,7 +90,15 @@ export async function startHarness(options: HarnessOptions = {}) {
     onCommit: (notices) => announce(sessions, notices),
     onFailure,
   });
-  const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
+  let statements = 0;
+  const counted: Db = {
+    ...db,
+    query: (sql, params) => {
+      statements += 1;
+      return db.query(sql, params);
+    },
+  };
+  const queries = coreQueries({ db: counted, partitions: PARTITIONS, reached: runner.reached });
   const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: options.headsEvery ?? 300, onFailure });
   const services = {
     log: log.id,
@@ -128,7 +137,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   await Promise.all([worker.ready, runner.caughtUp]);
 
   const token = (subject: string, changes: TokenChanges = {}): Promise<string> =>
-    new SignJWT({ name: subject, roles: options.roles?.[subject] ?? ['user'] })
+    new SignJWT({ name: subject, roles: options.roles?.[subject] ?? ['user'], ...changes.claims })
       .setProtectedHeader({ alg: 'RS256', kid: 'test' })
       .setIssuer(changes.issuer ?? ISSUER)
       .setAudience(changes.audience ?? 'verbatim-api')
@@ -136,10 +145,15 @@ export async function startHarness(options: HarnessOptions = {}) {
       .setExpirationTime(Math.floor(Date.now() / 1_000) + (changes.seconds ?? 300))
       .sign(changes.foreign ? foreign.privateKey : privateKey);
 
-  const ask = async (subject: string, query: string, variables: object = {}): Promise<Answer> => {
+  const ask = async (
+    subject: string,
+    query: string,
+    variables: object = {},
+    changes: TokenChanges = {},
+  ): Promise<Answer> => {
     const response = await fetch(`${publicUrl}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(subject)}` },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(subject, changes)}` },
       body: JSON.stringify({ query, variables }),
     });
     return { status: response.status, data: undefined, ...(await response.json()) };
@@ -172,6 +186,8 @@ export async function startHarness(options: HarnessOptions = {}) {
     client,
     core: queries,
     open: services.open,
+    /** How many statements the questions to the core view have made so far. */
+    statements: (): number => statements,
     sessions,
     heads,
     failures,
@@ -206,6 +222,7 @@ type TokenChanges = {
   readonly audience?: string;
   readonly seconds?: number;
   readonly foreign?: boolean;
+  readonly claims?: Readonly<Record<string, unknown>>;
 };
 
 /** Starts a conversation as somebody, and returns the bare ids of what came to be. */
