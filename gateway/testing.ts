@@ -15,6 +15,7 @@ import { openKeys } from '../commands/keys/sqlite.js';
 import { memoryLog } from '../commands/log/memory.js';
 import { startWorker } from '../commands/worker/worker.js';
 import { BUCKETS, bucketOf, derivedId, inBucket, randomUuid, timedId } from '../domain/ids.js';
+import { createOperations } from '../projections/operations.js';
 import { core } from '../projections/readmodel/core/core.js';
 import { coreQueries } from '../projections/readmodel/core/queries.js';
 import type { Db } from '../projections/readmodel/db.js';
@@ -48,9 +49,13 @@ type HarnessOptions = {
   readonly sessions?: (real: Sessions) => Sessions;
   readonly outcome?: (real: Services['outcome']) => Services['outcome'];
   readonly commands?: (real: CommandClient) => CommandClient;
+  /** The core projection, to be spoiled. */
+  readonly core?: typeof core;
   readonly introspection?: boolean;
   /** The roles of people who have others than `user`. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
+  /** How often heads are repeated, in ms. */
+  readonly headsEvery?: number;
 };
 
 export async function startHarness(options: HarnessOptions = {}) {
@@ -78,12 +83,12 @@ export async function startHarness(options: HarnessOptions = {}) {
     onFailure,
   });
   const db = await openPglite();
-  const real = memorySessions();
+  const real = memorySessions({ now: Date.now });
   const sessions = options.sessions ? options.sessions(real) : real;
   const runner = startRunner({
     log,
     db,
-    projection: core,
+    projection: options.core ?? core,
     onCommit: (notices) => announce(sessions, notices),
     onFailure,
   });
@@ -96,7 +101,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     },
   };
   const queries = coreQueries({ db: counted, partitions: PARTITIONS, reached: runner.reached });
-  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: 300, onFailure });
+  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: options.headsEvery ?? 300, onFailure });
   const services = {
     log: log.id,
     core: queries,
@@ -104,6 +109,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     outcome: options.outcome?.(worker.outcome) ?? worker.outcome,
     sessions,
     heads,
+    operations: createOperations({ log, db, runners: [runner] }),
     open: createOpener({ keys }).open,
   };
   const metrics = createMetrics();
@@ -184,7 +190,10 @@ export async function startHarness(options: HarnessOptions = {}) {
     /** How many statements the questions to the core view have made so far. */
     statements: (): number => statements,
     sessions,
+    heads,
     failures,
+    /** How many listeners are attached, and how many conversations are watched. */
+    attached: (): number => real.counts().listeners + heads.watched(),
     token,
     ask,
     connect,

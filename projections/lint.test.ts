@@ -27,7 +27,7 @@ const forbidden: readonly Rule[] = (
     ['MERGE', /\bMERGE INTO\b/i],
     [
       'the clock of the database',
-      /(?<!Date\.)\b(now|clock_timestamp|gen_random_uuid|random)\(\)|\bCURRENT_(DATE|TIME)/i,
+      /(?<!Date\.|performance\.)\b(now|clock_timestamp|gen_random_uuid|random)\(\)|\bCURRENT_(DATE|TIME)/i,
     ],
     ['LISTEN or NOTIFY', /\b(LISTEN|NOTIFY)\s+\w+/],
     ['an advisory lock', /pg_(try_)?advisory/i],
@@ -41,6 +41,8 @@ const forbidden: readonly Rule[] = (
 const scatters = [
   /^SELECT home, next_offset, fence FROM \S+\.checkpoints /,
   /^SELECT r\.home, .* ORDER BY r\.next_offset/,
+  /^SELECT r\.home, .* FROM \S+\.parked r ORDER BY r\.home/,
+  /^SELECT to_regclass/,
 ];
 const bindings = (sql: string): number => sql.match(/\bhome = (\$\d|0\b)/g)?.length ?? 0;
 

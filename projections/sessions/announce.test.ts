@@ -14,7 +14,7 @@ afterAll(() => db.close());
 
 it('tells the watchers of a conversation and of the sidebar of who started it, and of a mark only the latter', async () => {
   const { history, first } = richHistory();
-  const sessions = memorySessions();
+  const sessions = memorySessions({ now: Date.now });
   const heard = new Map<string, unknown[]>();
   for (const topic of [`conversation:${first}`, `inbox:${history.user}`, 'inbox:somebody else']) {
     heard.set(topic, []);
