@@ -22,7 +22,7 @@ export type Services = {
   readonly outcome: (command: { readonly actor: string; readonly id: Uuid }) => Promise<Answer | undefined>;
   readonly sessions: Sessions;
   readonly heads: Heads;
-  /** What operators ask of the views. */
+  /** What those who run the installation ask of the views. */
   readonly operations: Operations;
   /** Opens sealed texts, each expected in its place; null where the key is gone. */
   readonly open: (items: readonly { sealed: Sealed; content: string }[]) => Promise<readonly (string | null)[]>;

@@ -49,6 +49,8 @@ type HarnessOptions = {
   readonly sessions?: (real: Sessions) => Sessions;
   readonly outcome?: (real: Services['outcome']) => Services['outcome'];
   readonly commands?: (real: CommandClient) => CommandClient;
+  /** The core projection, to be spoiled. */
+  readonly core?: typeof core;
   readonly introspection?: boolean;
   /** The roles of people who have others than `user`. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
@@ -86,7 +88,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   const runner = startRunner({
     log,
     db,
-    projection: core,
+    projection: options.core ?? core,
     onCommit: (notices) => announce(sessions, notices),
     onFailure,
   });

@@ -7,6 +7,7 @@ import './thread.js';
 import './conversation.js';
 import './membership.js';
 import './viewer.js';
+import './operators.js';
 import './outcome.js';
 import './mutations/conversation.js';
 import './mutations/message.js';

@@ -3,7 +3,8 @@ import { streamOf } from '../../../domain/ids.js';
 import { builder } from '../builder.js';
 import { AccountEraseInput, PreferencesChangeInput, ProfileChangeInput } from '../inputs/account.js';
 import { CommandOutcome } from '../outcome.js';
-import { WISH, aimAt, send } from './send.js';
+import { aimAt, send } from './send.js';
+import { INPUT } from '../words.js';
 
 // The viewer's own account.
 
@@ -11,7 +12,7 @@ builder.mutationFields((t) => ({
   profileChange: t.field({
     type: CommandOutcome,
     description: "Changes the viewer's name.",
-    args: { input: t.arg({ type: ProfileChangeInput, description: WISH }) },
+    args: { input: t.arg({ type: ProfileChangeInput, description: INPUT }) },
     resolve: (_, { input, input: { name } }, context) => {
       const { user } = context.identity;
       return send(context, undefined, {
@@ -24,7 +25,7 @@ builder.mutationFields((t) => ({
   preferencesChange: t.field({
     type: CommandOutcome,
     description: 'Replaces how the viewer wants things.',
-    args: { input: t.arg({ type: PreferencesChangeInput, description: WISH }) },
+    args: { input: t.arg({ type: PreferencesChangeInput, description: INPUT }) },
     resolve: (_, { input, input: { instructions, theme, language } }, context) => {
       const { user } = context.identity;
       return send(context, undefined, {
@@ -43,7 +44,7 @@ builder.mutationFields((t) => ({
     type: CommandOutcome,
     description:
       'Erases the viewer: their key is destroyed, and with it every text of theirs, and they leave every conversation. It cannot be taken back.',
-    args: { input: t.arg({ type: AccountEraseInput, description: WISH }) },
+    args: { input: t.arg({ type: AccountEraseInput, description: INPUT }) },
     resolve: (_, { input }, context) => {
       const { user } = context.identity;
       return send(context, undefined, {

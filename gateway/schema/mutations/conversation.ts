@@ -15,8 +15,9 @@ import {
 import { CommandOutcome, type Done, refused } from '../outcome.js';
 import { keyOfTitle } from './access.js';
 import { fork } from './fork.js';
-import { WISH, aimAtConversation, faultOf, send } from './send.js';
+import { aimAtConversation, faultOf, send } from './send.js';
 import { textPart, titleField, titleOf } from './texts.js';
+import { INPUT } from '../words.js';
 
 // The life of a conversation: how it begins, what it is called, whether it is there.
 
@@ -30,7 +31,7 @@ builder.mutationFields((t) => ({
   conversationStart: t.field({
     type: CommandOutcome,
     description: 'Starts a conversation with its first message, and asks for a reply.',
-    args: { input: t.arg({ type: ConversationStartInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationStartInput, description: INPUT }) },
     resolve: async (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const message = requireNodeId('message', input.message);
@@ -57,7 +58,7 @@ builder.mutationFields((t) => ({
     type: CommandOutcome,
     description:
       'Starts a conversation that goes on from a branch of another, and copies that branch into it. A long one may take several sendings: while the answer is Pending, send the same again, and it goes on where it was.',
-    args: { input: t.arg({ type: ConversationForkInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationForkInput, description: INPUT }) },
     resolve: async (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const origin = requireNodeId('conversation', input.origin);
@@ -69,7 +70,7 @@ builder.mutationFields((t) => ({
   conversationRename: t.field({
     type: CommandOutcome,
     description: 'Gives a conversation another title.',
-    args: { input: t.arg({ type: ConversationRenameInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationRenameInput, description: INPUT }) },
     resolve: async (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const key = await keyOfTitle(context, conversation);
@@ -84,7 +85,7 @@ builder.mutationFields((t) => ({
   conversationDelete: t.field({
     type: CommandOutcome,
     description: 'Deletes a conversation: it is no longer shown, but to its owners as one that they can restore.',
-    args: { input: t.arg({ type: ConversationDeleteInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationDeleteInput, description: INPUT }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       return send(context, conversation, { ...aim, type: 'DeleteConversation', data: {} });
@@ -93,7 +94,7 @@ builder.mutationFields((t) => ({
   conversationRestore: t.field({
     type: CommandOutcome,
     description: 'Brings a deleted conversation back. Its shares stay ended.',
-    args: { input: t.arg({ type: ConversationRestoreInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationRestoreInput, description: INPUT }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       return send(context, conversation, { ...aim, type: 'RestoreConversation', data: {} });
@@ -102,7 +103,7 @@ builder.mutationFields((t) => ({
   conversationShare: t.field({
     type: CommandOutcome,
     description: 'Shares a branch of a conversation as it is now: what comes later is not in it.',
-    args: { input: t.arg({ type: ConversationShareInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationShareInput, description: INPUT }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const data = { share: input.share, leaf: requireNodeId('message', input.leaf) };
@@ -112,7 +113,7 @@ builder.mutationFields((t) => ({
   conversationUnshare: t.field({
     type: CommandOutcome,
     description: 'Ends a share of a conversation.',
-    args: { input: t.arg({ type: ConversationUnshareInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationUnshareInput, description: INPUT }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       return send(context, conversation, { ...aim, type: 'UnshareConversation', data: { share: input.share } });

@@ -2,7 +2,8 @@ import { builder } from '../builder.js';
 import { requireNodeId } from '../ids.js';
 import { MemberAddInput, MemberRemoveInput, MemberRoleChangeInput } from '../inputs/member.js';
 import { CommandOutcome, refused } from '../outcome.js';
-import { WISH, aimAtConversation, send } from './send.js';
+import { aimAtConversation, send } from './send.js';
+import { INPUT } from '../words.js';
 
 // Who belongs to a conversation.
 
@@ -10,7 +11,7 @@ builder.mutationFields((t) => ({
   memberAdd: t.field({
     type: CommandOutcome,
     description: 'Takes a person into a conversation.',
-    args: { input: t.arg({ type: MemberAddInput, description: WISH }) },
+    args: { input: t.arg({ type: MemberAddInput, description: INPUT }) },
     resolve: async (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const user = requireNodeId('user', input.user);
@@ -25,7 +26,7 @@ builder.mutationFields((t) => ({
   memberRoleChange: t.field({
     type: CommandOutcome,
     description: 'Gives a member another role.',
-    args: { input: t.arg({ type: MemberRoleChangeInput, description: WISH }) },
+    args: { input: t.arg({ type: MemberRoleChangeInput, description: INPUT }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const data = { user: requireNodeId('user', input.user), role: input.role };
@@ -35,7 +36,7 @@ builder.mutationFields((t) => ({
   memberRemove: t.field({
     type: CommandOutcome,
     description: 'Removes a member, or leaves: nothing that comes later reaches them.',
-    args: { input: t.arg({ type: MemberRemoveInput, description: WISH }) },
+    args: { input: t.arg({ type: MemberRemoveInput, description: INPUT }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const data = { user: requireNodeId('user', input.user) };

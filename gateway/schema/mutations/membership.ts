@@ -13,7 +13,8 @@ import {
 } from '../inputs/membership.js';
 import { CommandOutcome, type Done } from '../outcome.js';
 import { notFound, seenSoon } from './access.js';
-import { WISH, type Wish, aimAt, send } from './send.js';
+import { type Wish, aimAt, send } from './send.js';
+import { INPUT } from '../words.js';
 
 // The viewer's own relation to a conversation. It lives at their home, whose owner cannot know who is a member of
 // conversations elsewhere: so that is asked here, of the view.
@@ -32,28 +33,28 @@ builder.mutationFields((t) => ({
   conversationRead: t.field({
     type: CommandOutcome,
     description: 'Marks everything up to a seq as read.',
-    args: { input: t.arg({ type: ConversationReadInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationReadInput, description: INPUT }) },
     resolve: (_, { input }, context) =>
       relate(context, input, (conversation) => ({ type: 'MarkRead', data: { conversation, seq: input.seq } })),
   }),
   conversationPin: t.field({
     type: CommandOutcome,
     description: "Puts a conversation at the top of the viewer's list, or lets it go.",
-    args: { input: t.arg({ type: ConversationPinInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationPinInput, description: INPUT }) },
     resolve: (_, { input: { pinned, ...input } }, context) =>
       relate(context, input, (conversation) => ({ type: 'PinConversation', data: { conversation, pinned } })),
   }),
   conversationArchive: t.field({
     type: CommandOutcome,
     description: "Puts a conversation away from the viewer's list, or takes it back.",
-    args: { input: t.arg({ type: ConversationArchiveInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationArchiveInput, description: INPUT }) },
     resolve: (_, { input: { archived, ...input } }, context) =>
       relate(context, input, (conversation) => ({ type: 'ArchiveConversation', data: { conversation, archived } })),
   }),
   conversationTag: t.field({
     type: CommandOutcome,
     description: "Replaces the viewer's tags on a conversation.",
-    args: { input: t.arg({ type: ConversationTagInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationTagInput, description: INPUT }) },
     resolve: (_, { input }, context) =>
       relate(context, input, (conversation) => {
         const membership = membershipId(conversation, context.identity.user);
@@ -67,7 +68,7 @@ builder.mutationFields((t) => ({
   branchChoose: t.field({
     type: CommandOutcome,
     description: 'Chooses the branch that the viewer sees when they open a conversation.',
-    args: { input: t.arg({ type: BranchChooseInput, description: WISH }) },
+    args: { input: t.arg({ type: BranchChooseInput, description: INPUT }) },
     resolve: (_, { input }, context) => {
       const leaf = requireNodeId('message', input.leaf);
       return relate(context, input, (conversation) => ({ type: 'ChooseBranch', data: { conversation, leaf } }));
@@ -76,7 +77,7 @@ builder.mutationFields((t) => ({
   conversationHide: t.field({
     type: CommandOutcome,
     description: 'Takes a conversation out of all lists of the viewer, or back into them.',
-    args: { input: t.arg({ type: ConversationHideInput, description: WISH }) },
+    args: { input: t.arg({ type: ConversationHideInput, description: INPUT }) },
     resolve: (_, { input: { hidden, ...input } }, context) =>
       relate(context, input, (conversation) => ({ type: 'HideConversation', data: { conversation, hidden } })),
   }),

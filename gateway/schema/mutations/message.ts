@@ -4,8 +4,9 @@ import { requireNodeId } from '../ids.js';
 import { FeedbackGiveInput, MessagePostInput, ReplyRequestInput, ReplyStopInput } from '../inputs/message.js';
 import { CommandOutcome } from '../outcome.js';
 import { keyOfWords } from './access.js';
-import { WISH, aimAtConversation, send } from './send.js';
+import { aimAtConversation, send } from './send.js';
 import { textPart } from './texts.js';
+import { INPUT } from '../words.js';
 
 // What people say, what they ask the assistant for, and what they think of its replies.
 
@@ -13,7 +14,7 @@ builder.mutationFields((t) => ({
   messagePost: t.field({
     type: CommandOutcome,
     description: 'Posts a message, and asks for a reply.',
-    args: { input: t.arg({ type: MessagePostInput, description: WISH }) },
+    args: { input: t.arg({ type: MessagePostInput, description: INPUT }) },
     resolve: async (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const message = requireNodeId('message', input.message);
@@ -30,7 +31,7 @@ builder.mutationFields((t) => ({
   replyRequest: t.field({
     type: CommandOutcome,
     description: "Asks for another reply to a person's message.",
-    args: { input: t.arg({ type: ReplyRequestInput, description: WISH }) },
+    args: { input: t.arg({ type: ReplyRequestInput, description: INPUT }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const data = { reply: requireNodeId('message', input.reply), parent: requireNodeId('message', input.parent) };
@@ -40,7 +41,7 @@ builder.mutationFields((t) => ({
   replyStop: t.field({
     type: CommandOutcome,
     description: 'Asks a running reply to stop. It ends with the text so far.',
-    args: { input: t.arg({ type: ReplyStopInput, description: WISH }) },
+    args: { input: t.arg({ type: ReplyStopInput, description: INPUT }) },
     resolve: (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const data = { reply: requireNodeId('message', input.reply) };
@@ -50,7 +51,7 @@ builder.mutationFields((t) => ({
   feedbackGive: t.field({
     type: CommandOutcome,
     description: 'Says what the viewer thinks of a reply.',
-    args: { input: t.arg({ type: FeedbackGiveInput, description: WISH }) },
+    args: { input: t.arg({ type: FeedbackGiveInput, description: INPUT }) },
     resolve: async (_, { input, input: { comment } }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const message = requireNodeId('message', input.message);

@@ -3,8 +3,10 @@ import { streamOf } from '../../../domain/ids.js';
 import { builder } from '../builder.js';
 import { clientError, requireNodeId } from '../ids.js';
 import { UserReinstateInput, UserSuspendInput } from '../inputs/account.js';
+import { requireOps } from '../operators.js';
 import { CommandOutcome } from '../outcome.js';
-import { WISH, aimAt, sendForOperator } from './send.js';
+import { aimAt, sendForOperator } from './send.js';
+import { INPUT } from '../words.js';
 
 // What those who run the installation do. Each act and its reason stand in the audit.
 
@@ -12,7 +14,7 @@ builder.mutationFields((t) => ({
   userSuspend: t.field({
     type: CommandOutcome,
     description: 'Keeps a person out: what they send is refused, and what they have open is closed. For ops.',
-    args: { input: t.arg({ type: UserSuspendInput, description: WISH }) },
+    args: { input: t.arg({ type: UserSuspendInput, description: INPUT }) },
     resolve: (_, { input, input: { reason } }, context) => {
       const user = requireNodeId('user', input.user);
       const data = { by: context.identity.user, reason };
@@ -23,7 +25,7 @@ builder.mutationFields((t) => ({
   userReinstate: t.field({
     type: CommandOutcome,
     description: 'Lets a suspended person in again. For ops.',
-    args: { input: t.arg({ type: UserReinstateInput, description: WISH }) },
+    args: { input: t.arg({ type: UserReinstateInput, description: INPUT }) },
     resolve: (_, { input, input: { reason } }, context) => {
       const user = requireNodeId('user', input.user);
       const data = { by: context.identity.user, reason };
@@ -39,10 +41,10 @@ builder.mutationFields((t) => ({
       view: t.arg.string({ description: 'The view, as `deadLetters` names it.' }),
       stream: t.arg.string({ description: 'The stream that waits, as `deadLetters` names it.' }),
     },
-    resolve: async (_, { view, stream }, { identity, operations }) => {
-      if (!identity.roles.includes('ops')) throw clientError('FORBIDDEN', 'This is for those who run this server.');
+    resolve: async (_, { view, stream }, context) => {
+      requireOps(context);
       try {
-        await operations.retry(view, stream);
+        await context.operations.retry(view, stream);
         return true;
       } catch (error) {
         throw error instanceof OperationError ? clientError(error.code, error.message) : error;

@@ -22,9 +22,6 @@ type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 /** A draft without its actor: that is always the viewer. Its key is theirs, where it names no other. */
 export type Wish = Without<Draft, 'actor'>;
 
-/** Of the one argument that every command has. */
-export const WISH = 'The command.';
-
 /** What makes a command of an input: its id, its stream and the version that it minds. */
 type Aim = { readonly id: Uuid; readonly stream: Stream; readonly expected?: number };
 

@@ -48,7 +48,7 @@ describe('a conversation', () => {
       joined: 1,
       postedSeq: 0,
     };
-    expect(await queries.members(id)).toEqual([member]);
+    expect(await queries.members([id])).toEqual([member]);
     expect(notices).toEqual([{ from: 0, to: 1, conversation: row, messages: [], members: [member], people: [user] }]);
   });
 
@@ -110,7 +110,7 @@ describe('members', () => {
     changeRole(id, bob, 'owner');
     here({ type: 'MembershipTold', data: { user: bob, version: 4 } });
     const roles = async () =>
-      (await (await view()).queries.members(id)).map(({ person, role, version, joined }) => [
+      (await (await view()).queries.members([id])).map(({ person, role, version, joined }) => [
         person,
         role,
         version,
@@ -142,7 +142,7 @@ describe('members', () => {
     addMember(id, bob, 'writer');
     post(id, other, answer, 3, bob);
     const { queries, notices } = await view();
-    expect(await queries.members(id)).toMatchObject([
+    expect(await queries.members([id])).toMatchObject([
       { person: user, postedSeq: 1, version: 2 },
       { person: bob, postedSeq: 3, version: 7 },
     ]);
@@ -248,7 +248,7 @@ describe('a message', () => {
       reply: { ...reply, status: 'completed', attempt: 0, model: null },
     });
     expect(await conversation()).toMatchObject({ head: answer, lastSeq: 2, version: 2 });
-    expect(await queries.members(id)).toMatchObject([{ person: user, postedSeq: 2 }]);
+    expect(await queries.members([id])).toMatchObject([{ person: user, postedSeq: 2 }]);
   });
 
   it('carries what each person says of it, until they take it back', async () => {
