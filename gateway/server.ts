@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono, type MiddlewareHandler } from 'hono';
@@ -9,10 +10,12 @@ import { compress } from 'hono/compress';
 import { inlineScripts, securityHeaders } from './headers.js';
 import { hostRule } from './hosts.js';
 import type { EmbeddedProvider, Issuer } from './identity/identity.js';
+import type { Limits } from './limits/limits.js';
 import type { Metrics } from './metrics.js';
 import type { Pipeline } from './pipeline.js';
 import { fault, postHandler } from './post.js';
 import { serveSockets } from './sockets.js';
+import type { Standing } from './standing.js';
 import type { Verifier } from './tokens.js';
 
 export type GatewayOptions = {
@@ -26,6 +29,10 @@ export type GatewayOptions = {
   readonly provider?: Pick<EmbeddedProvider, 'handle'>;
   readonly pipeline: Pipeline;
   readonly verify: Verifier;
+  readonly standing: Standing;
+  readonly limits?: Limits;
+  /** Told of what is nobody's mistake but ours. */
+  readonly onFault: (error: unknown) => void;
   /** The folder of the built page. It may still be missing at start. */
   readonly page: string;
   /** What is not ready yet, in words; empty when all is. */
@@ -60,7 +67,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       answer(app, request, response);
     }
   });
-  const closeSockets = serveSockets(people, { ...options, origin: new URL(publicUrl).origin });
+  // Whoever sends a request slowly holds a connection, and no longer than this. In ms.
+  people.headersTimeout = 10_000;
+  people.requestTimeout = 30_000;
+  people.on('clientError', answerBroken);
+  const closeSockets = serveSockets(people, { ...options, origin: new URL(publicUrl).origin, rule });
   const ops = getRequestListener(opsApp(options).fetch);
   const operators = createServer((request, response) => answer(ops, request, response));
 
@@ -75,6 +86,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await Promise.all([people, operators].map(close));
     },
   };
+}
+
+/** What is no HTTP is told so, in the shape of all other errors. */
+function answerBroken(error: Error & { readonly code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const [status, code, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'HEADERS_TOO_LARGE', 'Send at most 16 KB of headers.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'REQUEST_TIMEOUT', 'Send the whole request within 30 s.']
+        : ['400 Bad Request', 'BAD_REQUEST', 'This is not HTTP/1.1.'];
+  const body = JSON.stringify(fault(code, message));
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'content-type: application/json',
+    `content-length: ${body.length}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 type Listener = ReturnType<typeof getRequestListener>;
@@ -96,7 +126,13 @@ function publicApp(options: GatewayOptions): Hono {
     }
   });
   app.post('/graphql', postHandler(options));
-  app.all('/graphql', (c) => c.json(fault('METHOD_NOT_ALLOWED', 'Send POST, or open a WebSocket here.'), 405));
+  app.all('/graphql', (c) =>
+    c.json(fault('METHOD_NOT_ALLOWED', 'Send POST, or open a WebSocket here.'), 405, { allow: 'POST' }),
+  );
+  app.onError((error, c) => {
+    options.onFault(error);
+    return c.json(fault('INTERNAL', 'Something went wrong on our side.'), 500);
+  });
   health(app, options);
   app.get('/config.json', (c) =>
     c.json({ issuer: issuer.issuer, clientId: issuer.clientId, audience: issuer.audience }),

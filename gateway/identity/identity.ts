@@ -18,6 +18,8 @@ export type Identity = {
   readonly subject: string;
   readonly name: string;
   readonly roles: readonly Role[];
+  /** What the token is good for; `api` is for programs. */
+  readonly scopes: readonly string[];
   /** Their address, where the token tells it. */
   readonly email?: string;
   /** The provider's session, where the token names one. */
