@@ -106,10 +106,11 @@ function all(type: GraphQLNamedType, levels: number): string {
       .join(' ');
   if (!isObjectType(type)) return '';
   const fields = Object.values(type.getFields()).filter(({ args }) => !args.some(isRequiredArgument));
-  const selected = fields.flatMap(({ name, type: of }) => {
+  const selected = fields.flatMap(({ name, args, type: of }) => {
     const named = getNamedType(of);
     if (!isCompositeType(named)) return [name];
-    return levels > 1 ? [`${name} { ${all(named, levels - 1)} }`] : [];
+    const page = args.some((arg) => arg.name === 'first') ? '(first: 3)' : '';
+    return levels > 1 ? [`${name}${page} { ${all(named, levels - 1)} }`] : [];
   });
   return ['__typename', ...selected].join(' ');
 }
