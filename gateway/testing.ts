@@ -25,10 +25,14 @@ import { announce } from '../projections/sessions/announce.js';
 import { memorySessions } from '../projections/sessions/memory.js';
 import type { Sessions } from '../projections/sessions/sessions.js';
 import type { Services } from './context.js';
+import { createDocuments } from './documents/documents.js';
+import type { Manifest } from './documents/manifest.js';
+import { type Limits, defaultLimits } from './limits/limits.js';
 import { repeatHeads } from './live/heads.js';
 import { createMetrics } from './metrics.js';
 import { createPipeline } from './pipeline.js';
 import { startGateway } from './server.js';
+import { createStanding } from './standing.js';
 import { createVerifier } from './tokens.js';
 
 const PARTITIONS = 4;
@@ -56,6 +60,17 @@ type HarnessOptions = {
   readonly roles?: Readonly<Record<string, readonly string[]>>;
   /** How often heads are repeated, in ms. */
   readonly headsEvery?: number;
+  readonly verbose?: boolean;
+  readonly limits?: Limits;
+  readonly manifest?: Manifest;
+  readonly arbitrary?: boolean;
+};
+
+/** The limits as they are, but for how fast one person may go: tests hurry. */
+const hurry = { burst: 1_000_000, perSecond: 1_000_000 };
+const unhurried: Limits = {
+  ...defaultLimits,
+  person: { ...defaultLimits.person, operations: hurry, subscribes: hurry },
 };
 
 export async function startHarness(options: HarnessOptions = {}) {
@@ -100,11 +115,12 @@ export async function startHarness(options: HarnessOptions = {}) {
       return db.query(sql, params);
     },
   };
-  const queries = coreQueries({ db: counted, partitions: PARTITIONS, reached: runner.reached });
+  const questions = { partitions: PARTITIONS, reached: runner.reached };
+  const queries = coreQueries({ db, ...questions });
   const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: options.headsEvery ?? 300, onFailure });
   const services = {
     log: log.id,
-    core: queries,
+    core: coreQueries({ db: counted, ...questions }),
     client: options.commands?.(client) ?? client,
     outcome: options.outcome?.(worker.outcome) ?? worker.outcome,
     sessions,
@@ -113,6 +129,8 @@ export async function startHarness(options: HarnessOptions = {}) {
     open: createOpener({ keys }).open,
   };
   const metrics = createMetrics();
+  const standing = createStanding({ core: queries, sessions, every: 300, onTrouble: onFailure });
+  const limits = options.limits ?? unhurried;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
   // The port is part of the public address, so it must be known first.
   const port = 20_000 + Math.floor(Math.random() * 20_000);
@@ -125,10 +143,21 @@ export async function startHarness(options: HarnessOptions = {}) {
     issuer,
     pipeline: createPipeline({
       services,
+      standing,
+      limits,
+      documents: createDocuments({
+        manifest: options.manifest ?? { entries: [] },
+        arbitrary: options.arbitrary ?? true,
+        now: Date.now,
+      }),
       introspection: options.introspection ?? false,
+      verbose: options.verbose ?? false,
       newId: () => randomUuid(random(16)),
       onFault: (_, error) => onFailure(error),
     }),
+    standing,
+    limits,
+    onFault: onFailure,
     verify: createVerifier({ issuer, namespace: NAMESPACE, now: Date.now }),
     page: join(folder, 'page'),
     waitingFor: () => [],
@@ -187,7 +216,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     log,
     client,
     core: queries,
-    /** How many statements the questions to the core view have made so far. */
+    /** How many statements operations have made so far, in questions to the core view. */
     statements: (): number => statements,
     sessions,
     heads,
@@ -203,6 +232,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     stop: async () => {
       for (const socket of sockets) await socket.dispose();
       heads.stop();
+      standing.stop();
       await gateway.close();
       await worker.stop();
       await runner.stop();
