@@ -61,6 +61,7 @@ type HarnessOptions = {
   /** How often heads are repeated, in ms. */
   readonly headsEvery?: number;
   readonly verbose?: boolean;
+  readonly explorer?: boolean;
   readonly limits?: Limits;
   readonly manifest?: Manifest;
   readonly arbitrary?: boolean;
@@ -157,6 +158,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     }),
     standing,
     limits,
+    explorer: options.explorer ?? false,
     onFault: onFailure,
     verify: createVerifier({ issuer, namespace: NAMESPACE, now: Date.now }),
     page: join(folder, 'page'),

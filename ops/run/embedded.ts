@@ -47,6 +47,7 @@ export type EmbeddedOptions = {
   readonly firstCode: string | undefined;
   readonly introspection: boolean;
   readonly documents: 'any' | 'persisted';
+  readonly explorer: boolean;
   readonly verboseErrors: boolean;
   /** Wrap the keys (see `openKeys`). */
   readonly masterKeys: readonly Uint8Array[];
