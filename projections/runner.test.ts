@@ -226,10 +226,8 @@ describe('the core view', () => {
 
   it('groups siblings by their parent, oldest first', async () => {
     const { queries, first } = await open();
-    expect(await queries.siblings(first, [null, idOf(11)])).toEqual([
-      { parent: null, ids: [idOf(11)] },
-      { parent: idOf(11), ids: [idOf(12), idOf(13)] },
-    ]);
+    const at = (parent: string | null) => ({ conversation: first, parent });
+    expect(await queries.siblings([at(null), at(idOf(11))])).toEqual([[idOf(11)], [idOf(12), idOf(13)]]);
   });
 
   it('reads what is newer than a version together with the head', async () => {

@@ -2,6 +2,7 @@ import { type Uuid, bucketOf, membershipId, partitionOf } from '../../../domain/
 import type { Runner } from '../../runner.js';
 import type { Db } from '../db.js';
 import { fieldsOf } from '../table.js';
+import { readAcquainted } from './acquainted.js';
 import { readInbox } from './inbox.js';
 import { noRelation } from './people.js';
 import type {
@@ -86,14 +87,14 @@ export function coreQueries({ db, partitions, reached }: CoreQueriesOptions): Co
       return new Map(rows.map((row) => [row.id, row]));
     },
 
-    members: async (conversation) => {
-      const { rows } = await db.query<MemberRow>(
+    members: (ids) =>
+      ofEach<MemberRow>(
         `SELECT ${fieldsOf(members, 'p')} FROM core.members p
-         WHERE p.home = $1 AND p.conversation = $2 AND NOT p.removed ORDER BY p.joined`,
-        [homes.of(conversation), conversation],
-      );
-      return rows;
-    },
+         WHERE p.home = $1 AND p.conversation = ANY($2::uuid[]) AND NOT p.removed ORDER BY p.joined`,
+        ids,
+      ),
+
+    acquainted: (user, people) => readAcquainted(db, homes, user, people),
 
     inbox: (user, filter, first, after) => readInbox(db, homes, { user, filter, first, after }),
 

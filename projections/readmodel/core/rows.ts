@@ -112,8 +112,11 @@ export type Relation = Omit<MembershipRow, 'id' | 'version' | 'role' | 'source'>
 /** A conversation as one of its members sees it. */
 export type SeenConversation = ConversationRow & { readonly role: MemberRole; readonly postedSeq: number };
 
-/** All children of one parent in a conversation, oldest first. */
-export type Siblings = { readonly parent: Uuid | null; readonly ids: readonly Uuid[] };
+/** A message, where it is looked for: in another conversation it is not found. */
+export type MessagePlace = { readonly conversation: Uuid; readonly message: Uuid };
+
+/** Where a walk down a branch ended; `whole` if nothing came below it, false if the steps were used up. */
+export type BranchEnd = { readonly id: Uuid; readonly whole: boolean };
 
 /** The rows of a conversation that changed after some version, up to `to`, its head. Members come as tombstones too. */
 export type Changes = {
@@ -146,8 +149,13 @@ export type CoreQueries = {
   conversation(id: Uuid): Promise<ConversationRow | undefined>;
   /** Those conversations of which a person is a member now. Deleted ones come: whether to show them is the reader's rule. */
   seen(user: Uuid, conversations: readonly Uuid[]): Promise<ReadonlyMap<Uuid, SeenConversation>>;
-  /** Who is in a conversation, in order of joining. */
-  members(conversation: Uuid): Promise<readonly MemberRow[]>;
+  /** Who is in these conversations, in order of joining. */
+  members(conversations: readonly Uuid[]): Promise<readonly MemberRow[]>;
+  /**
+   * Those of these people with whom a person is in a conversation now that is not deleted. It asks the person's own home,
+   * and each where they were let into a conversation: of those, the newest 1,000.
+   */
+  acquainted(user: Uuid, people: readonly Uuid[]): Promise<ReadonlySet<Uuid>>;
   /**
    * A page of a sidebar, after a place in it (exclusive), at most `first`. It asks the person's own home, and each where
    * they were let into a conversation: of those, the newest 1,000.
@@ -165,9 +173,16 @@ export type CoreQueries = {
   messages(ids: readonly Uuid[]): Promise<readonly MessageRow[]>;
   /** From a leaf towards the root, leaf first, at most `first` messages; the leaf itself only if `inclusive`. */
   branch(conversation: Uuid, leaf: Uuid, first: number, inclusive: boolean): Promise<readonly MessageRow[]>;
-  siblings(conversation: Uuid, parents: readonly (Uuid | null)[]): Promise<readonly Siblings[]>;
-  /** Where the branch of a message ends: always on to the newest child, at most `steps` times. Undefined if it is not there. */
-  leafBelow(conversation: Uuid, message: Uuid, steps: number): Promise<Uuid | undefined>;
+  /** The same for several leaves. */
+  branches(
+    leaves: readonly MessagePlace[],
+    first: number,
+    inclusive: boolean,
+  ): Promise<readonly (readonly MessageRow[])[]>;
+  /** All children of the parent of each of these messages, oldest first. */
+  siblings(messages: readonly Pick<MessageRow, 'conversation' | 'parent'>[]): Promise<readonly (readonly Uuid[])[]>;
+  /** Where the branch of each message ends: on to the newest child, at most `steps` times. Undefined if it is not there. */
+  ends(messages: readonly (MessagePlace & { readonly steps: number })[]): Promise<readonly (BranchEnd | undefined)[]>;
   /** Rows newer than a version, and the head, in one statement; undefined if the conversation is unknown. */
   changes(conversation: Uuid, since: number): Promise<Changes | undefined>;
   /** The head versions of some conversations of one home. */

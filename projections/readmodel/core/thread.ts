@@ -2,60 +2,118 @@ import type { Uuid } from '../../../domain/ids.js';
 import type { Db } from '../db.js';
 import { type Table, fieldsOf, snake } from '../table.js';
 import type { Homes } from './queries.js';
-import type { ConversationRow, CoreQueries, MemberRow, MessageRow } from './rows.js';
+import type { BranchEnd, ConversationRow, CoreQueries, MemberRow, MessagePlace, MessageRow } from './rows.js';
 import { conversations, members, messages } from './tables.js';
 
 const c = fieldsOf(conversations, 'c');
 const m = fieldsOf(messages, 'm');
 
-type Thread = Pick<CoreQueries, 'messages' | 'branch' | 'siblings' | 'leafBelow' | 'changes'>;
+type Thread = Pick<CoreQueries, 'messages' | 'branch' | 'branches' | 'siblings' | 'ends' | 'changes'>;
+type Lane = { readonly lane: number };
+const withoutLane = (found: MessageRow & Lane): MessageRow => {
+  const { lane: _, ...row } = found;
+  return row;
+};
+
 type OfEach = <Row extends object>(sql: string, ids: readonly Uuid[]) => Promise<readonly Row[]>;
 
-/** The questions about what is said in a conversation. A recursion names the home in both of its arms. */
+/**
+ * The questions about what is said in a conversation. A recursion names the home in both of its arms. Each row is looked
+ * up by itself, which a LIMIT or an ORDER BY in the look-up makes sure of: a database without statistics would rather read
+ * whole conversations to join them. A message is found by its id alone, and then asked where it belongs.
+ */
 export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
+  /** One statement per home for all that is asked there: `lane` in a row says for which of those it is, from 1. */
+  const lanes = async <Row extends object, Asked extends { readonly conversation: Uuid }>(
+    asked: readonly Asked[],
+    statement: (those: readonly Asked[]) => readonly [string, readonly unknown[]],
+  ): Promise<readonly (readonly (Row & Lane)[])[]> => {
+    const groups = [...new Set(asked.map(({ conversation }) => homes.of(conversation)))].map((home) => ({
+      home,
+      those: asked.filter(({ conversation }) => homes.of(conversation) === home),
+    }));
+    const answers = new Map<Asked, readonly (Row & Lane)[]>();
+    const read = async ({ home, those }: (typeof groups)[number]): Promise<void> => {
+      const [sql, params] = statement(those);
+      const { rows } = await db.query<Row & Lane>(sql, [home, ...params]);
+      for (const [at, one] of those.entries())
+        answers.set(
+          one,
+          rows.filter(({ lane }) => lane === at + 1),
+        );
+    };
+    await Promise.all(groups.map(read));
+    return asked.map((one) => answers.get(one) ?? []);
+  };
+
+  const branches: Thread['branches'] = async (asked, count, inclusive) => {
+    const found = await lanes<MessageRow, MessagePlace>(asked, (those) => [
+      `WITH RECURSIVE branch AS (
+         SELECT f.*, l.conversation AS asked, l.n, 1 AS depth
+         FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, message, n) CROSS JOIN LATERAL (
+           SELECT m.* FROM core.messages m WHERE m.home = $1 AND m.id = l.message LIMIT 1) f
+         UNION ALL
+         SELECT f.*, b.asked, b.n, b.depth + 1 FROM branch b CROSS JOIN LATERAL (
+           SELECT m.* FROM core.messages m WHERE m.home = $1 AND m.id = b.parent LIMIT 1) f
+         WHERE b.depth < $4)
+       SELECT ${m}, m.n::int AS lane FROM branch m WHERE m.conversation = m.asked ORDER BY m.depth`,
+      [
+        those.map(({ conversation }) => conversation),
+        those.map(({ message }) => message),
+        inclusive ? count : count + 1,
+      ],
+    ]);
+    return found.map((rows) => (inclusive ? rows : rows.slice(1)).map(withoutLane));
+  };
+
   return {
     messages: (ids) =>
       ofEach<MessageRow>(`SELECT ${m} FROM core.messages m WHERE m.home = $1 AND m.id = ANY($2::uuid[])`, ids),
 
-    branch: async (conversation, leaf, count, inclusive) => {
-      const { rows } = await db.query<MessageRow>(
-        `WITH RECURSIVE branch AS (
-           SELECT m.*, 1 AS depth FROM core.messages m WHERE m.home = $1 AND m.conversation = $2 AND m.id = $3
-           UNION ALL
-           SELECT m.*, b.depth + 1 FROM branch b JOIN core.messages m
-             ON m.home = $1 AND m.conversation = $2 AND m.id = b.parent
-           WHERE b.depth < $4)
-         SELECT ${m} FROM branch m ORDER BY m.depth`,
-        [homes.of(conversation), conversation, leaf, inclusive ? count : count + 1],
-      );
-      return inclusive ? rows : rows.slice(1);
+    branch: async (conversation, leaf, count, inclusive) =>
+      (await branches([{ conversation, message: leaf }], count, inclusive))[0] ?? [],
+
+    branches,
+
+    siblings: async (asked) => {
+      const found = await lanes<Pick<MessageRow, 'id'>, Pick<MessageRow, 'conversation' | 'parent'>>(asked, (those) => [
+        `SELECT l.n::int AS lane, f.id, f.seq
+         FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n) CROSS JOIN LATERAL (
+           SELECT m.id, m.seq FROM core.messages m
+           WHERE m.home = $1 AND m.conversation = l.conversation AND m.parent = l.parent ORDER BY m.seq) f
+         UNION ALL
+         SELECT l.n::int, f.id, f.seq
+         FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n) CROSS JOIN LATERAL (
+           SELECT m.id, m.seq FROM core.messages m
+           WHERE m.home = $1 AND m.conversation = l.conversation AND m.parent IS NULL ORDER BY m.seq) f
+         WHERE l.parent IS NULL
+         ORDER BY 3`,
+        [those.map(({ conversation }) => conversation), those.map(({ parent }) => parent)],
+      ]);
+      return found.map((rows) => rows.map(({ id }) => id));
     },
 
-    siblings: async (conversation, parents) => {
-      const { rows } = await db.query<Pick<MessageRow, 'id' | 'parent'>>(
-        `SELECT m.id, m.parent FROM core.messages m WHERE m.home = $1 AND m.conversation = $2
-         AND (m.parent = ANY($3::uuid[]) OR ($4 AND m.parent IS NULL)) ORDER BY m.seq`,
-        [homes.of(conversation), conversation, parents.filter((parent) => parent !== null), parents.includes(null)],
-      );
-      return parents.map((parent) => ({
-        parent,
-        ids: rows.filter((row) => row.parent === parent).map(({ id }) => id),
-      }));
-    },
-
-    leafBelow: async (conversation, message, steps) => {
-      const { rows } = await db.query<Pick<MessageRow, 'id'>>(
+    ends: async (asked) => {
+      const found = await lanes<BranchEnd, MessagePlace & { readonly steps: number }>(asked, (those) => [
         `WITH RECURSIVE branch AS (
-           SELECT m.id, 0 AS depth FROM core.messages m WHERE m.home = $1 AND m.conversation = $2 AND m.id = $3
+           SELECT f.id, f.conversation, l.conversation AS asked, l.n, l.steps, 0 AS depth
+           FROM unnest($2::uuid[], $3::uuid[], $4::int[]) WITH ORDINALITY AS l(conversation, message, steps, n)
+           CROSS JOIN LATERAL (
+             SELECT m.id, m.conversation FROM core.messages m WHERE m.home = $1 AND m.id = l.message LIMIT 1) f
            UNION ALL
-           SELECT n.id, b.depth + 1 FROM branch b CROSS JOIN LATERAL (
-             SELECT m.id FROM core.messages m WHERE m.home = $1 AND m.conversation = $2 AND m.parent = b.id
-             ORDER BY m.seq DESC LIMIT 1) n
-           WHERE b.depth < $4)
-         SELECT b.id FROM branch b ORDER BY b.depth DESC LIMIT 1`,
-        [homes.of(conversation), conversation, message, steps],
-      );
-      return rows[0]?.id;
+           SELECT f.id, b.conversation, b.asked, b.n, b.steps, b.depth + 1 FROM branch b CROSS JOIN LATERAL (
+             SELECT m.id FROM core.messages m WHERE m.home = $1 AND m.conversation = b.conversation AND m.parent = b.id
+             ORDER BY m.seq DESC LIMIT 1) f
+           WHERE b.depth < b.steps)
+         SELECT DISTINCT ON (b.n) b.n::int AS lane, b.id, b.depth < b.steps AS whole FROM branch b
+         WHERE b.conversation = b.asked ORDER BY b.n, b.depth DESC`,
+        [
+          those.map(({ conversation }) => conversation),
+          those.map(({ message }) => message),
+          those.map(({ steps }) => steps),
+        ],
+      ]);
+      return found.map(([end]) => end && { id: end.id, whole: end.whole });
     },
 
     changes: async (id, since) => {

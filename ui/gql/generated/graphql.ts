@@ -4,81 +4,106 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** Which conversation to delete. */
+/** Which conversation to delete. For its owners. */
 export type ConversationDeleteInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
 };
 
-/** How far the viewer has read. */
+/** How far the viewer has read. It only goes up. */
 export type ConversationReadInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the viewer's user id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the viewer's membership is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
   /** The number of the newest message seen. */
   seq: number;
 };
 
-/** A new title for a conversation. */
+/** A new title for a conversation. For its owners. */
 export type ConversationRenameInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
-  /** The title: 1 to 200 characters. */
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
+  /** The title: 1 to 200 characters, not blank. */
   title: string;
 };
 
-/** The ids of conversation, message and reply are the client's: UUIDs of version 7. The conversation's last three hex digits are those of the viewer's user id; the message's and the reply's are those of the conversation. */
+/** A new conversation, its first message, and the request for a reply to that. */
 export type ConversationStartInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
-  /** The id of the conversation, made by the client. */
+  /** The id of the new conversation, made by the client: `conversation_` and a UUID of version 7 with the last three hex digits of the viewer's user id. */
   conversation: string | number;
-  /** The id of the message, made by the client. */
+  /** Makes it temporary: sealed under a key of its own, for the viewer alone, and gone for good from this time on. ISO 8601 in UTC with milliseconds, as 2026-01-31T09:15:00.000Z. */
+  expires?: string | null | undefined;
+  /** The id of the message, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   message: string | number;
-  /** The id of the reply to it, made by the client. */
+  /** The id of the reply to it, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   reply: string | number;
-  /** What it says: 1 to 100,000 characters. */
+  /** What it says: 1 to 100,000 characters, not blank. */
   text: string;
 };
 
 /** Why a command was refused. Codes are stable; messages are for people. */
 export type ErrorCode =
+  /** Another command had this `commandId`: each wish has an id of its own. */
   | 'COMMAND_ID_REUSED'
+  /** The branch has grown since: look at what came (`head`), and send it again with another `commandId`. */
   | 'CONFLICT'
+  /** It came too late to be done. Send it again: the same `commandId` will do. */
   | 'EXPIRED'
+  /** The server could not decide it. It will not by itself: tell the operators. */
   | 'FAILED'
+  /** You see it, but your role does not allow this. */
   | 'FORBIDDEN'
+  /** What was to be made has an id that exists: make a new one. */
   | 'ID_TAKEN'
+  /** Something in the command cannot be: `message` says what. */
   | 'INVALID'
+  /** It does not exist, or it is not for you to see: both look alike. */
   | 'NOT_FOUND'
+  /** A reply is still being written here: wait for its end, or stop it. */
   | 'REPLY_RUNNING'
+  /** Something later has overtaken it. */
   | 'STALE'
+  /** Your account is suspended: only operators change that. */
   | 'SUSPENDED'
+  /** There is more of something than is allowed: `message` says how much is. */
   | 'TOO_LARGE'
+  /** It cannot be done right now, and was not. Send it again in a moment, with the same `commandId`. */
   | 'UNAVAILABLE'
+  /** The `expected` version is not the one that it has: read it again, and decide anew. */
   | 'VERSION_MISMATCH'
+  /** The last three hex digits of an id are not those that it must have. */
   | 'WRONG_BUCKET';
 
-/** A message in a conversation, and the request for a reply to it. */
+/** A message in a conversation, and the request for a reply to it. For its writers. */
 export type MessagePostInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
   /** Make a sibling on purpose, where the branch has gone on (edit and send again). */
   fork?: boolean;
-  /** The id of the message, made by the client. */
+  /** The id of the message, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   message: string | number;
   /** The leaf that the writer saw; null only for a sibling of the first message. */
   parent?: string | number | null | undefined;
-  /** The id of the reply to it, made by the client. */
+  /** The id of the reply to it, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   reply: string | number;
-  /** What it says: 1 to 100,000 characters. */
+  /** What it says: 1 to 100,000 characters, not blank. */
   text: string;
 };
 
@@ -95,12 +120,14 @@ export type ReplyStatus =
   /** Stopped by a person; the text so far stays. */
   | 'STOPPED';
 
-/** Which reply to stop. */
+/** Which reply to stop. For writers. */
 export type ReplyStopInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
   /** The reply. */
   reply: string | number;
 };
@@ -224,7 +251,7 @@ export type ConversationEventsSubscriptionVariables = Exact<{
 }>;
 
 
-export type ConversationEventsSubscription = { conversationEvents: { from: number, to: number, conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } };
+export type ConversationEventsSubscription = { conversationEvents: { from: number, to: number, conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean } | null, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } };
 
 export type ReplyDeltasSubscriptionVariables = Exact<{
   id: string | number;
@@ -237,7 +264,7 @@ export type ReplyDeltasSubscription = { replyDeltas: { attempt: number, offset: 
 export type InboxSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
 
-export type InboxSubscription = { inbox: { complete: boolean, conversations: Array<{ id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }> } };
+export type InboxSubscription = { inbox: { complete: boolean, gone: Array<string>, conversations: Array<{ id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }> } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -565,6 +592,7 @@ export const InboxDocument = new TypedDocumentString(`
     conversations {
       ...ConversationFields
     }
+    gone
   }
 }
     fragment ConversationFields on Conversation {
