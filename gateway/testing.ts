@@ -166,6 +166,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     log,
     client,
     core: queries,
+    runner,
     sessions,
     heads,
     failures,
