@@ -9,24 +9,30 @@ import { type Client, createClient as createSocketClient } from 'graphql-ws';
 import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
 import { WebSocket } from 'ws';
 import { memoryChannel } from '../commands/channel.js';
-import { createClient } from '../commands/client/client.js';
+import { type CommandClient, createClient } from '../commands/client/client.js';
 import { createOpener } from '../commands/keys/opener.js';
 import { openKeys } from '../commands/keys/sqlite.js';
 import { memoryLog } from '../commands/log/memory.js';
 import { startWorker } from '../commands/worker/worker.js';
 import { BUCKETS, bucketOf, derivedId, inBucket, randomUuid, timedId } from '../domain/ids.js';
+import { createOperations } from '../projections/operations.js';
 import { core } from '../projections/readmodel/core/core.js';
 import { coreQueries } from '../projections/readmodel/core/queries.js';
+import type { Db } from '../projections/readmodel/db.js';
 import { openPglite } from '../projections/readmodel/pglite.js';
 import { startRunner } from '../projections/runner.js';
 import { announce } from '../projections/sessions/announce.js';
 import { memorySessions } from '../projections/sessions/memory.js';
 import type { Sessions } from '../projections/sessions/sessions.js';
 import type { Services } from './context.js';
+import { createDocuments } from './documents/documents.js';
+import type { Manifest } from './documents/manifest.js';
+import { type Limits, defaultLimits } from './limits/limits.js';
 import { repeatHeads } from './live/heads.js';
 import { createMetrics } from './metrics.js';
 import { createPipeline } from './pipeline.js';
 import { startGateway } from './server.js';
+import { createStanding } from './standing.js';
 import { createVerifier } from './tokens.js';
 
 const PARTITIONS = 4;
@@ -46,9 +52,25 @@ export type Harness = Awaited<ReturnType<typeof startHarness>>;
 type HarnessOptions = {
   readonly sessions?: (real: Sessions) => Sessions;
   readonly outcome?: (real: Services['outcome']) => Services['outcome'];
+  readonly commands?: (real: CommandClient) => CommandClient;
+  /** The core projection, to be spoiled. */
+  readonly core?: typeof core;
   readonly introspection?: boolean;
+  /** The roles of people who have others than `user`. */
+  readonly roles?: Readonly<Record<string, readonly string[]>>;
   /** How often heads are repeated, in ms. */
   readonly headsEvery?: number;
+  readonly verbose?: boolean;
+  readonly limits?: Limits;
+  readonly manifest?: Manifest;
+  readonly arbitrary?: boolean;
+};
+
+/** The limits as they are, but for how fast one person may go: tests hurry. */
+const hurry = { burst: 1_000_000, perSecond: 1_000_000 };
+const unhurried: Limits = {
+  ...defaultLimits,
+  person: { ...defaultLimits.person, operations: hurry, subscribes: hurry },
 };
 
 export async function startHarness(options: HarnessOptions = {}) {
@@ -81,22 +103,34 @@ export async function startHarness(options: HarnessOptions = {}) {
   const runner = startRunner({
     log,
     db,
-    projection: core,
+    projection: options.core ?? core,
     onCommit: (notices) => announce(sessions, notices),
     onFailure,
   });
-  const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
+  let statements = 0;
+  const counted: Db = {
+    ...db,
+    query: (sql, params) => {
+      statements += 1;
+      return db.query(sql, params);
+    },
+  };
+  const questions = { partitions: PARTITIONS, reached: runner.reached };
+  const queries = coreQueries({ db, ...questions });
   const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: options.headsEvery ?? 300, onFailure });
   const services = {
     log: log.id,
-    core: queries,
-    client,
+    core: coreQueries({ db: counted, ...questions }),
+    client: options.commands?.(client) ?? client,
     outcome: options.outcome?.(worker.outcome) ?? worker.outcome,
     sessions,
     heads,
+    operations: createOperations({ log, db, runners: [runner] }),
     open: createOpener({ keys }).open,
   };
   const metrics = createMetrics();
+  const standing = createStanding({ core: queries, sessions, every: 300, onTrouble: onFailure });
+  const limits = options.limits ?? unhurried;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
   // The port is part of the public address, so it must be known first.
   const port = 20_000 + Math.floor(Math.random() * 20_000);
@@ -109,10 +143,21 @@ export async function startHarness(options: HarnessOptions = {}) {
     issuer,
     pipeline: createPipeline({
       services,
+      standing,
+      limits,
+      documents: createDocuments({
+        manifest: options.manifest ?? { entries: [] },
+        arbitrary: options.arbitrary ?? true,
+        now: Date.now,
+      }),
       introspection: options.introspection ?? false,
+      verbose: options.verbose ?? false,
       newId: () => randomUuid(random(16)),
       onFault: (_, error) => onFailure(error),
     }),
+    standing,
+    limits,
+    onFault: onFailure,
     verify: createVerifier({ issuer, namespace: NAMESPACE, now: Date.now }),
     page: join(folder, 'page'),
     waitingFor: () => [],
@@ -123,7 +168,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   await Promise.all([worker.ready, runner.caughtUp]);
 
   const token = (subject: string, changes: TokenChanges = {}): Promise<string> =>
-    new SignJWT({ name: subject, roles: ['user'] })
+    new SignJWT({ name: subject, roles: options.roles?.[subject] ?? ['user'], ...changes.claims })
       .setProtectedHeader({ alg: 'RS256', kid: 'test' })
       .setIssuer(changes.issuer ?? ISSUER)
       .setAudience(changes.audience ?? 'verbatim-api')
@@ -131,10 +176,15 @@ export async function startHarness(options: HarnessOptions = {}) {
       .setExpirationTime(Math.floor(Date.now() / 1_000) + (changes.seconds ?? 300))
       .sign(changes.foreign ? foreign.privateKey : privateKey);
 
-  const ask = async (subject: string, query: string, variables: object = {}): Promise<Answer> => {
+  const ask = async (
+    subject: string,
+    query: string,
+    variables: object = {},
+    changes: TokenChanges = {},
+  ): Promise<Answer> => {
     const response = await fetch(`${publicUrl}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(subject)}` },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(subject, changes)}` },
       body: JSON.stringify({ query, variables }),
     });
     return { status: response.status, data: undefined, ...(await response.json()) };
@@ -167,6 +217,8 @@ export async function startHarness(options: HarnessOptions = {}) {
     client,
     core: queries,
     runner,
+    /** How many statements operations have made so far, in questions to the core view. */
+    statements: (): number => statements,
     sessions,
     heads,
     failures,
@@ -181,6 +233,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     stop: async () => {
       for (const socket of sockets) await socket.dispose();
       heads.stop();
+      standing.stop();
       await gateway.close();
       await worker.stop();
       await runner.stop();
@@ -201,6 +254,7 @@ type TokenChanges = {
   readonly audience?: string;
   readonly seconds?: number;
   readonly foreign?: boolean;
+  readonly claims?: Readonly<Record<string, unknown>>;
 };
 
 /** Starts a conversation as somebody, and returns the bare ids of what came to be. */

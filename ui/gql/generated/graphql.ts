@@ -4,45 +4,53 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** Which conversation to delete. */
+/** Which conversation to delete. For its owners. */
 export type ConversationDeleteInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
 };
 
-/** How far the viewer has read. */
+/** How far the viewer has read. It only goes up. */
 export type ConversationReadInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the viewer. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the viewer's user id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the viewer's membership is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
   /** The number of the newest message seen. */
   seq: number;
 };
 
-/** A new title for a conversation. */
+/** A new title for a conversation. For its owners. */
 export type ConversationRenameInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
-  /** The title: 1 to 200 characters. */
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
+  /** The title: 1 to 200 characters, not blank. */
   title: string;
 };
 
-/** The ids of conversation, message and reply are the client's: UUIDs of version 7. The conversation's last three hex digits are those of the viewer's user id; the message's and the reply's are those of the conversation. */
+/** A new conversation, its first message, and the request for a reply to that. */
 export type ConversationStartInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
-  /** The id of the conversation, made by the client. */
+  /** The id of the new conversation, made by the client: `conversation_` and a UUID of version 7 with the last three hex digits of the viewer's user id. */
   conversation: string | number;
-  /** The id of the message, made by the client. */
+  /** Makes it temporary: sealed under a key of its own, for the viewer alone, and gone for good from this time on. ISO 8601 in UTC with milliseconds, as 2026-01-31T09:15:00.000Z. */
+  expires?: string | null | undefined;
+  /** The id of the message, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   message: string | number;
-  /** The id of the reply to it, made by the client. */
+  /** The id of the reply to it, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   reply: string | number;
-  /** What it says: 1 to 100,000 characters. */
+  /** What it says: 1 to 100,000 characters, not blank. */
   text: string;
 };
 
@@ -79,21 +87,23 @@ export type ErrorCode =
   /** The last three hex digits of an id are not those that it must have. */
   | 'WRONG_BUCKET';
 
-/** A message in a conversation, and the request for a reply to it. */
+/** A message in a conversation, and the request for a reply to it. For its writers. */
 export type MessagePostInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
   /** Make a sibling on purpose, where the branch has gone on (edit and send again). */
   fork?: boolean;
-  /** The id of the message, made by the client. */
+  /** The id of the message, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   message: string | number;
   /** The leaf that the writer saw; null only for a sibling of the first message. */
   parent?: string | number | null | undefined;
-  /** The id of the reply to it, made by the client. */
+  /** The id of the reply to it, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   reply: string | number;
-  /** What it says: 1 to 100,000 characters. */
+  /** What it says: 1 to 100,000 characters, not blank. */
   text: string;
 };
 
@@ -110,12 +120,14 @@ export type ReplyStatus =
   /** Stopped by a person; the text so far stays. */
   | 'STOPPED';
 
-/** Which reply to stop. */
+/** Which reply to stop. For writers. */
 export type ReplyStopInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
   /** The reply. */
   reply: string | number;
 };
@@ -324,272 +336,15 @@ export const OutcomeFieldsFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"OutcomeFields"}) as unknown as TypedDocumentString<OutcomeFieldsFragment, unknown>;
-export const ViewerDocument = new TypedDocumentString(`
-    query Viewer {
-  viewer {
-    user {
-      id
-      name
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
-export const ConversationsDocument = new TypedDocumentString(`
-    query Conversations($after: String) {
-  viewer {
-    conversations(after: $after) {
-      nodes {
-        ...ConversationFields
-      }
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
-    }
-  }
-}
-    fragment ConversationFields on Conversation {
-  id
-  version
-  title
-  activeAt
-  head
-  lastSeq
-  unread
-  deleted
-}`) as unknown as TypedDocumentString<ConversationsQuery, ConversationsQueryVariables>;
-export const ThreadDocument = new TypedDocumentString(`
-    query Thread($id: ID!, $leaf: ID, $before: String) {
-  conversation(id: $id) {
-    ...ConversationFields
-    thread(leaf: $leaf, before: $before) {
-      asOf
-      before
-      messages {
-        ...MessageFields
-      }
-    }
-  }
-}
-    fragment MessageFields on Message {
-  id
-  version
-  parent
-  seq
-  at
-  parts {
-    ... on TextPart {
-      text
-    }
-  }
-  reply {
-    status
-    attempt
-    stopping
-    model
-    code
-  }
-  siblings {
-    ids
-    index
-  }
-}
-fragment ConversationFields on Conversation {
-  id
-  version
-  title
-  activeAt
-  head
-  lastSeq
-  unread
-  deleted
-}`) as unknown as TypedDocumentString<ThreadQuery, ThreadQueryVariables>;
-export const StartDocument = new TypedDocumentString(`
-    mutation Start($input: ConversationStartInput!) {
-  outcome: conversationStart(input: $input) {
-    ...OutcomeFields
-  }
-}
-    fragment OutcomeFields on CommandOutcome {
-  kind: __typename
-  ... on Accepted {
-    position
-  }
-  ... on CommandError {
-    code
-    message
-  }
-  ... on Conflict {
-    head
-  }
-}`) as unknown as TypedDocumentString<StartMutation, StartMutationVariables>;
-export const PostDocument = new TypedDocumentString(`
-    mutation Post($input: MessagePostInput!) {
-  outcome: messagePost(input: $input) {
-    ...OutcomeFields
-  }
-}
-    fragment OutcomeFields on CommandOutcome {
-  kind: __typename
-  ... on Accepted {
-    position
-  }
-  ... on CommandError {
-    code
-    message
-  }
-  ... on Conflict {
-    head
-  }
-}`) as unknown as TypedDocumentString<PostMutation, PostMutationVariables>;
-export const RenameDocument = new TypedDocumentString(`
-    mutation Rename($input: ConversationRenameInput!) {
-  outcome: conversationRename(input: $input) {
-    ...OutcomeFields
-  }
-}
-    fragment OutcomeFields on CommandOutcome {
-  kind: __typename
-  ... on Accepted {
-    position
-  }
-  ... on CommandError {
-    code
-    message
-  }
-  ... on Conflict {
-    head
-  }
-}`) as unknown as TypedDocumentString<RenameMutation, RenameMutationVariables>;
-export const DeleteDocument = new TypedDocumentString(`
-    mutation Delete($input: ConversationDeleteInput!) {
-  outcome: conversationDelete(input: $input) {
-    ...OutcomeFields
-  }
-}
-    fragment OutcomeFields on CommandOutcome {
-  kind: __typename
-  ... on Accepted {
-    position
-  }
-  ... on CommandError {
-    code
-    message
-  }
-  ... on Conflict {
-    head
-  }
-}`) as unknown as TypedDocumentString<DeleteMutation, DeleteMutationVariables>;
-export const ReadDocument = new TypedDocumentString(`
-    mutation Read($input: ConversationReadInput!) {
-  outcome: conversationRead(input: $input) {
-    ...OutcomeFields
-  }
-}
-    fragment OutcomeFields on CommandOutcome {
-  kind: __typename
-  ... on Accepted {
-    position
-  }
-  ... on CommandError {
-    code
-    message
-  }
-  ... on Conflict {
-    head
-  }
-}`) as unknown as TypedDocumentString<ReadMutation, ReadMutationVariables>;
-export const StopDocument = new TypedDocumentString(`
-    mutation Stop($input: ReplyStopInput!) {
-  outcome: replyStop(input: $input) {
-    ...OutcomeFields
-  }
-}
-    fragment OutcomeFields on CommandOutcome {
-  kind: __typename
-  ... on Accepted {
-    position
-  }
-  ... on CommandError {
-    code
-    message
-  }
-  ... on Conflict {
-    head
-  }
-}`) as unknown as TypedDocumentString<StopMutation, StopMutationVariables>;
-export const ConversationEventsDocument = new TypedDocumentString(`
-    subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {
-  conversationEvents(id: $id, asOf: $asOf, after: $after) {
-    from
-    to
-    conversation {
-      ...ConversationFields
-    }
-    messages {
-      ...MessageFields
-    }
-  }
-}
-    fragment MessageFields on Message {
-  id
-  version
-  parent
-  seq
-  at
-  parts {
-    ... on TextPart {
-      text
-    }
-  }
-  reply {
-    status
-    attempt
-    stopping
-    model
-    code
-  }
-  siblings {
-    ids
-    index
-  }
-}
-fragment ConversationFields on Conversation {
-  id
-  version
-  title
-  activeAt
-  head
-  lastSeq
-  unread
-  deleted
-}`) as unknown as TypedDocumentString<ConversationEventsSubscription, ConversationEventsSubscriptionVariables>;
-export const ReplyDeltasDocument = new TypedDocumentString(`
-    subscription ReplyDeltas($id: ID!, $after: Position) {
-  replyDeltas(id: $id, after: $after) {
-    attempt
-    offset
-    text
-  }
-}
-    `) as unknown as TypedDocumentString<ReplyDeltasSubscription, ReplyDeltasSubscriptionVariables>;
-export const InboxDocument = new TypedDocumentString(`
-    subscription Inbox {
-  inbox {
-    complete
-    conversations {
-      ...ConversationFields
-    }
-    gone
-  }
-}
-    fragment ConversationFields on Conversation {
-  id
-  version
-  title
-  activeAt
-  head
-  lastSeq
-  unread
-  deleted
-}`) as unknown as TypedDocumentString<InboxSubscription, InboxSubscriptionVariables>;
+export const ViewerDocument = {"__meta__":{"hash":"sha256:8f71476611fd87a47b03073d05a07e0ae058e89140ce43d2e1387b6667ed7998"}} as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
+export const ConversationsDocument = {"__meta__":{"hash":"sha256:deafdf7b6452e4369dbf8f568028df51e69548e3ef674a7497b28a1ea8829150"}} as unknown as TypedDocumentString<ConversationsQuery, ConversationsQueryVariables>;
+export const ThreadDocument = {"__meta__":{"hash":"sha256:0c3823065b726068d6abd067f129fe0192a7c753997f83ed5995db6b642a9db1"}} as unknown as TypedDocumentString<ThreadQuery, ThreadQueryVariables>;
+export const StartDocument = {"__meta__":{"hash":"sha256:ad8b11714b02b700975aa0874a995c3f386097004dba7fb8ac0ab7030f892574"}} as unknown as TypedDocumentString<StartMutation, StartMutationVariables>;
+export const PostDocument = {"__meta__":{"hash":"sha256:a91b9a53fd38f03829fe53f22fba7e15b4f9b0ba47398f0a782ff7f8f0abb757"}} as unknown as TypedDocumentString<PostMutation, PostMutationVariables>;
+export const RenameDocument = {"__meta__":{"hash":"sha256:6c6138dc36ee8e9a11e70b3502989dd4a09bd3e7d97eba00cf5fb941d4211813"}} as unknown as TypedDocumentString<RenameMutation, RenameMutationVariables>;
+export const DeleteDocument = {"__meta__":{"hash":"sha256:2807dea06a0fb6c01670df7fa9c053636bda90376817914c2ee7d0665a6a19c9"}} as unknown as TypedDocumentString<DeleteMutation, DeleteMutationVariables>;
+export const ReadDocument = {"__meta__":{"hash":"sha256:fc178382b07159f8b4c7039fda4d7ef37ae63d647f0d60105d894fcda1033476"}} as unknown as TypedDocumentString<ReadMutation, ReadMutationVariables>;
+export const StopDocument = {"__meta__":{"hash":"sha256:0f508e587b0a3e5c976ed5d234515563a180d70754583173329ecaada1d08e88"}} as unknown as TypedDocumentString<StopMutation, StopMutationVariables>;
+export const ConversationEventsDocument = {"__meta__":{"hash":"sha256:36fc8c96813c45dbad4a93940590a35ac16fa787b6c680b8a70509fe6fd37ce1"}} as unknown as TypedDocumentString<ConversationEventsSubscription, ConversationEventsSubscriptionVariables>;
+export const ReplyDeltasDocument = {"__meta__":{"hash":"sha256:a093b55e191246c782e110819c4a224973abe5e0a7b14e45ae27862a966f1919"}} as unknown as TypedDocumentString<ReplyDeltasSubscription, ReplyDeltasSubscriptionVariables>;
+export const InboxDocument = {"__meta__":{"hash":"sha256:5dbb1b0ccd9097826f3fa5a5f1b2e0c7b29c683d6165f3a1f447a045dc69b947"}} as unknown as TypedDocumentString<InboxSubscription, InboxSubscriptionVariables>;
