@@ -218,6 +218,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     log,
     client,
     core: queries,
+    runner,
     /** How many statements operations have made so far, in questions to the core view. */
     statements: (): number => statements,
     sessions,
