@@ -219,6 +219,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     client,
     core: queries,
     runner,
+    open: services.open,
     /** How many statements operations have made so far, in questions to the core view. */
     statements: (): number => statements,
     sessions,

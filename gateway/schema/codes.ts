@@ -81,5 +81,9 @@ export const requestCodes: Readonly<Record<string, string>> = {
   NOT_FOUND: 'It does not exist, or it is not for you to see: both look alike.',
   FORBIDDEN: 'Your role does not allow this.',
   UNAVAILABLE: 'This cannot be told right now. Ask again in a moment.',
+  UNKNOWN_VIEW: 'There is no view of that name: the message lists those that there are.',
+  NOT_PARKED: 'Nothing of that stream is set aside in that view: there is nothing to try again.',
+  RETRY_REFUSED: 'It was tried again and refused again: `deadLetters` says why.',
+  NO_ANSWER: 'The view did not answer in time. It may still do it: look at `deadLetters`.',
   INTERNAL: 'A fault on our side. The `id` beside the code is what operators find it by.',
 };

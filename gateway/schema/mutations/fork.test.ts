@@ -19,10 +19,7 @@ beforeAll(async () => {
   });
 }, 60_000);
 let away: Error | undefined;
-afterAll(async () => {
-  expect(harness.failures).toEqual([]);
-  await harness.stop();
-});
+afterAll(() => harness.stop());
 
 const newId = (subject = 'ana'): Uuid => harness.newId(subject);
 
@@ -95,6 +92,36 @@ describe('a fork', () => {
       ]),
     );
     expect(rows.every(({ id }) => isClientId(id))).toBe(true);
+  });
+
+  it('shows what was said, in a fork of a fork too', async () => {
+    const first = wishFor(world, `message_${branch[1]}`, { title: 'A fork' });
+    expect(await fork(first)).toEqual(accepted);
+    const leaf = copyId(bare(first.conversation), branch[1] ?? '');
+    await expect.poll(() => harness.core.messages([leaf])).toHaveLength(1);
+    const second = wishFor({ ...world, conversation: first.conversation }, `message_${leaf}`);
+    expect(await fork(second)).toEqual(accepted);
+    for (const { conversation, commandId } of [first, second]) {
+      const { data } = await harness.ask(
+        'ana',
+        `query ($id: ID!, $command: UUID!) {
+          commandOutcome(id: $command) { ... on Accepted { conversation { title } } }
+          conversation(id: $id) { origin { message } thread { messages { author { name } parts { ... on TextPart { text } } } } }
+        }`,
+        { id: conversation, command: commandId },
+      );
+      expect(data).toMatchObject({
+        commandOutcome: { conversation: { title: 'A fork' } },
+        conversation: {
+          thread: {
+            messages: [
+              { author: { name: 'ana' }, parts: [{ text: 'The first' }] },
+              { author: null, parts: [{ text: 'An answer to The first' }] },
+            ],
+          },
+        },
+      });
+    }
   });
 
   it('of a long branch comes in pieces, root first, and the same again adds nothing', async () => {
@@ -220,4 +247,8 @@ describe('a piece', () => {
     expect(sources).toEqual([bare(world.message), bare(world.reply), ...large]);
     expect(pieces.length).toBeGreaterThan(2);
   });
+});
+
+it('left no fault behind', () => {
+  expect(harness.failures).toEqual([]);
 });

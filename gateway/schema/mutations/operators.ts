@@ -1,7 +1,9 @@
+import { OperationError } from '../../../projections/wishes.js';
 import { streamOf } from '../../../domain/ids.js';
 import { builder } from '../builder.js';
-import { requireNodeId } from '../ids.js';
+import { clientError, requireNodeId } from '../ids.js';
 import { UserReinstateInput, UserSuspendInput } from '../inputs/account.js';
+import { requireOps } from '../operators.js';
 import { CommandOutcome } from '../outcome.js';
 import { aimAt, sendForOperator } from './send.js';
 import { INPUT } from '../words.js';
@@ -29,6 +31,24 @@ builder.mutationFields((t) => ({
       const data = { by: context.identity.user, reason };
       const wish = { ...aimAt(input, streamOf('user', user)), type: 'ReinstateUser', data } as const;
       return sendForOperator(context, wish, 'reinstate user', user);
+    },
+  }),
+  deadLetterRetry: t.field({
+    type: 'Boolean',
+    description:
+      'Tries again to take an event into a view that refused it, and then what has waited behind it. True once that is done; else the code is NOT_PARKED, RETRY_REFUSED, UNKNOWN_VIEW or NO_ANSWER. For ops.',
+    args: {
+      view: t.arg.string({ description: 'The view, as `deadLetters` names it.' }),
+      stream: t.arg.string({ description: 'The stream that waits, as `deadLetters` names it.' }),
+    },
+    resolve: async (_, { view, stream }, context) => {
+      requireOps(context);
+      try {
+        await context.operations.retry(view, stream);
+        return true;
+      } catch (error) {
+        throw error instanceof OperationError ? clientError(error.code, error.message) : error;
+      }
     },
   }),
 }));

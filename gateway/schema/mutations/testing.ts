@@ -1,3 +1,4 @@
+import type { Position } from '../../../commands/command.js';
 import { contentOf, personKey } from '../../../domain/content.js';
 import { ASSISTANT } from '../../../domain/decider.js';
 import type { Envelope } from '../../../domain/event.js';
@@ -68,8 +69,15 @@ export const textPart = (message: Uuid, plain: string) => ({
   chars: plain.length,
 });
 
-/** Ends a reply as the assistant does. */
-export async function answer(harness: Harness, by: string, conversation: Uuid, reply: Uuid, text: string) {
+/** Ends a reply as the assistant does, under the key of who asked for it if no other is given. Says from where on it shows. */
+export async function answer(
+  harness: Harness,
+  by: string,
+  conversation: Uuid,
+  reply: Uuid,
+  text: string,
+  key = personKey(harness.userOf(by)),
+): Promise<Position> {
   const stream = streamOf('conversation', conversation);
   const of = { actor: ASSISTANT, stream };
   const who = { attempt: 1, executor: reply, endpoint: 'test', model: 'test' };
@@ -83,10 +91,15 @@ export async function answer(harness: Harness, by: string, conversation: Uuid, r
     ...of,
     id: nameFor(stream, reply, 'end'),
     type: 'CompleteReply',
-    key: personKey(harness.userOf(by)),
+    key,
     data: {
-      ...{ reply, attempt: 1, parts: [textPart(reply, text)] },
-      ...{ latencyMs: 2, firstTokenMs: 1, tokens: 3, finish: 'stop' },
+      reply,
+      attempt: 1,
+      parts: [textPart(reply, text)],
+      latencyMs: 2,
+      firstTokenMs: 1,
+      tokens: 3,
+      finish: 'stop',
     },
   });
   if (sent.status !== 'accepted') throw new Error(`the reply did not end: ${JSON.stringify(sent)}`);
