@@ -44,7 +44,7 @@ export const replay = (scale: number): Promise<readonly Figure[]> =>
     ];
   });
 
-export async function fill(folder: string, log: Log, conversations: number): Promise<void> {
+async function fill(folder: string, log: Log, conversations: number): Promise<void> {
   const side = await openWriteSide(folder, log);
   for (let begun = 0; begun < conversations; begun += PAGE) {
     const count = Math.min(PAGE, conversations - begun);
