@@ -59,6 +59,7 @@ type HarnessOptions = {
   /** The roles of people who have others than `user`. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
   readonly verbose?: boolean;
+  readonly explorer?: boolean;
   readonly limits?: Limits;
   readonly manifest?: Manifest;
   readonly arbitrary?: boolean;
@@ -115,11 +116,12 @@ export async function startHarness(options: HarnessOptions = {}) {
       return db.query(sql, params);
     },
   };
-  const queries = coreQueries({ db: counted, partitions: PARTITIONS, reached: runner.reached });
+  const questions = { partitions: PARTITIONS, reached: runner.reached };
+  const queries = coreQueries({ db, ...questions });
   const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: options.headsEvery ?? 300, onFailure });
   const services = {
     log: log.id,
-    core: queries,
+    core: coreQueries({ db: counted, ...questions }),
     client: options.commands?.(client) ?? client,
     outcome: options.outcome?.(worker.outcome) ?? worker.outcome,
     sessions,
@@ -156,6 +158,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     }),
     standing,
     limits,
+    explorer: options.explorer ?? false,
     onFault: onFailure,
     verify: createVerifier({ issuer, namespace: NAMESPACE, now: Date.now }),
     page: join(folder, 'page'),
@@ -215,8 +218,9 @@ export async function startHarness(options: HarnessOptions = {}) {
     log,
     client,
     core: queries,
+    runner,
     open: services.open,
-    /** How many statements the questions to the core view have made so far. */
+    /** How many statements operations have made so far, in questions to the core view. */
     statements: (): number => statements,
     sessions,
     heads,
