@@ -35,6 +35,8 @@ export type GatewayOptions = {
   readonly onFault: (error: unknown) => void;
   /** The folder of the built page. It may still be missing at start. */
   readonly page: string;
+  /** Whether the page has an address to try GraphQL at, /graphiql. Off unless switched on. */
+  readonly explorer?: boolean;
   /** What is not ready yet, in words; empty when all is. */
   readonly waitingFor: () => readonly string[];
   readonly metrics: Metrics;
@@ -151,6 +153,9 @@ function publicApp(options: GatewayOptions): Hono {
   });
   // A page from before a deploy asks for chunks that are gone: it must learn so, and not get a page instead.
   app.get('/assets/*', (c) => c.text('This file is not part of this version. Reload the page.', 404));
+  if (!options.explorer) {
+    app.get('/graphiql', (c) => c.text('The GraphQL explorer is switched off here. GRAPHIQL=on switches it on.', 404));
+  }
   app.get('*', (c) => {
     if (!indexPage) {
       const file = join(page, 'index.html');

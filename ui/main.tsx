@@ -1,6 +1,6 @@
 import './styles/main.css';
 import { Route, Router } from '@solidjs/router';
-import { ErrorBoundary, Show } from 'solid-js';
+import { ErrorBoundary, Show, lazy } from 'solid-js';
 import { render } from 'solid-js/web';
 import { start, status } from './auth/session.js';
 import { Chat } from './chat/Chat.js';
@@ -28,6 +28,7 @@ const show = (crashed?: unknown): void => {
           <Show when={status() === 'in'} fallback={<Landing />}>
             <Router root={Shell}>
               <Route path={['/', '/c/:id']} component={Chat} />
+              <Route path="/graphiql" component={lazy(() => import('./explorer/Explorer.js'))} />
               <Route path="*" component={NotFound} />
             </Router>
           </Show>

@@ -23,7 +23,7 @@ const GONE = 'gone';
 export const followInbox = (
   { core, sessions }: Pick<Live, 'core' | 'sessions'>,
   user: Uuid,
-  every = 10_000,
+  every = 5_000,
 ): Promise<AsyncGenerator<InboxDelivery>> =>
   openFeed(async (feed) => {
     const told = new Map<Uuid, string>();

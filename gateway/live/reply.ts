@@ -46,12 +46,12 @@ export const followReply = (
     );
     feed.onClose(await guardAccess(live, user, conversation, feed.close));
 
-    const hasEnded = async (): Promise<boolean> => {
+    const askView = async (): Promise<void> => {
       const [row] = await core.messages([reply]);
-      return row?.conversation !== conversation || !(row.reply && RUNNING.has(row.reply.status));
+      if (row?.conversation !== conversation || !(row.reply && RUNNING.has(row.reply.status))) ended = true;
     };
     // After attaching, so that an end in between is not missed.
-    ended = await hasEnded();
+    await askView();
 
     /** What is new in a piece of text, if it joins on to what was delivered. */
     const fresh = (delta: ReplyDelta): ReplyDelta | undefined => {
@@ -75,7 +75,7 @@ export const followReply = (
     return async () => {
       if (ask) {
         ask = false;
-        ended ||= await hasEnded();
+        await askView();
       }
       while (behind || waiting) {
         let next = waiting;

@@ -12,6 +12,7 @@ describe('configuration', () => {
       registration: 'open',
       introspection: true,
       documents: 'any',
+      explorer: true,
       verboseErrors: false,
       masterKeys: [],
     });
@@ -70,7 +71,9 @@ describe('configuration', () => {
       registration: 'closed',
       introspection: false,
       documents: 'persisted',
+      explorer: false,
     });
+    expect(readConfig(env, { graphiql: 'on' })).toMatchObject({ explorer: true });
     expect(readConfig(env, { registration: 'open' })).toMatchObject({ registration: 'open' });
   });
 

@@ -22,6 +22,8 @@ export type Config = {
   readonly introspection: boolean;
   /** Whether anybody may send GraphQL documents of their own, or only programs (tokens of scope `api`). */
   readonly documents: 'any' | 'persisted';
+  /** Whether there is a page to try GraphQL, at /graphiql. */
+  readonly explorer: boolean;
   /** Whether clients are told what went wrong on our side. */
   readonly verboseErrors: boolean;
   /** 32 bytes each: the first wraps the keys of content, all of them unwrap. None: those keys are stored bare. */
@@ -76,6 +78,12 @@ export const settings = {
     fallback: 'any on loopback, persisted elsewhere',
     meaning: 'documents that are taken: any, or those of the page (and any with a token of scope api)',
   },
+  GRAPHIQL: {
+    flag: 'graphiql',
+    value: 'on|off',
+    fallback: 'on on loopback, off elsewhere',
+    meaning: 'whether there is a page to try GraphQL, at /graphiql',
+  },
   VERBOSE_ERRORS: {
     flag: 'verbose-errors',
     value: 'on|off',
@@ -126,6 +134,7 @@ export function readConfig(env: Values, flags: Values): Config {
     registration: oneOf('REGISTRATION', given, ['open', 'closed'], local ? 'open' : 'closed'),
     introspection: oneOf('GRAPHQL_INTROSPECTION', given, ['on', 'off'], local ? 'on' : 'off') === 'on',
     documents: oneOf('GRAPHQL_DOCUMENTS', given, ['any', 'persisted'], local ? 'any' : 'persisted'),
+    explorer: oneOf('GRAPHIQL', given, ['on', 'off'], local ? 'on' : 'off') === 'on',
     verboseErrors: oneOf('VERBOSE_ERRORS', given, ['on', 'off'], 'off') === 'on',
     masterKeys: masterKeysIn(given.VERBATIM_MASTER_KEYS),
   };

@@ -31,6 +31,7 @@ import { messageOf } from './errors.js';
 import { type Folder, PARTITIONS } from './folder.js';
 import { mendingDb } from './mending.js';
 import { pooledRandom } from './random.js';
+import { recorder } from './audit.js';
 import { startReactors } from './reactors.js';
 import { wait } from './wait.js';
 
@@ -47,6 +48,7 @@ export type EmbeddedOptions = {
   readonly firstCode: string | undefined;
   readonly introspection: boolean;
   readonly documents: 'any' | 'persisted';
+  readonly explorer: boolean;
   readonly verboseErrors: boolean;
   /** Wrap the keys (see `openKeys`). */
   readonly masterKeys: readonly Uint8Array[];
@@ -132,7 +134,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     metrics.faults.inc();
     say(`fault ${id}: ${error instanceof Error ? error.stack : String(error)}`);
   };
-  const services = { log: log.id, core: queries, client, outcome, sessions, heads, open: opener.open };
+  const services = { log: log.id, core: queries, client, outcome, sessions, heads, operations, open: opener.open };
   const gateway = await startGateway({
     ...options,
     issuer: provider,
@@ -152,7 +154,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     page: page.folder,
     waitingFor: () => [...waiting],
     metrics,
-    operators: operatorRoutes({ log, folder }),
+    operators: operatorRoutes({ log, folder, operations, record: recorder(client, newId) }),
     now,
   });
   folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });

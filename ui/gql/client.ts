@@ -177,6 +177,25 @@ export function subscribe<T, V extends Record<string, unknown>>(
   };
 }
 
+/** Runs a document of somebody's own, of any kind, and tells each result as it comes. Returns how to leave. */
+export const explore = (
+  query: string,
+  variables: Record<string, unknown>,
+  onResult: (result: unknown) => void,
+  onEnd: () => void,
+): (() => void) =>
+  live().subscribe(
+    { query, variables },
+    {
+      next: onResult,
+      error: (error) => {
+        onResult(Array.isArray(error) ? { errors: error } : { errors: [{ message: 'The connection was closed.' }] });
+        onEnd();
+      },
+      complete: onEnd,
+    },
+  );
+
 function errorOf(error: GraphQLFormattedError | undefined): GqlError {
   const code = error?.extensions?.['code'];
   return new GqlError(typeof code === 'string' ? code : 'UNKNOWN', error?.message ?? 'The server gave no reason.');

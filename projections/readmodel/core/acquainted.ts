@@ -7,7 +7,7 @@ import type { MembershipRow } from './rows.js';
 /**
  * Those of some people with whom a person is in a conversation. A conversation lives where who began it does, so the homes
  * to ask are the person's own, and those of the conversations that they were let into, which their own home knows. Each is
- * one statement over the people's rows by index, however many conversations there are.
+ * one statement: it looks the people up by key in each conversation of the person there.
  */
 export async function readAcquainted(
   db: Db,
@@ -26,10 +26,12 @@ export async function readAcquainted(
     [...asked].map((home) =>
       db.query<{ readonly person: Uuid }>(
         `SELECT DISTINCT q.person FROM core.members p
-         JOIN core.members q ON q.home = p.home AND q.conversation = p.conversation
-         JOIN core.conversations c ON c.home = p.home AND c.id = p.conversation
-         WHERE p.home = $1 AND p.person = $2 AND NOT p.removed
-         AND q.person = ANY($3::uuid[]) AND NOT q.removed AND NOT c.deleted`,
+         CROSS JOIN LATERAL (SELECT c.deleted FROM core.conversations c
+           WHERE c.home = $1 AND c.id = p.conversation LIMIT 1) c
+         CROSS JOIN LATERAL (SELECT q.person FROM core.members q
+           WHERE q.home = $1 AND q.conversation = p.conversation AND q.person = ANY($3::uuid[]) AND NOT q.removed
+           ORDER BY q.person) q
+         WHERE p.home = $1 AND p.person = $2 AND NOT p.removed AND NOT c.deleted`,
         [home, user, people],
       ),
     ),

@@ -48,7 +48,7 @@ describe('a conversation', () => {
       joined: 1,
       postedSeq: 0,
     };
-    expect(await queries.members(id)).toEqual([member]);
+    expect(await queries.members([id])).toEqual([member]);
     expect(notices).toEqual([{ from: 0, to: 1, conversation: row, messages: [], members: [member], people: [user] }]);
   });
 
@@ -97,7 +97,7 @@ describe('a conversation', () => {
   it('does not go on before it started', async () => {
     const { rename, view } = tale(db);
     rename(id);
-    await expect(view()).rejects.toThrow(/goes on before it started/);
+    expect((await view()).refused).toMatch(/goes on before it started/);
   });
 });
 
@@ -110,7 +110,7 @@ describe('members', () => {
     changeRole(id, bob, 'owner');
     here({ type: 'MembershipTold', data: { user: bob, version: 4 } });
     const roles = async () =>
-      (await (await view()).queries.members(id)).map(({ person, role, version, joined }) => [
+      (await (await view()).queries.members([id])).map(({ person, role, version, joined }) => [
         person,
         role,
         version,
@@ -142,7 +142,7 @@ describe('members', () => {
     addMember(id, bob, 'writer');
     post(id, other, answer, 3, bob);
     const { queries, notices } = await view();
-    expect(await queries.members(id)).toMatchObject([
+    expect(await queries.members([id])).toMatchObject([
       { person: user, postedSeq: 1, version: 2 },
       { person: bob, postedSeq: 3, version: 7 },
     ]);
@@ -154,11 +154,11 @@ describe('members', () => {
     ['a role', { type: 'MemberRoleChanged', data: { user: bob, role: 'owner', by: 'x' } }],
     ['a removal', { type: 'MemberRemoved', data: { user: bob, by: 'x' } }],
     ['a post', { type: 'MessagePosted', data: { message: ask, parent: null, seq: 1, author: bob, parts: [] } }],
-  ])('are no strangers: %s of one stops the view', async (_, event) => {
+  ])('are no strangers: %s of one is refused', async (_, event) => {
     const { start, here, view } = tale(db);
     start(id);
     here(event);
-    await expect(view()).rejects.toThrow(`speaks of a member who is none: ${bob}`);
+    expect((await view()).refused).toContain(`speaks of a member who is none: ${bob}`);
   });
 });
 
@@ -248,7 +248,7 @@ describe('a message', () => {
       reply: { ...reply, status: 'completed', attempt: 0, model: null },
     });
     expect(await conversation()).toMatchObject({ head: answer, lastSeq: 2, version: 2 });
-    expect(await queries.members(id)).toMatchObject([{ person: user, postedSeq: 2 }]);
+    expect(await queries.members([id])).toMatchObject([{ person: user, postedSeq: 2 }]);
   });
 
   it('carries what each person says of it, until they take it back', async () => {
@@ -270,6 +270,6 @@ describe('a message', () => {
     const { start, complete, view } = tale(db);
     start(id);
     complete(id, answer, 1);
-    await expect(view()).rejects.toThrow(`speaks of a message that was never there: ${answer}`);
+    expect((await view()).refused).toContain(`speaks of a message that was never there: ${answer}`);
   });
 });

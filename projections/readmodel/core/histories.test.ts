@@ -153,13 +153,14 @@ async function check(world: World, cuts: readonly number[]): Promise<void> {
 
   // The write side decides by a state of its own: both say the same.
   const state = fold(conversation, world.said);
-  const people = await queries.members(id);
+  const people = await queries.members([id]);
   expect(people.map((member) => ({ user: member.person, role: member.role }))).toEqual(state.members);
   expect(Object.fromEntries(whole.conversation.shares.map((share) => [share.id, share.leaf]))).toEqual(state.shares);
   for (const message of whole.messages) {
     let leaf = message.id;
     for (let child = lookUp(state.tree, leaf)?.child; child; child = lookUp(state.tree, leaf)?.child) leaf = child;
-    expect(await queries.leafBelow(id, message.id, 100)).toBe(leaf);
+    const end = { id: leaf, whole: true };
+    expect(await queries.ends([{ conversation: id, message: message.id, steps: 100 }])).toEqual([end]);
   }
 
   // Whoever hears each notice has what there is, and everybody hears who is in before it or after.

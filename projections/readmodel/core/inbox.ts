@@ -6,7 +6,8 @@ import type { InboxFilter, InboxPage, InboxPlace, MembershipRow, SeenConversatio
 import { conversations } from './tables.js';
 
 // A sidebar is put together when it is read. What a person does to a conversation for themselves stands at their home, the
-// conversation at that of its starter: where that is another one, only who is in it is known at both.
+// conversation at that of its starter: where that is another one, only who is in it is known at both. A LIMIT keeps a
+// look-up a look-up: a database without statistics would rather join all with all.
 
 type Asked = {
   readonly user: Uuid;
@@ -58,7 +59,8 @@ const newestFirst = (a: InboxPlace, b: InboxPlace): number => {
 const ownSql = ({ filter, after }: Asked): string =>
   `SELECT ${columns} FROM core.members p
    JOIN core.conversations c ON c.home = p.home AND c.id = p.conversation
-   LEFT JOIN core.memberships s ON s.home = p.home AND s.person = p.person AND s.conversation = p.conversation
+   LEFT JOIN LATERAL (SELECT s.archived, s.pinned, s.hidden FROM core.memberships s
+     WHERE s.home = $1 AND s.person = $2 AND s.conversation = p.conversation LIMIT 1) s ON true
    WHERE p.home = $1 AND p.person = $2 AND NOT p.removed AND ${wanted[filter].conversation}
    AND s.hidden IS NOT TRUE ${wanted[filter].relation} ${below(after)} ${order}`;
 
@@ -69,6 +71,7 @@ const joinedSql = ({ filter }: Asked): string =>
 
 const awaySql = ({ filter, after }: Asked): string =>
   `SELECT ${columns} FROM core.conversations c
-   JOIN core.members p ON p.home = c.home AND p.conversation = c.id
-   WHERE c.home = $1 AND c.id = ANY($${after ? 6 : 4}::uuid[]) AND p.person = $2 AND NOT p.removed
+   CROSS JOIN LATERAL (SELECT p.role, p.posted_seq FROM core.members p
+     WHERE p.home = $1 AND p.conversation = c.id AND p.person = $2 AND NOT p.removed LIMIT 1) p
+   WHERE c.home = $1 AND c.id = ANY($${after ? 6 : 4}::uuid[])
    AND ${wanted[filter].conversation} ${below(after)} ${order}`;

@@ -1,5 +1,5 @@
 import type { ConversationEvent } from '../../../domain/conversation.js';
-import { type Uuid, membershipStream, streamOf } from '../../../domain/ids.js';
+import { type Uuid, homeOf, membershipStream, streamOf } from '../../../domain/ids.js';
 import type { MembershipEvent } from '../../../domain/membership.js';
 import type { UserEvent } from '../../../domain/user.js';
 import { PARTITIONS, createHistory, idOf, logWith, project } from '../../testing.js';
@@ -40,8 +40,13 @@ export function tale(db: Db) {
       const { log } = await logWith(history.events);
       await project(db, core, log, (told) => notices.push(...told));
       const queries = coreQueries({ db, partitions: PARTITIONS, reached: async () => true });
+      const parked = await db.query<{ why: string }>('SELECT error_message AS why FROM core.parked WHERE home = $1', [
+        homeOf(streamOf('conversation', id), PARTITIONS),
+      ]);
       return {
         notices,
+        /** Why an event was refused, and its stream parked with it. */
+        refused: parked.rows[0]?.why,
         queries,
         user: async () => (await queries.users([history.user]))[0],
         conversation: () => queries.conversation(id),

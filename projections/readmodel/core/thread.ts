@@ -10,9 +10,18 @@ const m = fieldsOf(messages, 'm');
 
 type Thread = Pick<CoreQueries, 'messages' | 'branch' | 'branches' | 'siblings' | 'ends' | 'changes'>;
 type Lane = { readonly lane: number };
+const withoutLane = (found: MessageRow & Lane): MessageRow => {
+  const { lane: _, ...row } = found;
+  return row;
+};
+
 type OfEach = <Row extends object>(sql: string, ids: readonly Uuid[]) => Promise<readonly Row[]>;
 
-/** The questions about what is said in a conversation. A recursion names the home in both of its arms. */
+/**
+ * The questions about what is said in a conversation. A recursion names the home in both of its arms. Each row is looked
+ * up by itself, which a LIMIT or an ORDER BY in the look-up makes sure of: a database without statistics would rather read
+ * whole conversations to join them. A message is found by its id alone, and then asked where it belongs.
+ */
 export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
   /** One statement per home for all that is asked there: `lane` in a row says for which of those it is, from 1. */
   const lanes = async <Row extends object, Asked extends { readonly conversation: Uuid }>(
@@ -40,20 +49,21 @@ export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
   const branches: Thread['branches'] = async (asked, count, inclusive) => {
     const found = await lanes<MessageRow, MessagePlace>(asked, (those) => [
       `WITH RECURSIVE branch AS (
-         SELECT m.*, l.n, 1 AS depth FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, message, n)
-         JOIN core.messages m ON m.home = $1 AND m.conversation = l.conversation AND m.id = l.message
+         SELECT f.*, l.conversation AS asked, l.n, 1 AS depth
+         FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, message, n) CROSS JOIN LATERAL (
+           SELECT m.* FROM core.messages m WHERE m.home = $1 AND m.id = l.message LIMIT 1) f
          UNION ALL
-         SELECT m.*, b.n, b.depth + 1 FROM branch b JOIN core.messages m
-           ON m.home = $1 AND m.conversation = b.conversation AND m.id = b.parent
+         SELECT f.*, b.asked, b.n, b.depth + 1 FROM branch b CROSS JOIN LATERAL (
+           SELECT m.* FROM core.messages m WHERE m.home = $1 AND m.id = b.parent LIMIT 1) f
          WHERE b.depth < $4)
-       SELECT ${m}, m.n::int AS lane FROM branch m ORDER BY m.depth`,
+       SELECT ${m}, m.n::int AS lane FROM branch m WHERE m.conversation = m.asked ORDER BY m.depth`,
       [
         those.map(({ conversation }) => conversation),
         those.map(({ message }) => message),
         inclusive ? count : count + 1,
       ],
     ]);
-    return found.map((rows) => (inclusive ? rows : rows.slice(1)).map(({ lane: _, ...row }) => row));
+    return found.map((rows) => (inclusive ? rows : rows.slice(1)).map(withoutLane));
   };
 
   return {
@@ -67,11 +77,15 @@ export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
 
     siblings: async (asked) => {
       const found = await lanes<Pick<MessageRow, 'id'>, Pick<MessageRow, 'conversation' | 'parent'>>(asked, (those) => [
-        `SELECT l.n::int AS lane, m.id, m.seq FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n)
-         JOIN core.messages m ON m.home = $1 AND m.conversation = l.conversation AND m.parent = l.parent
+        `SELECT l.n::int AS lane, f.id, f.seq
+         FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n) CROSS JOIN LATERAL (
+           SELECT m.id, m.seq FROM core.messages m
+           WHERE m.home = $1 AND m.conversation = l.conversation AND m.parent = l.parent ORDER BY m.seq) f
          UNION ALL
-         SELECT l.n::int, m.id, m.seq FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n)
-         JOIN core.messages m ON m.home = $1 AND m.conversation = l.conversation AND m.parent IS NULL
+         SELECT l.n::int, f.id, f.seq
+         FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n) CROSS JOIN LATERAL (
+           SELECT m.id, m.seq FROM core.messages m
+           WHERE m.home = $1 AND m.conversation = l.conversation AND m.parent IS NULL ORDER BY m.seq) f
          WHERE l.parent IS NULL
          ORDER BY 3`,
         [those.map(({ conversation }) => conversation), those.map(({ parent }) => parent)],
@@ -82,15 +96,17 @@ export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
     ends: async (asked) => {
       const found = await lanes<BranchEnd, MessagePlace & { readonly steps: number }>(asked, (those) => [
         `WITH RECURSIVE branch AS (
-           SELECT m.id, m.conversation, l.n, l.steps, 0 AS depth
+           SELECT f.id, f.conversation, l.conversation AS asked, l.n, l.steps, 0 AS depth
            FROM unnest($2::uuid[], $3::uuid[], $4::int[]) WITH ORDINALITY AS l(conversation, message, steps, n)
-           JOIN core.messages m ON m.home = $1 AND m.conversation = l.conversation AND m.id = l.message
+           CROSS JOIN LATERAL (
+             SELECT m.id, m.conversation FROM core.messages m WHERE m.home = $1 AND m.id = l.message LIMIT 1) f
            UNION ALL
-           SELECT n.id, b.conversation, b.n, b.steps, b.depth + 1 FROM branch b CROSS JOIN LATERAL (
+           SELECT f.id, b.conversation, b.asked, b.n, b.steps, b.depth + 1 FROM branch b CROSS JOIN LATERAL (
              SELECT m.id FROM core.messages m WHERE m.home = $1 AND m.conversation = b.conversation AND m.parent = b.id
-             ORDER BY m.seq DESC LIMIT 1) n
+             ORDER BY m.seq DESC LIMIT 1) f
            WHERE b.depth < b.steps)
-         SELECT DISTINCT ON (b.n) b.n::int AS lane, b.id, b.depth < b.steps AS whole FROM branch b ORDER BY b.n, b.depth DESC`,
+         SELECT DISTINCT ON (b.n) b.n::int AS lane, b.id, b.depth < b.steps AS whole FROM branch b
+         WHERE b.conversation = b.asked ORDER BY b.n, b.depth DESC`,
         [
           those.map(({ conversation }) => conversation),
           those.map(({ message }) => message),
