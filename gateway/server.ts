@@ -70,8 +70,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }
   });
   // Whoever sends a request slowly holds a connection, and no longer than this. In ms.
-  people.headersTimeout = 10_000;
-  people.requestTimeout = 30_000;
+  people.headersTimeout = 30_000;
+  people.requestTimeout = 60_000;
+  // Longer than proxies keep theirs: who closes first must not be the one that gets the next request. In ms.
+  people.keepAliveTimeout = 75_000;
   people.on('clientError', answerBroken);
   const closeSockets = serveSockets(people, { ...options, origin: new URL(publicUrl).origin, rule });
   const ops = getRequestListener(opsApp(options).fetch);
@@ -97,7 +99,7 @@ function answerBroken(error: Error & { readonly code?: string }, socket: Duplex)
     error.code === 'HPE_HEADER_OVERFLOW'
       ? ['431 Request Header Fields Too Large', 'HEADERS_TOO_LARGE', 'Send at most 16 KB of headers.']
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ['408 Request Timeout', 'REQUEST_TIMEOUT', 'Send the whole request within 30 s.']
+        ? ['408 Request Timeout', 'REQUEST_TIMEOUT', 'Send the whole request within a minute.']
         : ['400 Bad Request', 'BAD_REQUEST', 'This is not HTTP/1.1.'];
   const body = JSON.stringify(fault(code, message));
   const head = [
