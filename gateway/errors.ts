@@ -52,9 +52,10 @@ function isClients(error: GraphQLError): boolean {
 }
 
 function withCode(error: GraphQLError, code: string, message: string): GraphQLError {
-  const has = typeof error.extensions['code'] === 'string';
-  if (has && message.length <= LONGEST_MESSAGE) return error;
-  const { nodes, source, positions, path, extensions } = error;
+  // The executor's word to an HTTP server that is not ours.
+  const { http, ...extensions } = error.extensions;
+  if (http === undefined && typeof extensions['code'] === 'string' && message.length <= LONGEST_MESSAGE) return error;
+  const { nodes, source, positions, path } = error;
   return new GraphQLError(shorten(message), {
     ...(nodes ? { nodes } : {}),
     ...(source ? { source } : {}),

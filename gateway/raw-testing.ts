@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type ClientOptions, WebSocket } from 'ws';
+import { textOf } from './sockets.js';
 import type { Harness } from './testing.js';
 
 export type Frame = { readonly id?: string; readonly type: string; readonly payload?: unknown };
@@ -19,7 +20,7 @@ export async function openRaw({ publicUrl }: Pick<Harness, 'publicUrl'>, options
   const frames: Frame[] = [];
   let wake: (() => void) | undefined;
   socket.on('message', (data) => {
-    frames.push(JSON.parse(String(data)));
+    frames.push(JSON.parse(textOf(data)));
     wake?.();
   });
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {

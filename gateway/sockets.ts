@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { spend } from '../projections/sessions/bucket.js';
 import { addressBehind } from './address.js';
 import type { HostRule } from './hosts.js';
@@ -108,7 +108,7 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
             if (wait > 0)
               return cut(socket, CloseCode.TooManyInitialisationRequests, 'RATE_LIMITED: Too many messages.');
             frames = full;
-            const text = String(data);
+            const text = textOf(data);
             take(text).catch((error: unknown) => {
               if (!isClientsType(text)) return cut(socket, CloseCode.BadRequest, 'Invalid message received');
               onFault(error);
@@ -178,6 +178,10 @@ const send = (socket: WebSocket, data: string): Promise<void> =>
     // It fails where the socket has closed meanwhile, of which `close` tells.
     socket.send(data, () => resolve());
   });
+
+/** What a frame says, in whatever pieces it came. */
+export const textOf = (data: RawData): string =>
+  (Array.isArray(data) ? Buffer.concat(data) : data instanceof ArrayBuffer ? Buffer.from(data) : data).toString();
 
 /** Whether a message is of a kind that clients send; graphql-ws throws at the others. */
 function isClientsType(text: string): boolean {

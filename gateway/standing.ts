@@ -42,7 +42,7 @@ export function createStanding({ core, sessions, every = 5_000, onTrouble }: Sta
 
   const lose = (entry: Entry, lost: Loss | undefined): void => {
     entry.lost = lost;
-    if (lost) for (const listener of [...entry.listeners]) listener();
+    if (lost) for (const listener of entry.listeners) listener();
   };
 
   const see = (entry: Entry, row: Pick<UserRow, 'version' | 'status'> | undefined): void => {
@@ -155,7 +155,7 @@ export function createStanding({ core, sessions, every = 5_000, onTrouble }: Sta
 /** Forgets whom nobody asked for since the last time; returns the others. */
 async function sweep(entries: Map<string, Promise<Entry>>): Promise<ReadonlyMap<string, Entry>> {
   const active = new Map<string, Entry>();
-  for (const [key, opening] of [...entries]) {
+  for (const [key, opening] of entries) {
     const entry = await opening.catch(() => undefined);
     if (!entry) continue;
     if (entry.used || entry.listeners.size > 0) active.set(key, entry);

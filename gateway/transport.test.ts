@@ -115,15 +115,67 @@ describe('the one pipeline', () => {
 });
 
 describe('transport', () => {
-  it('takes JSON only, with a length, and not too much of it', async () => {
-    expect(await post({ 'content-type': 'text/plain' }, '{}')).toEqual({ status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' });
+  const query = JSON.stringify({ query: '{ viewer { roles } }' });
+
+  it('takes JSON only, as it is and with a length, and not too much of it', async () => {
     const authorization = `Bearer ${await harness.token('ana')}`;
     const json = { 'content-type': 'application/json', authorization };
+    for (const type of [
+      'text/plain',
+      'application/json5',
+      'multipart/form-data',
+      'application/x-www-form-urlencoded',
+    ]) {
+      expect(await post({ 'content-type': type, authorization }, query)).toEqual({
+        status: 415,
+        code: 'UNSUPPORTED_MEDIA_TYPE',
+      });
+    }
+    expect(await post({ ...json, 'content-encoding': 'gzip' }, query)).toEqual({
+      status: 415,
+      code: 'UNSUPPORTED_MEDIA_TYPE',
+    });
     expect(await post(json, JSON.stringify({ query: ' '.repeat(600 * 1024) }))).toEqual({
       status: 413,
       code: 'BODY_TOO_LARGE',
     });
-    expect(await post(json, '[not json')).toEqual({ status: 400, code: 'BAD_REQUEST' });
+    expect(await post({ ...json, 'content-type': 'application/json; charset=utf-8' }, query)).toEqual({ status: 200 });
+    const { port } = new URL(harness.publicUrl);
+    const headers = { ...json, host: `localhost:${port}`, 'transfer-encoding': 'chunked' };
+    const request = httpRequest({ port, method: 'POST', path: '/graphql', headers });
+    request.end(query);
+    const [chunked] = await once(request, 'response');
+    expect(chunked.statusCode).toBe(411);
+    expect(String(await chunked.read())).toContain('LENGTH_REQUIRED');
+    request.destroy();
+  });
+
+  it('says what is wrong with a body', async () => {
+    const authorization = `Bearer ${await harness.token('ana')}`;
+    const json = { 'content-type': 'application/json', authorization };
+    const wrong = ['', '[not json', '[]', `[${query},${query}]`, 'null', '7', '{}', '{"query":7}', '{"query":""}'];
+    const more = [
+      '{"query":"{a}","variables":[]}',
+      '{"query":"{a}","operationName":7}',
+      '{"query":"{a}","documentId":"b"}',
+    ];
+    for (const body of [...wrong, ...more]) {
+      expect(await post(json, body)).toEqual({ status: 400, code: 'BAD_REQUEST' });
+    }
+  });
+
+  it('answers GET with what to send', async () => {
+    const response = await fetch(`${harness.publicUrl}/graphql?query={viewer{roles}}`);
+    expect({ status: response.status, allow: response.headers.get('allow') }).toEqual({ status: 405, allow: 'POST' });
+  });
+
+  it('takes nothing from a page of another origin', async () => {
+    const authorization = `Bearer ${await harness.token('ana')}`;
+    const from = (origin: string) => post({ 'content-type': 'application/json', authorization, origin }, query);
+    for (const origin of ['https://evil.example', 'null', harness.publicUrl.replace('http:', 'https:')]) {
+      expect(await from(origin)).toEqual({ status: 403, code: 'ORIGIN_NOT_ALLOWED' });
+    }
+    expect(await from(harness.publicUrl)).toEqual({ status: 200 });
   });
 
   it('answers to its public name only', async () => {

@@ -17,7 +17,7 @@ const OPERATIONS = 5_000;
 const FRAMES = 3_000;
 const TOKENS = 1_000;
 const AT_ONCE = 24;
-const IN_TIME = 20_000;
+const IN_TIME = 60_000;
 /** What may be left in memory of them all, in MB: what is remembered is bounded, but not empty. */
 const LEFT = 24;
 
@@ -25,7 +25,7 @@ const LEFT = 24;
 const known = new Set(
   `BAD_REQUEST BAD_USER_INPUT BAD_INPUT BAD_ID BAD_POSITION CURSOR_EXPIRED DOCUMENT_TOO_LARGE
   DOCUMENT_UNKNOWN GRAPHQL_PARSE_FAILED GRAPHQL_VALIDATION_FAILED NOT_FOUND FORBIDDEN OPERATION_UNKNOWN TOO_MANY_OPERATIONS
-  TOKEN_INVALID TOKEN_EXPIRED TOKEN_MISSING BODY_TOO_LARGE`.split(/\s+/),
+  TOKEN_INVALID TOKEN_EXPIRED TOKEN_MISSING BODY_TOO_LARGE HEADERS_TOO_LARGE`.split(/\s+/),
 );
 /** Every code with which a socket may be closed for what was sent on it. */
 const closings = new Set([1002, 1003, 1007, 1009, 4400, 4401, 4403, 4408, 4409, 4429]);
@@ -87,7 +87,8 @@ async function post(body: string, bearer: string): Promise<void> {
     }),
   );
   const text = await response.text();
-  if (!text.startsWith('{')) throw new Error(`${response.status} ${text} for ${bearer} to ${body.slice(0, 1_000)}`);
+  if (!text.startsWith('{'))
+    throw new Error(`${response.status} ${text} for ${bearer.slice(0, 200)} to ${body.slice(0, 1_000)}`);
   const { data, errors } = JSON.parse(text);
   const fault = response.status === 200 && errors === undefined && data ? undefined : unclear(errors);
   if (fault) throw new Error(`${fault}\n  in the answer ${response.status} to ${body.slice(0, 1_000)}`);
@@ -130,7 +131,7 @@ function heapAfterGc(): number {
   return process.memoryUsage().heapUsed / 1024 / 1024;
 }
 
-it('takes twenty thousand things that nobody should send', { timeout: 240_000 }, async () => {
+it('takes twenty thousand things that nobody should send', { timeout: 400_000 }, async () => {
   const took: Record<string, number> = {};
   const phase = async (name: string, work: Promise<void>): Promise<void> => {
     const begun = performance.now();
@@ -147,7 +148,7 @@ it('takes twenty thousand things that nobody should send', { timeout: 240_000 },
 
   await phase('posts', posts(2_000, POSTS - 2_000));
 
-  const sockets = await Promise.all(Array.from({ length: 8 }, () => openSignedIn(harness, 'ana')));
+  const sockets = await Promise.all(Array.from({ length: 16 }, () => openSignedIn(harness, 'ana')));
   const turns = sockets.map(async (socket, at) => {
     let raw = socket;
     for (let n = 0; n < OPERATIONS / sockets.length; n++) {
@@ -175,9 +176,11 @@ it('takes twenty thousand things that nobody should send', { timeout: 240_000 },
           () => undefined,
           () => undefined,
         );
-      const closed = await inTime(`frames ${frames.map(String).join(' ')}`, Promise.race([raw.closed, answered]));
+      const closed = await inTime(frames.map(String).join('\n'), Promise.race([raw.closed, answered]));
       if (closed && !closings.has(closed.code)) {
-        throw new Error(`closed with ${closed.code} ${closed.reason} after ${frames.map(String).join('\n')}`);
+        throw new Error(
+          `closed with ${closed.code} ${closed.reason} after ${frames.map(String).join('\n').slice(0, 2_000)}`,
+        );
       }
       raw.socket.terminate();
     }),
@@ -197,7 +200,9 @@ it('takes twenty thousand things that nobody should send', { timeout: 240_000 },
           () => undefined,
         );
       const closed = await inTime(forged, Promise.race([raw.closed, acknowledged]));
-      if (closed && closed.code !== 4403) throw new Error(`closed with ${closed.code} ${closed.reason} for ${forged}`);
+      if (closed && ![4403, 1009].includes(closed.code)) {
+        throw new Error(`closed with ${closed.code} ${closed.reason} for ${forged.slice(0, 200)}`);
+      }
       raw.socket.terminate();
     }),
   );

@@ -8,9 +8,11 @@ import { type Browser, type Place, codesIn, openBrowser, openClient, openPlace, 
 // The whole way through a real server, by a certified client: what the page of the chat does, and what goes wrong on it.
 
 let place: Place;
+/** Sessions that ended, with when their last token does (ms since 1970). */
+const ended = new Map<string, number>();
 let client: Awaited<ReturnType<typeof openClient>>;
 beforeAll(async () => {
-  place = await openPlace();
+  place = await openPlace({ onSessionEnd: (sid, until) => ended.set(sid, until) });
   client = await openClient(place);
 });
 afterAll(async () => {
@@ -133,6 +135,8 @@ describe('the provider', () => {
     expect(leaving.html).toContain('/oidc/submit.js');
     const left = await browser.submit(leaving, { xsrf: xsrfOf(leaving.html), logout: 'yes' });
     expect(left.url.href).toBe(`${place.origin}/`);
+    const { sid, exp = 0 } = decodeJwt(tokens.access_token);
+    expect(ended.get(String(sid))).toBeGreaterThanOrEqual(exp * 1_000);
     expect((await browser.open((await client.begin()).url)).html).toContain('Welcome back');
     await expect(client.refresh(tokens.refresh_token ?? '')).rejects.toMatchObject({ error: 'invalid_grant' });
   });

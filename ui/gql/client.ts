@@ -39,7 +39,8 @@ export async function request<T, V>(document: TypedDocumentString<T, V>, variabl
 
 /** What the gateway knows a document by: the page sends no texts. */
 function hashOf(document: Pick<TypedDocumentString<unknown, unknown>, '__meta__'>): string {
-  const hash: unknown = document.__meta__?.['hash'];
+  const { __meta__: meta } = document;
+  const hash: unknown = meta?.['hash'];
   if (typeof hash === 'string') return hash;
   throw new Error('this document has no hash: npm run codegen');
 }
