@@ -58,8 +58,6 @@ type HarnessOptions = {
   readonly introspection?: boolean;
   /** The roles of people who have others than `user`. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
-  /** How often heads are repeated, in ms. */
-  readonly headsEvery?: number;
   readonly verbose?: boolean;
   readonly explorer?: boolean;
   readonly limits?: Limits;
