@@ -158,6 +158,49 @@ mutation ($input: MessagePostInput!) {
     },
   },
   {
+    title: 'Another reply, another branch',
+    text:
+      'A second reply to the same message is a sibling of the first. Which branch you look at is yours alone: it is where ' +
+      '`thread` ends for you, also on your other screens. The id of a command about your own view ends in the digits of your user id.',
+    document: `
+mutation ($again: ReplyRequestInput!, $choice: BranchChooseInput!) {
+  replyRequest(input: $again) { ... on CommandError { code message } }
+  branchChoose(input: $choice) { ... on CommandError { code message } }
+}`,
+    variables: {
+      again: {
+        commandId: '01912f6e-7c20-7000-8000-0000000005c1',
+        conversation,
+        parent: message,
+        reply: 'message_01912f6e-7c21-7000-8000-0000000005c1',
+      },
+      choice: {
+        commandId: '01912f6e-7c22-7000-8000-0000000005c1',
+        conversation,
+        leaf: 'message_01912f6e-7c21-7000-8000-0000000005c1',
+      },
+    },
+  },
+  {
+    title: 'Take somebody in',
+    text: 'By the id of their account, which they tell you. From then on they see all of it, and you see who they are.',
+    document: `
+mutation ($input: MemberAddInput!) {
+  memberAdd(input: $input) {
+    ... on Accepted { conversation { members { person role user { name } } } }
+    ... on CommandError { code message }
+  }
+}`,
+    variables: {
+      input: {
+        commandId: '01912f6e-7c30-7000-8000-0000000005c1',
+        conversation,
+        user: 'user_5f0c2a52-31a5-5d7e-9f58-2f1c7a9e0abc',
+        role: 'WRITER',
+      },
+    },
+  },
+  {
     title: 'List conversations',
     text: 'Newest activity first. The subscription `inbox` sends the first page, and then each conversation as it changes.',
     document: `

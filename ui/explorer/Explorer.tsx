@@ -31,19 +31,19 @@ const readSchema = (): Promise<Schema> =>
       {},
       (result) => (answer = result),
       () => {
-        if (isSchema(answer)) resolve(answer.data.__schema);
+        if (isSchema(answer)) resolve(answer.data.schema);
         else reject(new Error('This server does not tell its schema (GRAPHQL_INTROSPECTION).'));
       },
     );
   });
 
-const isSchema = (answer: unknown): answer is { readonly data: { readonly __schema: Schema } } =>
+const isSchema = (answer: unknown): answer is { readonly data: { readonly schema: Schema } } =>
   typeof answer === 'object' &&
   answer !== null &&
   'data' in answer &&
   typeof answer.data === 'object' &&
   answer.data !== null &&
-  '__schema' in answer.data;
+  'schema' in answer.data;
 
 /** The object in a text, or what is wrong with it. */
 function variablesIn(text: string): Record<string, unknown> | string {

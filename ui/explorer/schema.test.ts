@@ -7,7 +7,7 @@ import { INTROSPECTION, type Schema, firstDocument, operationsOf } from './schem
 const file = join(import.meta.dirname, '../../gateway/schema/schema.graphql');
 const real = buildSchema(readFileSync(file, 'utf8'));
 const { data } = graphqlSync({ schema: real, source: INTROSPECTION });
-const schema: Schema = JSON.parse(JSON.stringify(data?.['__schema']));
+const schema: Schema = JSON.parse(JSON.stringify(data?.['schema']));
 const operations = operationsOf(schema).flatMap(([kind, fields]) =>
   fields.map((field) => [kind, field.name, field] as const),
 );

@@ -25,7 +25,7 @@ export type Schema = {
 
 const REF = 'kind name ofType { kind name ofType { kind name ofType { kind name } } }';
 
-export const INTROSPECTION = `{ __schema {
+export const INTROSPECTION = `{ schema: __schema {
   queryType { name } mutationType { name } subscriptionType { name }
   types { kind name
     fields { name description args { name defaultValue type { ${REF} } } type { ${REF} } }
