@@ -262,8 +262,8 @@ describe('what can be done', () => {
         const outcome = 'code' in got ? undefined : under(got.data, field);
         const type = under(outcome, '__typename');
         const word = 'code' in got ? got.code : type === 'Accepted' ? 'yes' : under(outcome, 'code');
-        const causes = [commandId, houseCommandId(harness.userOf(asker), commandId)];
-        const made = (await eventsOf(harness)).filter(({ cause }) => causes.includes(cause)).map((event) => event.type);
+        const causes = new Set([commandId, houseCommandId(harness.userOf(asker), commandId)]);
+        const made = (await eventsOf(harness)).filter(({ cause }) => causes.has(cause)).map((event) => event.type);
         if (word !== cell) faults.push(`${who} gets ${String(word)}, and ${cell} was said`);
         // What is done stands in the log, and of what is refused nothing does.
         if (made.includes(wish.event) !== (cell === 'yes')) faults.push(`${who} made ${made.join(', ') || 'nothing'}`);
