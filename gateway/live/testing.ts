@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Answer } from '../../commands/command.js';
 import type { Draft } from '../../commands/client/client.js';
 import type { MemberRole } from '../../domain/conversation.js';
@@ -119,4 +120,10 @@ export async function openRoom(harness: Harness, owner: string, members: Readonl
 /** Waits until the view shows what a command did. */
 export async function shown(harness: Harness, { position }: Taken): Promise<void> {
   if (!(await harness.core.reached(position, 10_000))) throw new Error('the view does not show it within 10 s');
+}
+
+/** That nothing failed behind the scenes, and that nobody is attached any more. Sockets say late that they are closed. */
+export async function expectClean(harness: Harness): Promise<void> {
+  expect(harness.failures).toEqual([]);
+  await expect.poll(() => harness.attached(), { timeout: 10_000, interval: 10 }).toBe(0);
 }
