@@ -36,7 +36,10 @@ export function drain<T>(source: AsyncGenerator<T>, pace?: () => Promise<unknown
 type Taken = Extract<Answer, { status: 'accepted' }>;
 export type Room = Awaited<ReturnType<typeof openRoom>>;
 
-/** A conversation of `owner` and others, and what they do in it: by commands, each of which must be accepted. */
+/**
+ * A conversation of `owner` and others, which the view shows, and what they do in it: by commands, each of which must be
+ * accepted.
+ */
 export async function openRoom(harness: Harness, owner: string, members: Readonly<Record<string, MemberRole>> = {}) {
   const newId = (): Uuid => harness.newId(owner);
   const [id, first, reply] = [newId(), newId(), newId()];
@@ -112,8 +115,9 @@ export async function openRoom(harness: Harness, owner: string, members: Readonl
         },
       }),
   };
-  await room.start();
-  for (const [subject, role] of Object.entries(members)) await room.add(subject, role);
+  let last = await room.start();
+  for (const [subject, role] of Object.entries(members)) last = await room.add(subject, role);
+  await shown(harness, last);
   return room;
 }
 
