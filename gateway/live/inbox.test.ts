@@ -6,7 +6,7 @@ import { SYSTEM } from '../../domain/decider.js';
 import { type Uuid, membershipStream } from '../../domain/ids.js';
 import { type Harness, startHarness } from '../testing.js';
 import { type InboxDelivery, followInbox } from './inbox.js';
-import { type Room, drain, openRoom, seeded, shown } from './testing.js';
+import { type Room, drain, expectClean, openRoom, seeded, shown } from './testing.js';
 
 type Fate = 'pass' | 'lose' | 'double' | 'late';
 let fate: () => Fate = () => 'pass';
@@ -25,10 +25,9 @@ beforeAll(async () => {
   });
 }, 60_000);
 afterAll(() => harness.stop());
-afterEach(() => {
+afterEach(async () => {
   fate = () => 'pass';
-  expect(harness.failures).toEqual([]);
-  expect(harness.attached()).toBe(0);
+  await expectClean(harness);
 });
 
 const follow = async (subject: string, every = 25, pace?: () => Promise<unknown>) =>

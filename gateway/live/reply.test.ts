@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ReplyDelta } from '../../projections/sessions/sessions.js';
 import { type Harness, startHarness } from '../testing.js';
 import { followReply } from './reply.js';
-import { type Room, drain, openRoom, seeded, shown } from './testing.js';
+import { type Room, drain, expectClean, openRoom, seeded, shown } from './testing.js';
 
 type Fate = 'pass' | 'lose' | 'double' | 'late';
 let fate: (topic: string) => Fate = () => 'pass';
@@ -37,10 +37,9 @@ beforeAll(async () => {
   });
 }, 60_000);
 afterAll(() => harness.stop());
-afterEach(() => {
+afterEach(async () => {
   fate = () => 'pass';
-  expect(harness.failures).toEqual([]);
-  expect(harness.attached()).toBe(0);
+  await expectClean(harness);
 });
 
 const follow = async (subject: string, room: Room, pace?: () => Promise<unknown>) =>

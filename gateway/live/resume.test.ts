@@ -106,12 +106,14 @@ it(`${SUBSCRIBERS} subscribers get ${MESSAGES} messages once and in order, whate
   // Each post is two messages: what a person wrote, and the reply that they asked for. So is the first.
   const posts = MESSAGES / 2 - 1;
   const phase = async (): Promise<string | undefined> => (await harness.runner.rebuilding())?.phase;
+  const taken = async (): Promise<void> => {
+    await expect.poll(phase, { timeout: 60_000, interval: 20 }).toBe('kept');
+  };
   const live = async (): Promise<number | undefined> => (await harness.runner.rebuilding())?.live;
   await post(room, RESERVE, subscribers);
   // A rebuild begins, is filled while messages come, and takes the place of what is live.
   await harness.runner.rebuild();
-  const kept = expect.poll(phase, { timeout: 60_000, interval: 20 }).toBe('kept');
-  await Promise.all([kept, post(room, posts - 4 * RESERVE, subscribers)]);
+  await Promise.all([taken(), post(room, posts - 4 * RESERVE, subscribers)]);
   await post(room, RESERVE, subscribers);
   const green = await live();
   // And back again, and forth.
@@ -133,7 +135,7 @@ it(`${SUBSCRIBERS} subscribers get ${MESSAGES} messages once and in order, whate
     expect(spans.map(([from]) => from)).toEqual([0, ...spans.slice(0, -1).map(([, to]) => to)]);
     expect(faults).toEqual([]);
   }
-  expect(dropped).toBeGreaterThan(40);
+  expect(dropped).toBeGreaterThan(20);
   expect(cuts).toBeGreaterThan(20);
   expect(harness.failures).toEqual([]);
   console.log(`${cuts} cuts, ${dropped} notices lost`);

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Answer } from '../../commands/command.js';
 import type { Draft } from '../../commands/client/client.js';
 import type { MemberRole } from '../../domain/conversation.js';
@@ -35,7 +36,10 @@ export function drain<T>(source: AsyncGenerator<T>, pace?: () => Promise<unknown
 type Taken = Extract<Answer, { status: 'accepted' }>;
 export type Room = Awaited<ReturnType<typeof openRoom>>;
 
-/** A conversation of `owner` and others, and what they do in it: by commands, each of which must be accepted. */
+/**
+ * A conversation of `owner` and others, which the view shows, and what they do in it: by commands, each of which must be
+ * accepted.
+ */
 export async function openRoom(harness: Harness, owner: string, members: Readonly<Record<string, MemberRole>> = {}) {
   const newId = (): Uuid => harness.newId(owner);
   const [id, first, reply] = [newId(), newId(), newId()];
@@ -111,12 +115,19 @@ export async function openRoom(harness: Harness, owner: string, members: Readonl
         },
       }),
   };
-  await room.start();
-  for (const [subject, role] of Object.entries(members)) await room.add(subject, role);
+  let last = await room.start();
+  for (const [subject, role] of Object.entries(members)) last = await room.add(subject, role);
+  await shown(harness, last);
   return room;
 }
 
 /** Waits until the view shows what a command did. */
 export async function shown(harness: Harness, { position }: Taken): Promise<void> {
   if (!(await harness.core.reached(position, 10_000))) throw new Error('the view does not show it within 10 s');
+}
+
+/** That nothing failed behind the scenes, and that nobody is attached any more. Sockets say late that they are closed. */
+export async function expectClean(harness: Harness): Promise<void> {
+  expect(harness.failures).toEqual([]);
+  await expect.poll(() => harness.attached(), { timeout: 10_000, interval: 10 }).toBe(0);
 }
