@@ -1,3 +1,4 @@
+import { sameFence } from '../commands/log/fence.js';
 import type { Chunk, Cursor, Log } from '../commands/log/log.js';
 import { BATCH, type Feed, openFeed } from './feed.js';
 import {
@@ -121,12 +122,15 @@ export function createRebuild<N>({ log, db, projection, live, swap, hold, reopen
   /** What can be told at once while all homes are held: that no row came or went, and both stand at the same checkpoints. */
   const findLastDifference = async (feed: Feed<N>): Promise<string | undefined> => {
     const [a, b] = [live().generation.schema, feed.generation.schema];
+    const stored = await readGenerations(db, projection.name);
     for (const home of homes) {
-      const [here, there] = [feed.at(home), live().at(home)].map((cursor) => JSON.stringify(cursor));
-      if (here !== there) return `checkpoint, home ${home}: ${there} in ${a}, ${here} in ${b}`;
+      const [ours, theirs] = [stored.live, stored.beside].map((each) => each?.checkpoints[home]);
+      if (!ours || !theirs || ours.offset !== theirs.offset || !sameFence(ours.fence, theirs.fence)) {
+        return `checkpoints, home ${home}: ${JSON.stringify(ours)} in ${a}, ${JSON.stringify(theirs)} in ${b}`;
+      }
       for (const table of comparedTables(projection)) {
-        const [ours, theirs] = [await countRows(db, a, table, home), await countRows(db, b, table, home)];
-        if (ours !== theirs) return `table ${table.name}, home ${home}: ${ours} rows in ${a}, ${theirs} in ${b}`;
+        const [rows, others] = [await countRows(db, a, table, home), await countRows(db, b, table, home)];
+        if (rows !== others) return `table ${table.name}, home ${home}: ${rows} rows in ${a}, ${others} in ${b}`;
       }
     }
     return undefined;

@@ -1,0 +1,193 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Position } from '../commands/command.js';
+import type { Envelope } from '../domain/event.js';
+import { type Uuid, bucketOf, homeOf, inBucket, timedId } from '../domain/ids.js';
+import { core } from './readmodel/core/core.js';
+import type { CoreNotice } from './readmodel/core/rows.js';
+import type { Db } from './readmodel/db.js';
+import { openPglite } from './readmodel/pglite.js';
+import { type Runner, startRunner } from './runner.js';
+import { PARTITIONS, createHistory, idOf, logWith, project, rowsOf } from './testing.js';
+
+// Readers, writers and watchers go on while one generation takes another's place, and notice nothing.
+
+let db: Db;
+beforeAll(async () => {
+  db = await openPglite();
+});
+afterAll(() => db.close());
+
+let failures: unknown[] = [];
+let notices: CoreNotice[] = [];
+let runner: Runner | undefined;
+beforeEach(() => {
+  [failures, notices] = [[], []];
+});
+afterEach(() => runner?.stop());
+
+/** Begins on an empty view of a log with these events. */
+async function begin(events: readonly Envelope[]) {
+  await runner?.stop();
+  const { rows } = await db.query<{ name: string }>(`SELECT nspname AS name FROM pg_namespace WHERE nspname ~ '^rm'`);
+  for (const { name } of rows) await db.query(`DROP SCHEMA ${name} CASCADE`);
+  notices = [];
+  const { log, add } = await logWith(events);
+  const started = startRunner({
+    log,
+    db,
+    projection: core,
+    onCommit: (told) => notices.push(...told),
+    onFailure: (error) => failures.push(error),
+    onTrouble: (error) => failures.push(error),
+  });
+  runner = started;
+  await started.caughtUp;
+  return { log, add, runner: started };
+}
+
+const settled = (of: Runner) =>
+  expect.poll(async () => String((await of.rebuilding())?.phase), { timeout: 30_000 }).toMatch(/kept|undefined/);
+
+/** Of each conversation, from where to where its notices tell. */
+function expectToldOnce(events: readonly Envelope[]): void {
+  const ends = new Map<Uuid, number>();
+  for (const notice of notices) {
+    if (!('to' in notice)) continue;
+    const { id } = notice.conversation;
+    expect([id, notice.from]).toEqual([id, ends.get(id) ?? 0]);
+    ends.set(id, notice.to);
+  }
+  for (const [id, end] of ends) {
+    expect([id, end]).toEqual([id, events.filter(({ stream }) => stream === `conversation-${id}`).length]);
+  }
+}
+
+const conversations = [0x001, 0x002, 0x7ff, 0xfff].map((bucket) => idOf(10, bucket));
+
+/** Four conversations that grow by a message at a time. */
+function createTalk() {
+  const histories = conversations.map((id) => {
+    const history = createHistory(parseInt(id.slice(-3), 16));
+    history.start(id);
+    return { history, id };
+  });
+  const events = histories.flatMap(({ history }) => history.events);
+  const counts = conversations.map(() => 0);
+  return {
+    events,
+    /** The next message of a conversation. */
+    say: (which: number): Envelope => {
+      const talk = histories[which % histories.length];
+      if (!talk) throw new Error('nobody to talk');
+      const seq = (counts[which % histories.length] = (counts[which % histories.length] ?? 0) + 1);
+      const message = inBucket(
+        timedId(1_770_000_000_000 + seq, new Uint8Array(16).fill(which % 4), 0),
+        bucketOf(talk.id),
+      );
+      talk.history.post(talk.id, message, null, seq);
+      const event = talk.history.events.at(-1);
+      if (!event) throw new Error('nothing said');
+      events.push(event);
+      return event;
+    },
+  };
+}
+
+describe('a switch under load', () => {
+  it('fails no read, tears none, and shows nobody less than was reached before', async () => {
+    const talk = createTalk();
+    for (let n = 0; n < 400; n++) talk.say(n);
+    const { log, add, runner: running } = await begin(talk.events);
+    let isOver = false;
+    const counted = { reads: 0, failed: 0, torn: 0, behind: 0, writes: 0 };
+
+    const write = async (): Promise<void> => {
+      for (let n = 0; !isOver; n++, counted.writes++) {
+        await add([talk.say(n)]);
+        await sleep(5);
+      }
+    };
+    const read = async (which: number): Promise<void> => {
+      const id = conversations[which] ?? '';
+      const home = homeOf(`conversation-${id}`, PARTITIONS);
+      for (let least = 0; !isOver; counted.reads++) {
+        const end: Position = { partition: home, offset: await log.end(home) };
+        const isShown = await running.reached(end, 20);
+        try {
+          // Everything of the conversation, and the checkpoint, in one statement.
+          const { rows } = await db.query<{ next: number; last: number; count: number }>(
+            `SELECT cp.next_offset AS next, c.last_seq AS last,
+               (SELECT count(*) FROM core.messages m WHERE m.home = $1 AND m.conversation = $2) AS count
+             FROM core.checkpoints cp JOIN core.conversations c ON c.home = cp.home WHERE cp.home = $1 AND c.id = $2`,
+            [home, id],
+          );
+          const [row] = rows;
+          if (!row || row.last !== row.count) counted.torn += 1;
+          if ((row?.next ?? 0) < least || (isShown && (row?.next ?? 0) < end.offset)) counted.behind += 1;
+          least = row?.next ?? least;
+        } catch {
+          counted.failed += 1;
+        }
+      }
+    };
+    const going = Promise.all([write(), ...conversations.map((_, which) => read(which))]);
+
+    await running.rebuild();
+    await settled(running);
+    const switched: unknown[] = [await running.rebuilding()];
+    for (let n = 0; n < 4; n++) {
+      await running.switchTo('kept');
+      switched.push(await running.rebuilding());
+    }
+    isOver = true;
+    await going;
+    expect(switched).toMatchObject([2, 1, 2, 1, 2].map((live) => ({ phase: 'kept', live })));
+    expect(counted).toMatchObject({ failed: 0, torn: 0, behind: 0 });
+    expect(counted.reads).toBeGreaterThan(100);
+    expect(counted.writes).toBeGreaterThan(100);
+    for (let home = 0; home < PARTITIONS; home++) {
+      expect(await running.reached({ partition: home, offset: await log.end(home) }, 10_000)).toBe(true);
+    }
+    expectToldOnce(talk.events);
+    expect(failures).toEqual([]);
+  });
+});
+
+describe('whatever comes between batches, rebuilds, switches and switches back', () => {
+  const step = fc.oneof(
+    { weight: 5, arbitrary: fc.record({ does: fc.constant('say' as const), n: fc.integer({ min: 1, max: 12 }) }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constantFrom('rebuild', 'settle', 'switch', 'cancel', 'wait') }) },
+  );
+
+  it('the view is a fold of the log, and each change was told once', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 20 }), async (steps) => {
+        const talk = createTalk();
+        const { log, add, runner: running } = await begin([...talk.events]);
+        const pass = (error: unknown): void => expect(error).toMatchObject({ name: 'OperationError' });
+        for (const [at, { does, ...more }] of steps.entries()) {
+          if (does === 'say' && 'n' in more) await add(Array.from({ length: more.n }, (_, n) => talk.say(at + n)));
+          if (does === 'rebuild') await running.rebuild().catch(pass);
+          if (does === 'settle') await settled(running);
+          if (does === 'switch') await running.switchTo('kept').catch(pass);
+          if (does === 'cancel') await running.cancel().catch(pass);
+          if (does === 'wait') await running.reached({ partition: 0, offset: await log.end(0) }, 5_000);
+        }
+        await settled(running);
+        for (let home = 0; home < PARTITIONS; home++) {
+          expect(await running.reached({ partition: home, offset: await log.end(home) }, 5_000)).toBe(true);
+        }
+        expectToldOnce(talk.events);
+        const rows = await rowsOf(db, core);
+        await running.stop();
+        await db.query('DROP SCHEMA rm CASCADE');
+        await project(db, core, log);
+        expect(rows).toEqual(await rowsOf(db, core));
+        expect(failures).toEqual([]);
+      }),
+      { numRuns: 8 },
+    );
+  });
+});
