@@ -46,6 +46,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, port, opsPort, publicUrl, provider, metrics } = options;
   const app = getRequestListener(publicApp(options).fetch);
   const rule = hostRule(publicUrl);
+  const headers = Object.entries(securityHeaders(publicUrl));
 
   const people = createServer((request, response) => {
     const { url = '/' } = request;
@@ -57,6 +58,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     } else if (provider && url.startsWith('/oidc/')) {
       provider.handle(request, response);
     } else {
+      // Said here, for to add a header to an answer of hono makes it anew. What an answer says itself goes before.
+      for (const [name, value] of headers) response.setHeader(name, value);
       answer(app, request, response);
     }
   });
@@ -86,15 +89,8 @@ function answer(app: Listener, request: IncomingMessage, response: ServerRespons
 function publicApp(options: GatewayOptions): Hono {
   const { page, issuer, publicUrl } = options;
   const app = new Hono();
-  const headers = securityHeaders(publicUrl);
   let indexPage: { html: string; headers: Readonly<Record<string, string>> } | undefined;
 
-  app.use(async (c, next) => {
-    await next();
-    for (const [name, value] of Object.entries(headers)) {
-      if (!c.res.headers.has(name)) c.header(name, value);
-    }
-  });
   app.post('/graphql', postHandler(options));
   app.all('/graphql', (c) => c.json(fault('METHOD_NOT_ALLOWED', 'Send POST, or open a WebSocket here.'), 405));
   health(app, options);
