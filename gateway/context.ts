@@ -1,12 +1,12 @@
-import DataLoader from 'dataloader';
 import type { CommandClient } from '../commands/client/client.js';
 import type { Answer } from '../commands/command.js';
-import { type Sealed, contentOf } from '../domain/content.js';
+import type { Sealed } from '../domain/content.js';
 import type { Uuid } from '../domain/ids.js';
-import type { ConversationRow, CoreQueries, MessageRow, UserRow } from '../projections/readmodel/core/rows.js';
+import type { CoreQueries, SeenConversation } from '../projections/readmodel/core/rows.js';
 import type { Sessions } from '../projections/sessions/sessions.js';
 import type { Identity } from './identity/identity.js';
 import type { Heads } from './live/heads.js';
+import type { Loaders } from './loaders.js';
 import { requirePosition } from './schema/ids.js';
 
 /** What the gateway works with; all of it is passed in. */
@@ -28,57 +28,21 @@ export type Services = {
 /** What a resolver knows: who asks, and how to load what it needs in batches. */
 export type Context = Services & { readonly identity: Identity; readonly load: Loaders };
 
-type Loaders = ReturnType<typeof createLoaders>;
-
 /** How long a read waits for the view to show a position, in ms. */
 export const PATIENCE = 2_000;
 
-const batch = <K, V>(load: (keys: readonly K[]) => Promise<readonly V[]>): DataLoader<K, V> =>
-  new DataLoader(load, { cache: false });
-
 /**
- * Batches, without memory: a subscription keeps its context for hours, and must never see what was true when it began.
+ * A conversation as the viewer sees it. Undefined where it does not exist, where they are no member, or no longer, and
+ * where it is deleted: unknown and forbidden look alike. Only its owners still see the tombstone of what they can
+ * restore. Whatever reads a conversation for somebody goes through here; many at once are one statement per home.
  */
-export function createLoaders({ core, open }: Services, identity: Identity) {
-  const text = batch(open);
-  const user = batch(async (ids: readonly Uuid[]): Promise<readonly (UserRow | undefined)[]> => {
-    const rows = await core.users([...new Set(ids)]);
-    return ids.map((id) => rows.find((row) => row.id === id));
-  });
-  const readSeq = batch(async (ids: readonly Uuid[]) => {
-    const marks = await core.read(identity.user, ids);
-    return ids.map((id) => marks.get(id) ?? 0);
-  });
-  const siblings = batch(async (messages: readonly MessageRow[]) => {
-    const [first] = messages;
-    if (!first) return [];
-    const conversations = [...new Set(messages.map(({ conversation }) => conversation))];
-    const groups = await Promise.all(
-      conversations.map((id) => {
-        const parents = messages.filter(({ conversation }) => conversation === id).map(({ parent }) => parent);
-        return core.siblings(id, [...new Set(parents)]);
-      }),
-    );
-    return messages.map(({ conversation, parent, id }) => {
-      const group = groups[conversations.indexOf(conversation)]?.find((found) => found.parent === parent);
-      return group?.ids ?? [id];
-    });
-  });
-  return {
-    user,
-    readSeq,
-    siblings,
-    title: ({ id, title }: ConversationRow) => text.load({ sealed: title, content: contentOf.title(id) }),
-    name: ({ id, name }: UserRow) => text.load({ sealed: name, content: contentOf.name(id) }),
-    part: (message: Uuid, index: number, sealed: Sealed) =>
-      text.load({ sealed, content: contentOf.part(message, index) }),
-  };
-}
-
-/** A conversation, if it is the asker's own: unknown and forbidden look alike. */
-export async function ownConversation({ core, identity }: Context, id: Uuid): Promise<ConversationRow | undefined> {
-  const row = await core.conversation(id);
-  return row?.starter === identity.user ? row : undefined;
+export async function seenConversation(
+  { load }: Pick<Context, 'load'>,
+  id: Uuid,
+): Promise<SeenConversation | undefined> {
+  const row = await load.seen.load(id);
+  if (!row?.deleted) return row;
+  return row.role === 'owner' && !row.expired ? row : undefined;
 }
 
 /** Waits for the view to show a position; false if it did not in time. */

@@ -12,8 +12,9 @@ import { type Plugin, createYoga } from 'graphql-yoga';
 import { type Sent, isUndecided } from '../commands/client/client.js';
 import { contentOf, limits, personKey } from '../domain/content.js';
 import { nameFor, streamOf } from '../domain/ids.js';
-import { type Context, PATIENCE, type Services, createLoaders } from './context.js';
+import { type Context, PATIENCE, type Services } from './context.js';
 import type { Identity } from './identity/identity.js';
+import { createLoaders } from './loaders.js';
 import { schema } from './schema/schema.js';
 
 /** A GraphQL request as both transports hand it over. */

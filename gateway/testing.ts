@@ -47,6 +47,8 @@ type HarnessOptions = {
   readonly sessions?: (real: Sessions) => Sessions;
   readonly outcome?: (real: Services['outcome']) => Services['outcome'];
   readonly introspection?: boolean;
+  /** How often heads are repeated, in ms. */
+  readonly headsEvery?: number;
 };
 
 export async function startHarness(options: HarnessOptions = {}) {
@@ -74,7 +76,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     onFailure,
   });
   const db = await openPglite();
-  const real = memorySessions();
+  const real = memorySessions({ now: Date.now });
   const sessions = options.sessions ? options.sessions(real) : real;
   const runner = startRunner({
     log,
@@ -84,7 +86,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     onFailure,
   });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
-  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: 300, onFailure });
+  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: options.headsEvery ?? 300, onFailure });
   const services = {
     log: log.id,
     core: queries,
@@ -163,8 +165,12 @@ export async function startHarness(options: HarnessOptions = {}) {
     opsUrl: `http://127.0.0.1:${opsPort}`,
     log,
     client,
+    core: queries,
     sessions,
+    heads,
     failures,
+    /** How many listeners are attached, and how many conversations are watched. */
+    attached: (): number => real.counts().listeners + heads.watched(),
     token,
     ask,
     connect,

@@ -175,9 +175,9 @@ describe('the views', () => {
     const spans = new Map<Uuid, number>();
     for (let attempt = 0, more = true; more; attempt++) {
       more = false;
-      // No batch takes more than seven statements, so that every twelfth attempt gets further than one.
+      // No batch takes more than ten statements, so that every sixteenth attempt gets further than one.
       const running = project(
-        failingAt(attempt % 12),
+        failingAt(attempt % 16),
         core,
         inCuts(log, () => 2),
         (notices) => {

@@ -64,7 +64,7 @@ describe('a generation', () => {
     expect(next.schema).not.toBe(first.schema);
     expect(await schemas()).toEqual(['core', next.schema]);
     expect(next.checkpoints.map(({ offset }) => offset)).toEqual([0, 0, 0, 0]);
-    expect(Object.values(await rowsOf(db, core))).toEqual([[], [], [], []]);
+    expect(Object.values(await rowsOf(db, core))).toEqual([[], [], [], [], []]);
     expect(owed['owed']?.length).toBeGreaterThan(0);
     expect(await rowsOf(db, obligations)).toEqual(owed);
   });

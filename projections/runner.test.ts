@@ -7,7 +7,7 @@ import { core } from './readmodel/core/core.js';
 import { coreQueries } from './readmodel/core/queries.js';
 import type { CoreNotice } from './readmodel/core/rows.js';
 import { type Runner, startRunner } from './runner.js';
-import { PARTITIONS, createHistory, idOf, inCuts, logWith, project, richHistory } from './testing.js';
+import { PARTITIONS, createHistory, idOf, inCuts, logWith, project, richHistory, rowsOf } from './testing.js';
 
 let db: Db;
 beforeAll(async () => {
@@ -15,13 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => db.close());
 
-const tables = ['users', 'conversations', 'messages', 'memberships'];
-
-/** Every row of the view, in an order of its own. */
-async function dump(): Promise<unknown> {
-  const pages = await Promise.all(tables.map((table) => db.query(`SELECT * FROM core.${table} ORDER BY home, id`)));
-  return pages.map(({ rows }) => rows);
-}
+/** Every row of the view, in order of their keys. */
+const dump = async (): Promise<readonly unknown[]> => Object.values(await rowsOf(db, core));
 
 const aborted = async (signal: AbortSignal): Promise<void> => {
   if (!signal.aborted) await once(signal, 'abort');
@@ -88,7 +83,7 @@ describe('the runner', () => {
     const spans = notices.flatMap((notice) => ('from' in notice && notice.conversation.id === first ? [notice] : []));
     expect(spans.map(({ from }) => from)).toEqual([0, ...spans.slice(0, -1).map(({ to }) => to)]);
     expect(spans.at(-1)?.to).toBe(history.events.filter(({ stream }) => stream.endsWith(first)).length);
-    expect(notices.some((notice) => 'read' in notice && notice.read.readSeq === 3)).toBe(true);
+    expect(notices.some((notice) => 'membership' in notice && notice.membership.readSeq === 3)).toBe(true);
   });
 
   it('begins anew when the log is another one, and writes nothing of the old', async () => {
@@ -96,7 +91,7 @@ describe('the runner', () => {
     await run((await logWith(history.events)).log).caughtUp;
     await Promise.all(runners.map((runner) => runner.stop()));
     await run((await logWith([], idOf(77))).log).caughtUp;
-    expect(await dump()).toEqual([[], [], [], []]);
+    expect(await dump()).toEqual([[], [], [], [], []]);
   });
 
   it('begins anew when a checkpoint lies beyond the log, as after a restore', async () => {
@@ -118,7 +113,7 @@ describe('the runner', () => {
     const runner = run(log);
     await expect(runner.caughtUp).rejects.toMatchObject({ name: 'ProjectionError', code: 'UNKNOWN_EVENT' });
     expect(String(failures[0])).toMatch(/The view core, home \d has stopped: unknown event UserTeleported/);
-    expect(await dump()).toEqual([[], [], [], []]);
+    expect(await dump()).toEqual([[], [], [], [], []]);
   });
 
   it('goes on at other homes where one has stopped', async () => {
@@ -214,7 +209,6 @@ describe('the core view', () => {
       starter: history.user,
       titledBy: 'person',
       lastSeq: 4,
-      postedSeq: 3,
       head: idOf(14),
       deleted: false,
     });
@@ -232,10 +226,8 @@ describe('the core view', () => {
 
   it('groups siblings by their parent, oldest first', async () => {
     const { queries, first } = await open();
-    expect(await queries.siblings(first, [null, idOf(11)])).toEqual([
-      { parent: null, ids: [idOf(11)] },
-      { parent: idOf(11), ids: [idOf(12), idOf(13)] },
-    ]);
+    const at = (parent: string | null) => ({ conversation: first, parent });
+    expect(await queries.siblings([at(null), at(idOf(11))])).toEqual([[idOf(11)], [idOf(12), idOf(13)]]);
   });
 
   it('reads what is newer than a version together with the head', async () => {
@@ -246,22 +238,27 @@ describe('the core view', () => {
     expect(await queries.changes(first, 9)).toMatchObject({ to: 9, messages: [] });
     expect(await queries.changes(idOf(98), 0)).toBeUndefined();
     const [row] = changes?.messages ?? [];
-    expect(row).toEqual(await queries.message(idOf(12)));
+    expect(row).toEqual((await queries.messages([idOf(12)]))[0]);
   });
 
   it('keeps a reply at its last attempt', async () => {
     const { queries } = await open();
-    expect((await queries.message(idOf(12)))?.reply).toMatchObject({ status: 'completed', attempt: 2, model: 'echo' });
-    expect((await queries.message(idOf(22)))?.reply).toMatchObject({ status: 'requested', stopping: true });
+    expect((await queries.messages([idOf(12)]))[0]?.reply).toMatchObject({
+      status: 'completed',
+      attempt: 2,
+      model: 'echo',
+    });
+    expect((await queries.messages([idOf(22)]))[0]?.reply).toMatchObject({ status: 'requested', stopping: true });
   });
 
   it('lists a sidebar without tombstones, page by page, with reading marks', async () => {
     const { queries, history, first, second } = await open();
-    const page = await queries.inbox(history.user, 10);
-    expect(page.rows.map(({ id, readSeq }) => [id, readSeq])).toEqual([[first, 3]]);
+    const page = await queries.inbox(history.user, 'inbox', 10);
+    expect(page.rows.map(({ id, role }) => [id, role])).toEqual([[first, 'owner']]);
     expect((await queries.conversation(second))?.deleted).toBe(true);
-    expect(await queries.inbox(history.user, 10, page.rows[0])).toEqual({ rows: [], more: false });
-    expect(await queries.read(history.user, [first, second])).toEqual(new Map([[first, 3]]));
+    expect(await queries.inbox(history.user, 'inbox', 10, page.rows[0])).toEqual({ rows: [], more: false });
+    const relations = await queries.relations(history.user, [first, second]);
+    expect([...relations.values()].map(({ readSeq }) => readSeq)).toEqual([3, 0]);
   });
 
   it('holds no text: rows are sealed as they came', async () => {

@@ -3,6 +3,7 @@ import { memoryLog } from '../commands/log/memory.js';
 import { batchOf, takeover } from '../commands/log/testing.js';
 import type { Part, Sealed } from '../domain/content.js';
 import { type DomainEvent, type Recorded, schemaOf } from '../domain/catalogue.js';
+import type { MemberRole } from '../domain/conversation.js';
 import { type Envelope, hashOf } from '../domain/event.js';
 import { type Uuid, homeOf, membershipStream, streamOf, timedId } from '../domain/ids.js';
 import type { Projection } from './projection.js';
@@ -56,16 +57,18 @@ export function createHistory(bucket = 0x123) {
   return {
     user,
     events,
+    /** Whatever else happens in a stream. */
+    add,
     register: () => add(streamOf('user', user), { type: 'UserRegistered', data: { name: sealed('Ana'), chars: 3 } }),
     start: (id: Uuid) =>
       add(streamOf('conversation', id), {
         type: 'ConversationStarted',
         data: { starter: user, title: sealed(`title of ${id}`), chars: 5, expires: null, origin: null },
       }),
-    post: (id: Uuid, message: Uuid, parent: Uuid | null, seq: number) =>
+    post: (id: Uuid, message: Uuid, parent: Uuid | null, seq: number, author = user) =>
       add(streamOf('conversation', id), {
         type: 'MessagePosted',
-        data: { message, parent, seq, author: user, parts: [textPart(`text of ${message}`)] },
+        data: { message, parent, seq, author, parts: [textPart(`text of ${message}`)] },
       }),
     request: (id: Uuid, reply: Uuid, parent: Uuid, seq: number) =>
       add(streamOf('conversation', id), { type: 'ReplyRequested', data: { reply, parent, seq, by: user } }),
@@ -104,6 +107,20 @@ export function createHistory(bucket = 0x123) {
         type: 'ConversationRenamed',
         data: { title: sealed(title), chars: title.length, by: 'person' },
       }),
+    addMember: (id: Uuid, person: Uuid, role: MemberRole) =>
+      add(streamOf('conversation', id), { type: 'MemberAdded', data: { user: person, role, by: user } }),
+    changeRole: (id: Uuid, person: Uuid, role: MemberRole) =>
+      add(streamOf('conversation', id), { type: 'MemberRoleChanged', data: { user: person, role, by: user } }),
+    removeMember: (id: Uuid, person: Uuid) =>
+      add(streamOf('conversation', id), { type: 'MemberRemoved', data: { user: person, by: user } }),
+    /** This person's home is told that they are in a conversation of somebody, and that they are not any more. */
+    join: (id: Uuid, role: MemberRole, source: number) =>
+      add(membershipStream(id, user), {
+        type: 'MembershipJoined',
+        data: { conversation: id, user, role, by: user, source },
+      }),
+    leave: (id: Uuid, source: number) =>
+      add(membershipStream(id, user), { type: 'MembershipLeft', data: { conversation: id, user, source } }),
     remove: (id: Uuid) => add(streamOf('conversation', id), { type: 'ConversationDeleted', data: { by: user } }),
     read: (id: Uuid, seq: number) =>
       add(membershipStream(id, user), { type: 'ConversationRead', data: { conversation: id, user, seq } }),

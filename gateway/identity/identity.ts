@@ -18,6 +18,8 @@ export type Identity = {
   readonly subject: string;
   readonly name: string;
   readonly roles: readonly Role[];
+  /** Their address, where the token tells it. */
+  readonly email?: string;
   /** The provider's session, where the token names one. */
   readonly session?: string;
   /** When the token ends, in ms since 1970. */

@@ -1,69 +1,101 @@
 import type { Uuid } from '../../domain/ids.js';
-import type { ConversationNotice, CoreQueries } from '../../projections/readmodel/core/rows.js';
-import type { Sessions } from '../../projections/sessions/sessions.js';
-import { createGate, feed } from './feed.js';
-import type { Heads } from './heads.js';
+import type { Changes, ConversationNotice } from '../../projections/readmodel/core/rows.js';
+import { openFeed } from './feed.js';
+import { type Live, isConversationNotice } from './guard.js';
 
 /** A reader that falls this far behind re-reads from the view: a queue without a bound only hides the load. */
 const LONGEST_QUEUE = 64;
 
 /**
- * Everything that happens in a conversation after version `asOf`, each change once and in order. It attaches before it
- * reads. A notice that is not newer is dropped, one that leaves a gap is only a reason to read again, and the repeated
- * head finds what nobody told. Ends when the conversation is deleted.
+ * The rows that versions (from, to] changed. `removed`: the last delivery, for in `to` the subscriber ceased to be a
+ * member; nothing of what else those versions changed is theirs to see.
  */
-export async function followConversation(
-  { core, sessions, heads }: { core: CoreQueries; sessions: Sessions; heads: Heads },
+export type ConversationDelivery =
+  | (Changes & { readonly from: number; readonly removed: false })
+  | { readonly from: number; readonly to: number; readonly removed: true };
+
+/**
+ * Everything that happens in a conversation after version `asOf`, for one of its members: each change once and in order.
+ * It attaches before it reads. A notice that is not newer is dropped, one that leaves a gap is only a reason to read
+ * again, and the repeated head finds what nobody told. Ends when the conversation is deleted, and with the removal of
+ * the member. Whoever is no member gets the latter, and nothing else.
+ */
+export const followConversation = (
+  { core, sessions, heads }: Live,
+  user: Uuid,
   id: Uuid,
   asOf: number,
-): Promise<AsyncGenerator<ConversationNotice>> {
-  const gate = createGate();
-  let queue: ConversationNotice[] = [];
-  let last = asOf;
-  let behind = true;
-  let over = false;
+): Promise<AsyncGenerator<ConversationDelivery>> =>
+  openFeed(async (feed) => {
+    let queue: ConversationNotice[] = [];
+    /** The version that the subscriber has, and the one up to which we know that they are a member. */
+    let last = asOf;
+    let known = 0;
+    let behind = true;
+    let over = false;
 
-  const readAgain = (): void => {
-    behind = true;
-    queue = [];
-    gate.wake();
-  };
-  const detach = await sessions.attach(`conversation:${id}`, (notice) => {
-    if (!isNotice(notice)) return;
-    if (queue.push(notice) > LONGEST_QUEUE) readAgain();
-    gate.wake();
+    const readAgain = (): void => {
+      behind = true;
+      queue = [];
+      feed.wake();
+    };
+    const detach = await sessions.attach(`conversation:${id}`, (notice) => {
+      if (!isConversationNotice(notice)) return;
+      if (queue.push(notice) > LONGEST_QUEUE) readAgain();
+      feed.wake();
+    });
+    feed.onClose(detach);
+    feed.onClose(
+      heads.watch(id, (version) => {
+        if (version > known && queue.length === 0) readAgain();
+      }),
+    );
+    const seen = (await core.seen(user, [id])).get(id);
+    let member = seen !== undefined;
+    // Not `asOf`, which is only what a client says: a removal before it must be found all the same.
+    known = seen?.version ?? 0;
+
+    const take = (changes: Changes): ConversationDelivery | undefined => {
+      const from = last;
+      const own = changes.members.find(({ person }) => person === user);
+      member = own ? !own.removed : member;
+      if (!member) {
+        over = true;
+        return { from, to: Math.max(from, own?.version ?? 0), removed: true };
+      }
+      known = changes.to;
+      if (changes.to <= from) return undefined;
+      last = changes.to;
+      over = changes.conversation.deleted;
+      const isNew = ({ version }: { readonly version: number }): boolean => version > from;
+      const { to, conversation, messages, members } = changes;
+      return {
+        from,
+        to,
+        conversation,
+        messages: messages.filter(isNew),
+        members: members.filter(isNew),
+        removed: false,
+      };
+    };
+
+    return async () => {
+      if (over) return 'end';
+      if (behind) {
+        behind = false;
+        const changes = await core.changes(id, Math.min(last, known));
+        const delivery = changes && take(changes);
+        if (delivery) return delivery;
+      }
+      for (let notice = queue.shift(); notice; notice = queue.shift()) {
+        if (notice.to <= known) continue;
+        if (notice.from > known) {
+          readAgain();
+          continue;
+        }
+        const delivery = take(notice);
+        if (delivery) return delivery;
+      }
+      return 'wait';
+    };
   });
-  const unwatch = heads.watch(id, (version) => {
-    if (version > last && queue.length === 0) readAgain();
-  });
-
-  const deliver = (notice: ConversationNotice): ConversationNotice => {
-    const delivery = { ...notice, from: last, messages: notice.messages.filter(({ version }) => version > last) };
-    last = notice.to;
-    over = notice.conversation.deleted;
-    return delivery;
-  };
-
-  const step = async (): Promise<ConversationNotice | 'wait' | 'end'> => {
-    if (over) return 'end';
-    if (behind) {
-      behind = false;
-      const changes = await core.changes(id, last);
-      if (changes && changes.to > last) return deliver({ ...changes, from: last });
-    }
-    for (let notice = queue.shift(); notice; notice = queue.shift()) {
-      if (notice.to <= last) continue;
-      if (notice.from <= last) return deliver(notice);
-      readAgain();
-    }
-    return 'wait';
-  };
-
-  return feed(gate, step, () => {
-    detach();
-    unwatch();
-  });
-}
-
-const isNotice = (notice: unknown): notice is ConversationNotice =>
-  typeof notice === 'object' && notice !== null && 'from' in notice && 'to' in notice && 'messages' in notice;

@@ -4,6 +4,8 @@ import type { CoreQueries } from '../../projections/readmodel/core/rows.js';
 /** Repeats the heads of all conversations that somebody watches here, so that a lost last notice heals by itself. */
 export type Heads = {
   watch(conversation: Uuid, told: (version: number) => void): () => void;
+  /** How many conversations somebody watches here. */
+  watched(): number;
   stop(): void;
 };
 
@@ -44,12 +46,14 @@ export function repeatHeads({ core, partitions, every = 2_500, onFailure }: Head
   return {
     watch: (conversation, told) => {
       const watchers = watched.get(conversation) ?? new Set();
-      watched.set(conversation, watchers.add(told));
+      const own = (version: number): void => told(version);
+      watched.set(conversation, watchers.add(own));
       return () => {
-        watchers.delete(told);
+        watchers.delete(own);
         if (watchers.size === 0 && watched.get(conversation) === watchers) watched.delete(conversation);
       };
     },
+    watched: () => watched.size,
     stop: () => clearInterval(timer),
   };
 }

@@ -1,72 +1,104 @@
 import type { Uuid } from '../../domain/ids.js';
-import type { ConversationRow, CoreNotice, CoreQueries } from '../../projections/readmodel/core/rows.js';
-import type { Sessions } from '../../projections/sessions/sessions.js';
-import { createGate, feed } from './feed.js';
+import type { CoreNotice, Relation, SeenConversation } from '../../projections/readmodel/core/rows.js';
+import { openFeed } from './feed.js';
+import type { Live } from './guard.js';
 
-export type InboxDelivery = { readonly complete: boolean; readonly rows: readonly ConversationRow[] };
+/** `complete`: these are the whole first page. `gone`: what is in the list no longer, for this person. */
+export type InboxDelivery = {
+  readonly complete: boolean;
+  readonly rows: readonly SeenConversation[];
+  readonly gone: readonly Uuid[];
+};
 
 const PAGE = 50;
+/** Of how many conversations it is known what was told; of others it is told again. */
+const MOST_KNOWN = 500;
+const GONE = 'gone';
 
 /**
- * A person's sidebar: a whole page on attaching, then each conversation as it changes, the newest state of it. It has no
- * cursor to resume from. `every` ms the page is looked at again, and sent anew where it is not what was told.
+ * A person's sidebar: a whole page on attaching, then each conversation that changed, in its newest state, or that it is
+ * gone. Changes that come while a slow reader is busy are told as one. It has no cursor to resume from. Every `every` ms
+ * it is looked at again, and what is not as it was told is told anew.
  */
-export async function followInbox(
-  { core, sessions }: { core: CoreQueries; sessions: Sessions },
+export const followInbox = (
+  { core, sessions }: Pick<Live, 'core' | 'sessions'>,
   user: Uuid,
   every = 10_000,
-): Promise<AsyncGenerator<InboxDelivery>> {
-  const gate = createGate();
-  const told = new Map<Uuid, string>();
-  const changed = new Map<Uuid, ConversationRow>();
-  const read = new Set<Uuid>();
-  let look: 'first' | 'again' | undefined = 'first';
+): Promise<AsyncGenerator<InboxDelivery>> =>
+  openFeed(async (feed) => {
+    const told = new Map<Uuid, string>();
+    const changed = new Set<Uuid>();
+    let look: 'first' | 'again' | undefined = 'first';
 
-  const detach = await sessions.attach(`inbox:${user}`, (notice) => {
-    if (!isNotice(notice)) return;
-    if ('read' in notice) read.add(notice.read.conversation);
-    else if ((changed.get(notice.conversation.id)?.version ?? 0) < notice.to) {
-      changed.set(notice.conversation.id, notice.conversation);
-    }
-    gate.wake();
+    const detach = await sessions.attach(`inbox:${user}`, (notice) => {
+      if (!isNotice(notice) || 'user' in notice) return;
+      changed.add('membership' in notice ? notice.membership.conversation : notice.conversation.id);
+      feed.wake();
+    });
+    feed.onClose(detach);
+    const timer = setInterval(() => {
+      look ??= 'again';
+      feed.wake();
+    }, every);
+    feed.onClose(() => clearInterval(timer));
+
+    const tell = (id: Uuid, state: string): void => {
+      told.delete(id);
+      told.set(id, state);
+      const [oldest] = told.keys();
+      if (told.size > MOST_KNOWN && oldest !== undefined) told.delete(oldest);
+    };
+
+    const page = async (why: 'first' | 'again'): Promise<InboxDelivery | undefined> => {
+      const { rows } = await core.inbox(user, 'inbox', PAGE);
+      const ids = rows.map(({ id }) => id);
+      const relations = await core.relations(user, ids);
+      if (why === 'again') {
+        // What is further down, or gone: whoever does not stand on the page is asked for.
+        for (const id of told.keys()) if (!ids.includes(id)) changed.add(id);
+        if (rows.every((row) => told.get(row.id) === stateOf(row, relations.get(row.id)))) return undefined;
+      }
+      for (const row of rows) tell(row.id, stateOf(row, relations.get(row.id)));
+      return { complete: true, rows, gone: [] };
+    };
+
+    const changes = async (): Promise<InboxDelivery | undefined> => {
+      const ids = [...changed];
+      changed.clear();
+      const [seen, relations] = await Promise.all([core.seen(user, ids), core.relations(user, ids)]);
+      const states = ids.map((id) => {
+        const row = seen.get(id);
+        const relation = relations.get(id);
+        return row && isListed(row, relation) ? { id, row, state: stateOf(row, relation) } : { id, state: GONE };
+      });
+      const fresh = states.filter(({ id, state }) => told.get(id) !== state);
+      for (const { id, state } of fresh) tell(id, state);
+      if (fresh.length === 0) return undefined;
+      return {
+        complete: false,
+        rows: fresh.flatMap(({ row }) => (row ? [row] : [])),
+        gone: fresh.flatMap(({ id, row }) => (row ? [] : [id])),
+      };
+    };
+
+    return async () => {
+      while (look || changed.size > 0) {
+        const why = look;
+        look = undefined;
+        const delivery = why ? await page(why) : await changes();
+        if (delivery) return delivery;
+      }
+      return 'wait';
+    };
   });
-  const timer = setInterval(() => {
-    look ??= 'again';
-    gate.wake();
-  }, every);
 
-  const page = async (why: 'first' | 'again'): Promise<InboxDelivery | undefined> => {
-    const { rows } = await core.inbox(user, PAGE);
-    const stateOf = (row: (typeof rows)[number]): string => `${row.version} ${row.readSeq}`;
-    if (why === 'again' && rows.every((row) => told.get(row.id) === stateOf(row))) return undefined;
-    for (const row of rows) told.set(row.id, stateOf(row));
-    return { complete: true, rows };
-  };
+const isListed = ({ deleted }: SeenConversation, relation: Relation | undefined): boolean =>
+  !deleted && !relation?.hidden && !relation?.archived;
 
-  const step = async (): Promise<InboxDelivery | 'wait'> => {
-    if (look) {
-      const why = look;
-      look = undefined;
-      const whole = await page(why);
-      if (whole) return whole;
-    }
-    if (changed.size === 0 && read.size === 0) return 'wait';
-    const fresh = new Map(changed);
-    const ids = [...new Set([...changed.keys(), ...read])];
-    changed.clear();
-    read.clear();
-    const rows = await Promise.all(ids.map(async (id) => fresh.get(id) ?? core.conversation(id)));
-    const marks = await core.read(user, ids);
-    const known = rows.filter((row) => row !== undefined);
-    for (const row of known) told.set(row.id, `${row.version} ${marks.get(row.id) ?? 0}`);
-    return known.length > 0 ? { complete: false, rows: known } : step();
-  };
-
-  return feed(gate, step, () => {
-    detach();
-    clearInterval(timer);
-  });
-}
+const stateOf = ({ version, role }: SeenConversation, relation: Relation | undefined): string =>
+  JSON.stringify([version, role, relation]);
 
 const isNotice = (notice: unknown): notice is CoreNotice =>
-  typeof notice === 'object' && notice !== null && ('read' in notice || 'conversation' in notice);
+  typeof notice === 'object' &&
+  notice !== null &&
+  ('membership' in notice || 'user' in notice || ('conversation' in notice && 'to' in notice));

@@ -4,13 +4,14 @@ import type { Context } from '../context.js';
 import { clientError } from './ids.js';
 
 type Text = { Input: string; Output: string };
+type Count = { Input: number; Output: number };
 
 /** One builder for all modules of the schema. */
 export const builder = new SchemaBuilder<{
   Context: Context;
   DefaultFieldNullability: false;
   DefaultInputFieldRequiredness: true;
-  Scalars: { ID: Text; DateTime: Text; Position: Text; UUID: Text };
+  Scalars: { ID: Text; DateTime: Text; Position: Text; UUID: Text; Offset: Count };
 }>({ defaultFieldNullability: false, defaultInputFieldRequiredness: true });
 
 const text = (value: unknown): string => {
@@ -34,4 +35,18 @@ builder.scalarType('UUID', {
     }
     return uuid;
   },
+});
+
+const count = (value: unknown): number => {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+    throw clientError('BAD_INPUT', 'A whole number is expected here.');
+  }
+  return value;
+};
+
+builder.scalarType('Offset', {
+  description:
+    'A place in a partition of the log, or a number of its records: a whole number that can be beyond 32 bits.',
+  serialize: count,
+  parseValue: count,
 });

@@ -2,7 +2,6 @@ import type { Draft, Sent } from '../../commands/client/client.js';
 import { positionToken } from '../../commands/client/position.js';
 import { Refused } from '../../commands/command.js';
 import { contentOf, cutLine, personKey } from '../../domain/content.js';
-import { rejectionCodes } from '../../domain/decider.js';
 import {
   type Uuid,
   bucketOf,
@@ -12,8 +11,9 @@ import {
   parseStream,
   streamOf,
 } from '../../domain/ids.js';
-import { type Context, PATIENCE, ownConversation } from '../context.js';
+import { type Context, PATIENCE, seenConversation } from '../context.js';
 import { builder } from './builder.js';
+import { errorCodes } from './codes.js';
 import { Conversation } from './conversation.js';
 import { clientError, nodeId, requireNodeId } from './ids.js';
 import {
@@ -32,7 +32,7 @@ type Done = Of<'accepted'> | Of<'rejected'> | Of<'pending'>;
 
 const ErrorCode = builder.enumType('ErrorCode', {
   description: 'Why a command was refused. Codes are stable; messages are for people.',
-  values: rejectionCodes,
+  values: errorCodes,
 });
 
 const CommandError = builder.interfaceRef<Of<'rejected'>>('CommandError').implement({
@@ -57,7 +57,7 @@ const Accepted = builder.objectRef<Of<'accepted'>>('Accepted').implement({
       description: 'What it changed; null while the view does not show it yet.',
       resolve: async ({ sent, conversation }, _, context) => {
         if (conversation === undefined || !(await context.core.reached(sent.position, PATIENCE))) return null;
-        const row = await ownConversation(context, conversation);
+        const row = await seenConversation(context, conversation);
         return row ? conversationNode(row) : null;
       },
     }),

@@ -1,40 +1,49 @@
-import type { InboxPage } from '../../projections/readmodel/core/rows.js';
-import { ownConversation, shows } from '../context.js';
+import { type Context, seenConversation, shows } from '../context.js';
 import { builder } from './builder.js';
-import { clientError, nodeId, parseNodeId } from './ids.js';
-import { Message } from './message.js';
-import { type ConversationNode, type MessageNode, Node, conversationNode, messageNode } from './nodes.js';
-import { cursorOf, pageSize } from './paging.js';
+import { nodeId, parseNodeId } from './ids.js';
+import { Member, MemberRole } from './member.js';
+import { type ConversationNode, Node, conversationNode, isNode, userNode } from './nodes.js';
+import { Thread, chosenLeaf, readThread } from './thread.js';
+import { User } from './user.js';
+import { ERASED, FRESH } from './words.js';
 
-const isConversation = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'type' in value && value.type === 'conversation';
-
-/** A page of one branch. `older` says whether the root is still further up. */
-type ThreadPage = { readonly messages: readonly MessageNode[]; readonly asOf: number; readonly older: boolean };
-
-const Thread = builder.objectRef<ThreadPage>('Thread').implement({
-  description: 'A page of one branch, oldest message first.',
+const Share = builder.objectRef<{ readonly id: string; readonly leaf: string }>('Share').implement({
+  description: 'A branch of a conversation that is shown to whoever has the link.',
   fields: (t) => ({
-    messages: t.field({
-      type: [Message],
-      description: 'Its messages, oldest first.',
-      resolve: ({ messages }) => [...messages],
+    id: t.field({ type: 'UUID', description: 'Its id.', resolve: ({ id }) => id }),
+    leaf: t.id({ description: 'The message in which it ends.', resolve: ({ leaf }) => nodeId('message', leaf) }),
+  }),
+});
+
+const Origin = builder.objectRef<{ readonly conversation: string; readonly message: string }>('Origin').implement({
+  description: 'Where a fork comes from. The viewer need not be able to see it.',
+  fields: (t) => ({
+    conversation: t.id({
+      description: 'The conversation from which it was taken.',
+      resolve: ({ conversation }) => nodeId('conversation', conversation),
     }),
-    asOf: t.exposeInt('asOf', {
-      description: 'The version of the conversation that this page shows: subscribe from here.',
-    }),
-    before: t.string({
-      nullable: true,
-      description: 'The cursor of the next older page; null at the root.',
-      resolve: ({ messages: [oldest], older }) => (older && oldest ? nodeId('message', oldest.row.id) : null),
+    message: t.id({
+      description: 'The message up to which it was taken.',
+      resolve: ({ message }) => nodeId('message', message),
     }),
   }),
 });
 
+/** What is the viewer's own in a conversation; undefined once they are a member no longer, as live updates may find. */
+const seenIn = async ({ row }: ConversationNode, { load }: Context) => ('role' in row ? row : load.seen.load(row.id));
+
+/** How far the viewer has read: what they posted themselves they have read. */
+async function readIn(node: ConversationNode, context: Context): Promise<number> {
+  const [seen, { readSeq }] = await Promise.all([seenIn(node, context), context.load.relation(node.row.id)]);
+  return Math.max(readSeq, seen?.postedSeq ?? 0);
+}
+
 export const Conversation = builder.objectRef<ConversationNode>('Conversation').implement({
-  description: 'A conversation: a tree of messages, of which one branch is shown.',
+  description:
+    'A conversation: a tree of messages, of which one branch is shown. When it is deleted, its tombstone has no content; ' +
+    'its owners still find it, and can restore it.',
   interfaces: [Node],
-  isTypeOf: isConversation,
+  isTypeOf: isNode('conversation'),
   fields: (t) => ({
     version: t.int({ description: 'The version of its stream that this shows.', resolve: ({ row }) => row.version }),
     title: t.string({
@@ -48,73 +57,104 @@ export const Conversation = builder.objectRef<ConversationNode>('Conversation').
       description: 'The time of its newest message.',
       resolve: ({ row }) => row.activeAt,
     }),
+    starter: t.field({
+      type: User,
+      nullable: true,
+      description: 'Who began it. Null while this server has never seen them.',
+      resolve: async ({ row }, _, { load }) => {
+        const user = await load.user.load(row.starter);
+        return user ? userNode(user) : null;
+      },
+    }),
+    role: t.field({
+      type: MemberRole,
+      nullable: true,
+      description:
+        'What the viewer may do here. Null in a live update that came just before they ceased to be a member.',
+      resolve: async (node, _, context) => (await seenIn(node, context))?.role ?? null,
+    }),
+    members: t.field({
+      type: [Member],
+      description: 'Who belongs to it, in the order in which they came.',
+      resolve: async ({ row }, _, { load }) => [...(await load.members.load(row.id))],
+    }),
     head: t.id({
-      description: 'The newest message: where the thread ends unless another leaf is asked for.',
+      description: 'The newest message of all branches.',
       resolve: ({ row }) => nodeId('message', row.head),
+    }),
+    leaf: t.id({
+      description:
+        'Where the thread ends unless another leaf is asked for: in the branch that the viewer chose, else in `head`.',
+      resolve: async ({ row }, _, context) => nodeId('message', await chosenLeaf(row, context)),
     }),
     lastSeq: t.int({ description: 'The number of its newest message.', resolve: ({ row }) => row.lastSeq }),
     readSeq: t.int({
-      description: 'How far the viewer has read.',
-      resolve: async ({ row }, _, { load }) => Math.max(await load.readSeq.load(row.id), row.postedSeq),
+      description: 'How far the viewer has read: the number of a message. What they post themselves they have read.',
+      resolve: (node, _, context) => readIn(node, context),
     }),
     unread: t.int({
       description: 'How many messages the viewer has not seen.',
-      resolve: async ({ row }, _, { load }) =>
-        Math.max(0, row.lastSeq - Math.max(await load.readSeq.load(row.id), row.postedSeq)),
+      resolve: async (node, _, context) => Math.max(0, node.row.lastSeq - (await readIn(node, context))),
+    }),
+    pinned: t.boolean({
+      description: 'Whether the viewer keeps it on top.',
+      resolve: async ({ row }, _, { load }) => (await load.relation(row.id)).pinned,
+    }),
+    archived: t.boolean({
+      description: 'Whether the viewer has put it away.',
+      resolve: async ({ row }, _, { load }) => (await load.relation(row.id)).archived,
+    }),
+    hidden: t.boolean({
+      description:
+        'Whether the viewer wants it out of their lists. It is in none of them; by its id it is still found.',
+      resolve: async ({ row }, _, { load }) => (await load.relation(row.id)).hidden,
+    }),
+    tags: t.stringList({
+      description: `The viewer's own words for it; "${ERASED}" where one was erased.`,
+      resolve: async ({ row }, _, { load }) => {
+        const { tags } = await load.relation(row.id);
+        const texts = await Promise.all(tags.map(({ text }, n) => load.tag(row.id, n, text)));
+        return row.deleted ? [] : texts.map((text) => text ?? ERASED);
+      },
+    }),
+    shares: t.field({
+      type: [Share],
+      description: 'The branches that are shown to whoever has their links.',
+      resolve: ({ row }) => [...row.shares],
+    }),
+    origin: t.field({
+      type: Origin,
+      nullable: true,
+      description: 'Where it was forked from; null where it began by itself.',
+      resolve: ({ row }) => row.origin,
+    }),
+    expires: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it ends and all of its text is erased; null unless it is a temporary one.',
+      resolve: ({ row }) => row.expires,
     }),
     deleted: t.boolean({
       description: 'A tombstone: it is gone, and says so to whoever still shows it.',
       resolve: ({ row }) => row.deleted,
     }),
-    stale: t.exposeBoolean('stale', {
-      description: 'Whether the wait for `after` ran out of time, so that this may not show it yet.',
-    }),
     thread: t.field({
       type: Thread,
-      description: 'From a leaf (the head, if none is given) towards the root.',
+      description: 'From a leaf towards the root; or around a message.',
       args: {
-        leaf: t.arg.id({ required: false, description: 'The message in which the branch ends.' }),
-        before: t.arg.string({ required: false, description: 'The cursor of an older page.' }),
+        leaf: t.arg.id({
+          required: false,
+          description: 'The message in which the branch ends; if none is given, the conversation’s `leaf`.',
+        }),
+        around: t.arg.id({
+          required: false,
+          description: 'The message in the middle of the page, instead of a leaf: to jump to it.',
+        }),
+        before: t.arg.string({ required: false, description: 'The cursor of an older page, instead of a leaf.' }),
         first: t.arg.int({ defaultValue: 50, description: 'How many messages: 1 to 100.' }),
       },
-      resolve: async ({ row }, { leaf, before, first }, { core }) => {
-        const size = pageSize(first);
-        const from = before ?? leaf ?? nodeId('message', row.head);
-        const end = parseNodeId('message', from);
-        if (end === undefined) throw clientError('BAD_ID', `"${from}" is not the id of a message.`);
-        if (row.deleted) return { messages: [], asOf: row.version, older: false };
-        const found = await core.branch(row.id, end, size, before == null);
-        const messages = found.toReversed().map(messageNode);
-        return { messages, asOf: row.version, older: messages[0]?.row.parent != null };
-      },
+      resolve: readThread,
     }),
-  }),
-});
-
-const PageInfo = builder.objectRef<InboxPage>('PageInfo').implement({
-  description: 'Where a page ends.',
-  fields: (t) => ({
-    hasNextPage: t.exposeBoolean('more', { description: 'Whether there is more.' }),
-    endCursor: t.string({
-      nullable: true,
-      description: 'Pass it as `after` for the next page.',
-      resolve: ({ rows }) => {
-        const last = rows.at(-1);
-        return last ? cursorOf(last) : null;
-      },
-    }),
-  }),
-});
-
-export const ConversationConnection = builder.objectRef<InboxPage>('ConversationConnection').implement({
-  description: 'A page of conversations.',
-  fields: (t) => ({
-    nodes: t.field({
-      type: [Conversation],
-      description: 'The conversations of this page.',
-      resolve: ({ rows }) => rows.map((row) => conversationNode(row)),
-    }),
-    pageInfo: t.field({ type: PageInfo, description: 'Where it ends.', resolve: (page) => page }),
   }),
 });
 
@@ -122,19 +162,15 @@ builder.queryField('conversation', (t) =>
   t.field({
     type: Conversation,
     nullable: true,
-    description: "One of the viewer's conversations.",
+    description: 'A conversation in which the viewer is a member. Null where it is not theirs to see, or not there.',
     args: {
-      id: t.arg.id(),
-      after: t.arg({
-        type: 'Position',
-        required: false,
-        description: 'Wait until the view shows this position, 2 s at most.',
-      }),
+      id: t.arg.id({ description: 'The id of the conversation.' }),
+      after: t.arg({ type: 'Position', required: false, description: FRESH }),
     },
     resolve: async (_, { id, after }, context) => {
       const fresh = await shows(context, after);
       const uuid = parseNodeId('conversation', id);
-      const row = uuid === undefined ? undefined : await ownConversation(context, uuid);
+      const row = uuid === undefined ? undefined : await seenConversation(context, uuid);
       return row ? conversationNode(row, !fresh) : null;
     },
   }),

@@ -4,6 +4,7 @@ import { PositionError, parsePosition } from '../../commands/client/position.js'
 import type { Position } from '../../commands/command.js';
 import type { Uuid } from '../../domain/ids.js';
 
+/** What can be asked for by its id alone. */
 export type NodeType = 'user' | 'conversation' | 'message';
 
 /** A node id on the wire, as `message_<uuid>`: readable, so that people can talk about it. */

@@ -1,29 +1,39 @@
-import type { ConversationNotice } from '../../projections/readmodel/core/rows.js';
+import type { Uuid } from '../../domain/ids.js';
+import type { SeenConversation } from '../../projections/readmodel/core/rows.js';
 import type { ReplyDelta as Delta } from '../../projections/sessions/sessions.js';
-import { ownConversation, shows } from '../context.js';
-import { followConversation } from '../live/conversation.js';
+import { type Context, seenConversation, shows } from '../context.js';
+import { type ConversationDelivery, followConversation } from '../live/conversation.js';
 import { type InboxDelivery, followInbox } from '../live/inbox.js';
 import { followReply } from '../live/reply.js';
+import { followTyping } from '../live/typing.js';
 import { builder } from './builder.js';
 import { Conversation } from './conversation.js';
 import { clientError, nodeId, requireNodeId } from './ids.js';
+import { Member } from './member.js';
 import { Message } from './message.js';
-import { conversationNode, messageNode } from './nodes.js';
+import { conversationNode, messageNode, userNode } from './nodes.js';
+import { User } from './user.js';
 
-const ConversationUpdate = builder.objectRef<ConversationNotice>('ConversationUpdate').implement({
+const ConversationUpdate = builder.objectRef<ConversationDelivery>('ConversationUpdate').implement({
   description: 'The rows that versions from + 1 to `to` changed; put them in by (id, version).',
   fields: (t) => ({
     from: t.exposeInt('from', { description: 'The version that the subscriber had.' }),
     to: t.exposeInt('to', { description: 'The version that they have now: subscribe again from here.' }),
     conversation: t.field({
       type: Conversation,
-      description: 'The conversation itself.',
-      resolve: ({ conversation }) => conversationNode(conversation),
+      nullable: true,
+      description: 'The conversation itself. Null: the viewer is a member no longer, and this is the last update.',
+      resolve: (update) => (update.removed ? null : conversationNode(update.conversation)),
     }),
     messages: t.field({
       type: [Message],
       description: 'The messages that are new or changed, as they are now.',
-      resolve: ({ messages, conversation }) => (conversation.deleted ? [] : messages.map(messageNode)),
+      resolve: (update) => (update.removed || update.conversation.deleted ? [] : update.messages.map(messageNode)),
+    }),
+    members: t.field({
+      type: [Member],
+      description: 'The members who came, changed or went.',
+      resolve: (update) => (update.removed || update.conversation.deleted ? [] : [...update.members]),
     }),
   }),
 });
@@ -48,50 +58,70 @@ const InboxUpdate = builder.objectRef<InboxDelivery>('InboxUpdate').implement({
     }),
     conversations: t.field({
       type: [Conversation],
-      description: 'The conversations, tombstones too.',
+      description: 'Conversations in the list, as they are now.',
       resolve: ({ rows }) => rows.map((row) => conversationNode(row)),
+    }),
+    gone: t.idList({
+      description: 'Conversations that left the list: deleted, archived, hidden, or the viewer is a member no longer.',
+      resolve: ({ gone }) => gone.map((id) => nodeId('conversation', id)),
     }),
   }),
 });
 
+const TypingUpdate = builder.objectRef<readonly Uuid[]>('TypingUpdate').implement({
+  description: 'Who types in a conversation.',
+  fields: (t) => ({
+    people: t.field({
+      type: [User],
+      description: 'All who type now, but for the viewer.',
+      resolve: async (people, _, { load }) => {
+        const rows = await Promise.all(people.map((person) => load.user.load(person)));
+        return rows.flatMap((row) => (row ? [userNode(row)] : []));
+      },
+    }),
+  }),
+});
+
+const FIRST = 'Wait until the view shows this position, 2 s at most.';
 const notFound = () => clientError('NOT_FOUND', 'This conversation does not exist, or it is not yours.');
-const after = 'Wait until the view shows this position, 2 s at most.';
+
+/** A conversation that the viewer may read. Unknown and forbidden look alike. */
+async function readable(context: Context, id: Uuid): Promise<SeenConversation> {
+  const row = await seenConversation(context, id);
+  if (!row) throw notFound();
+  return row;
+}
 
 builder.subscriptionFields((t) => ({
   conversationEvents: t.field({
     type: ConversationUpdate,
     description: 'Everything that happens in a conversation after version `asOf`: each change once, in order.',
     args: {
-      id: t.arg.id(),
+      id: t.arg.id({ description: 'The conversation.' }),
       asOf: t.arg.int({ description: 'The version that the subscriber has. Raise it before subscribing again.' }),
-      after: t.arg({ type: 'Position', required: false, description: after }),
+      after: t.arg({ type: 'Position', required: false, description: FIRST }),
     },
     subscribe: async (_, args, context) => {
       await shows(context, args.after);
-      const id = requireNodeId('conversation', args.id);
-      const own = await ownConversation(context, id);
-      if (!own) throw notFound();
-      return followConversation(context, id, args.asOf);
+      const { id } = await readable(context, requireNodeId('conversation', args.id));
+      return followConversation(context, context.identity.user, id, args.asOf);
     },
-    resolve: (notice) => notice,
+    resolve: (update) => update,
   }),
   replyDeltas: t.field({
     type: ReplyDelta,
     description: 'A running reply as it is written: first the text so far, then what comes. Ends when the reply ends.',
-    args: { id: t.arg.id(), after: t.arg({ type: 'Position', required: false, description: after }) },
+    args: {
+      id: t.arg.id({ description: 'The reply.' }),
+      after: t.arg({ type: 'Position', required: false, description: FIRST }),
+    },
     subscribe: async (_, args, context) => {
       await shows(context, args.after);
-      const id = requireNodeId('message', args.id);
-      // Attached before the row is read, so that an end in between is not missed.
-      const deltas = await followReply(context.sessions, id);
-      const row = await context.core.message(id);
-      const own = row && (await ownConversation(context, row.conversation));
-      if (!row?.reply || !own || own.deleted) {
-        await deltas.return(undefined);
-        throw notFound();
-      }
-      if (!['requested', 'running'].includes(row.reply.status)) await deltas.return(undefined);
-      return deltas;
+      const [row] = await context.core.messages([requireNodeId('message', args.id)]);
+      if (!row?.reply) throw notFound();
+      const { id, deleted } = await readable(context, row.conversation);
+      if (deleted) throw notFound();
+      return followReply(context, context.identity.user, id, row.id);
     },
     resolve: (delta) => delta,
   }),
@@ -101,4 +131,32 @@ builder.subscriptionFields((t) => ({
     subscribe: (_, __, context) => followInbox(context, context.identity.user),
     resolve: (update) => update,
   }),
+  typing: t.field({
+    type: TypingUpdate,
+    description: 'Who types in a conversation: first as it is, then at each change.',
+    args: { conversation: t.arg.id({ description: 'The conversation.' }) },
+    subscribe: async (_, args, context) => {
+      const { id, deleted } = await readable(context, requireNodeId('conversation', args.conversation));
+      if (deleted) throw notFound();
+      return followTyping(context, context.identity.user, id);
+    },
+    resolve: (people) => people,
+  }),
 }));
+
+builder.mutationField('typingSet', (t) =>
+  t.boolean({
+    description:
+      'Tells the others that the viewer types, for 6 s unless it is told again, or that they stopped. Nothing is kept of it, and it is always true.',
+    args: {
+      conversation: t.arg.id({ description: 'The conversation.' }),
+      typing: t.arg.boolean({ description: 'Whether they type.' }),
+    },
+    resolve: async (_, args, context) => {
+      const { id, deleted } = await readable(context, requireNodeId('conversation', args.conversation));
+      if (deleted) throw notFound();
+      context.sessions.setTyping(id, context.identity.user, args.typing);
+      return true;
+    },
+  }),
+);

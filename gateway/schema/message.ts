@@ -2,18 +2,19 @@ import type { MessageRow } from '../../projections/readmodel/core/rows.js';
 import type { Part as StoredPart } from '../../domain/content.js';
 import { builder } from './builder.js';
 import { nodeId } from './ids.js';
-import { type MessageNode, Node, userNode } from './nodes.js';
+import { type MessageNode, Node, isNode, userNode } from './nodes.js';
 import { User } from './user.js';
+import { ERASED } from './words.js';
 
+/** A part, and the place that its box is bound to: a copied message keeps that of the message it was copied from. */
 type LocatedPart = { readonly part: StoredPart; readonly message: string; readonly index: number };
 
 const TextPart = builder.objectRef<LocatedPart>('TextPart').implement({
   description: 'A piece of text, as markdown.',
   fields: (t) => ({
     text: t.string({
-      description: 'The text; "[deleted]" where it was erased.',
-      resolve: async ({ part, message, index }, _, { load }) =>
-        (await load.part(message, index, part.text)) ?? '[deleted]',
+      description: `The text; "${ERASED}" where it was erased.`,
+      resolve: async ({ part, message, index }, _, { load }) => (await load.part(message, index, part.text)) ?? ERASED,
     }),
   }),
 });
@@ -35,6 +36,38 @@ const ReplyStatus = builder.enumType('ReplyStatus', {
   } as const,
 });
 
+const FinishReason = builder.enumType('FinishReason', {
+  description: 'Why the model stopped writing.',
+  values: {
+    STOP: { value: 'stop', description: 'It had said all.' },
+    LENGTH: { value: 'length', description: 'There was no room for more.' },
+  } as const,
+});
+
+const FeedbackValue = builder.enumType('FeedbackValue', {
+  description: 'What a person thinks of a reply.',
+  values: {
+    UP: { value: 'up', description: 'It is good.' },
+    DOWN: { value: 'down', description: 'It is bad.' },
+  } as const,
+});
+
+/** A person's word on a message. */
+type Given = { readonly message: string } & MessageRow['feedback'][string];
+
+const Feedback = builder.objectRef<Given>('Feedback').implement({
+  description: "The viewer's own word on a reply. Nobody else sees it, but for those who analyse the events.",
+  fields: (t) => ({
+    value: t.field({ type: FeedbackValue, description: 'What they think of it.', resolve: ({ value }) => value }),
+    comment: t.string({
+      nullable: true,
+      description: `What they wrote about it, if anything; "${ERASED}" where it was erased.`,
+      resolve: async ({ message, comment }, _, { load }) =>
+        comment && ((await load.comment(message, comment)) ?? ERASED),
+    }),
+  }),
+});
+
 const Reply = builder.objectRef<NonNullable<MessageRow['reply']>>('Reply').implement({
   description: 'What is known of a message that the assistant writes.',
   fields: (t) => ({
@@ -43,6 +76,16 @@ const Reply = builder.objectRef<NonNullable<MessageRow['reply']>>('Reply').imple
     stopping: t.exposeBoolean('stopping', { description: 'Whether a stop was asked for.' }),
     model: t.exposeString('model', { nullable: true, description: 'What writes it.' }),
     code: t.exposeString('code', { nullable: true, description: 'Why it failed: a stable code.' }),
+    finish: t.field({
+      type: FinishReason,
+      nullable: true,
+      description: 'Why the model stopped writing; null unless it is whole, and where nobody knows.',
+      resolve: ({ finish }) => finish,
+    }),
+    tokens: t.exposeInt('tokens', {
+      nullable: true,
+      description: 'How many tokens the model wrote; null unless it is whole, and where nobody knows.',
+    }),
   }),
 });
 
@@ -57,7 +100,7 @@ const Siblings = builder.objectRef<{ ids: readonly string[]; index: number }>('S
 export const Message = builder.objectRef<MessageNode>('Message').implement({
   description: 'A message of a person, or a reply of the assistant.',
   interfaces: [Node],
-  isTypeOf: (value) => typeof value === 'object' && value !== null && 'type' in value && value.type === 'message',
+  isTypeOf: isNode('message'),
   fields: (t) => ({
     conversation: t.id({
       description: 'The conversation that it belongs to.',
@@ -77,7 +120,7 @@ export const Message = builder.objectRef<MessageNode>('Message').implement({
     author: t.field({
       type: User,
       nullable: true,
-      description: 'Who wrote it; null for a reply.',
+      description: 'Who wrote it; null for a reply, and while this server has never seen them.',
       resolve: async ({ row }, _, { load }) => {
         const author = row.author === null ? undefined : await load.user.load(row.author);
         return author ? userNode(author) : null;
@@ -86,13 +129,22 @@ export const Message = builder.objectRef<MessageNode>('Message').implement({
     parts: t.field({
       type: [Part],
       description: 'What it says. Empty while a reply is being written: follow `replyDeltas`.',
-      resolve: ({ row }) => row.parts.map((part, index) => ({ part, message: row.id, index })),
+      resolve: ({ row }) => row.parts.map((part, index) => ({ part, message: row.source ?? row.id, index })),
     }),
     reply: t.field({
       type: Reply,
       nullable: true,
       description: 'Null for what a person wrote.',
       resolve: ({ row }) => row.reply,
+    }),
+    feedback: t.field({
+      type: Feedback,
+      nullable: true,
+      description: "The viewer's own word on it; null where they gave none.",
+      resolve: ({ row }, _, { identity }) => {
+        const given = Object.hasOwn(row.feedback, identity.user) ? row.feedback[identity.user] : undefined;
+        return given ? { ...given, message: row.id } : null;
+      },
     }),
     siblings: t.field({
       type: Siblings,

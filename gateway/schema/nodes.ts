@@ -1,25 +1,30 @@
-import type { ConversationRow, MessageRow, UserRow } from '../../projections/readmodel/core/rows.js';
-import { type Context, ownConversation } from '../context.js';
+import type { ConversationRow, MessageRow, SeenConversation, UserRow } from '../../projections/readmodel/core/rows.js';
+import { type Context, seenConversation, shows } from '../context.js';
 import { builder } from './builder.js';
-import { type NodeType, nodeId, parseNodeId } from './ids.js';
+import { type NodeType, clientError, nodeId, parseNodeId } from './ids.js';
+import { FRESH } from './words.js';
 
-/** What stands behind each node type. */
-export type UserNode = { readonly type: 'user'; readonly row: UserRow };
-export type ConversationNode = {
-  readonly type: 'conversation';
-  readonly row: ConversationRow;
-  readonly stale: boolean;
-};
-export type MessageNode = { readonly type: 'message'; readonly row: MessageRow };
+/** What stands behind each node type. `stale`: the wait for the position that it was asked after ran out of time. */
+type Behind<Type extends NodeType, Row> = { readonly type: Type; readonly row: Row; readonly stale: boolean };
+export type UserNode = Behind<'user', UserRow>;
+/** In live updates the row stands alone, as all members have it; what is the viewer's own is then loaded. */
+export type ConversationNode = Behind<'conversation', ConversationRow | SeenConversation>;
+export type MessageNode = Behind<'message', MessageRow>;
 type AnyNode = UserNode | ConversationNode | MessageNode;
 
-export const userNode = (row: UserRow): UserNode => ({ type: 'user', row });
-export const conversationNode = (row: ConversationRow, stale = false): ConversationNode => ({
+export const userNode = (row: UserRow): UserNode => ({ type: 'user', row, stale: false });
+export const conversationNode = (row: ConversationRow | SeenConversation, stale = false): ConversationNode => ({
   type: 'conversation',
   row,
   stale,
 });
-export const messageNode = (row: MessageRow): MessageNode => ({ type: 'message', row });
+export const messageNode = (row: MessageRow): MessageNode => ({ type: 'message', row, stale: false });
+
+/** How the schema knows an object that stands behind the interface. */
+export const isNode =
+  (type: NodeType) =>
+  (value: unknown): boolean =>
+    typeof value === 'object' && value !== null && 'type' in value && value.type === type;
 
 const names = { user: 'User', conversation: 'Conversation', message: 'Message' } as const satisfies Record<
   NodeType,
@@ -27,40 +32,69 @@ const names = { user: 'User', conversation: 'Conversation', message: 'Message' }
 >;
 
 export const Node = builder.interfaceRef<AnyNode>('Node').implement({
-  description: 'Anything that has an id, as `<type>_<uuid>`.',
+  description: 'Anything that can be asked for by its id, as `<type>_<uuid>`.',
   resolveType: ({ type }) => names[type],
   fields: (t) => ({
     id: t.id({
       description: 'Its id: readable, and for ever.',
       resolve: ({ type, row }) => nodeId(type, row.id),
     }),
+    stale: t.exposeBoolean('stale', {
+      description: 'Whether the wait for `after` ran out of time, so that this may not show it yet.',
+    }),
   }),
 });
 
-builder.queryField('node', (t) =>
-  t.field({
+/** How many things one question may ask for. */
+const MOST_NODES = 100;
+
+builder.queryFields((t) => ({
+  node: t.field({
     type: Node,
     nullable: true,
-    description: 'Anything with an id, if the viewer may see it.',
-    args: { id: t.arg.id() },
-    resolve: (_, { id }, context) => findNode(context, id),
+    description: 'Anything with an id. Null where it does not exist, or is not for the viewer to see.',
+    args: {
+      id: t.arg.id({ description: 'Its id.' }),
+      after: t.arg({ type: 'Position', required: false, description: FRESH }),
+    },
+    resolve: async (_, { id, after }, context) => findNode(context, id, !(await shows(context, after))),
   }),
-);
+  nodes: t.field({
+    type: [Node],
+    nullable: { list: false, items: true },
+    description: 'Many things by their ids, in the order of the ids; null where `node` would be null.',
+    args: {
+      ids: t.arg.idList({ description: `The ids: at most ${MOST_NODES}.` }),
+      after: t.arg({ type: 'Position', required: false, description: FRESH }),
+    },
+    resolve: async (_, { ids, after }, context) => {
+      if (ids.length > MOST_NODES) {
+        throw clientError('BAD_INPUT', `One question asks for at most ${MOST_NODES} things, not ${ids.length}.`);
+      }
+      const stale = !(await shows(context, after));
+      return Promise.all(ids.map((id) => findNode(context, id, stale)));
+    },
+  }),
+}));
 
-/** Unknown and forbidden look alike. People are seen only by themselves so far: nobody shares a conversation yet. */
-async function findNode(context: Context, id: string): Promise<AnyNode | null> {
+/** Unknown and forbidden look alike. */
+async function findNode(context: Context, id: string, stale: boolean): Promise<AnyNode | null> {
   const user = parseNodeId('user', id);
-  if (user !== undefined && user === context.identity.user) {
-    const row = await context.load.user.load(user);
-    return row ? userNode(row) : null;
-  }
+  if (user !== undefined) return findUser(context, user, stale);
   const conversation = parseNodeId('conversation', id);
   if (conversation !== undefined) {
-    const row = await ownConversation(context, conversation);
-    return row ? conversationNode(row) : null;
+    const row = await seenConversation(context, conversation);
+    return row ? conversationNode(row, stale) : null;
   }
   const message = parseNodeId('message', id);
-  const row = message === undefined ? undefined : await context.core.message(message);
-  const own = row && (await ownConversation(context, row.conversation));
-  return row && own && !own.deleted ? messageNode(row) : null;
+  const row = message === undefined ? undefined : await context.load.message.load(message);
+  const seen = row && (await seenConversation(context, row.conversation));
+  return row && seen && !seen.deleted ? { ...messageNode(row), stale } : null;
+}
+
+/** People see themselves, and those with whom they share a conversation now. */
+export async function findUser({ identity, load }: Context, id: string, stale: boolean): Promise<UserNode | null> {
+  if (id !== identity.user && !(await load.acquainted.load(id))) return null;
+  const row = await load.user.load(id);
+  return row ? { ...userNode(row), stale } : null;
 }

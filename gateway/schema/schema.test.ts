@@ -1,30 +1,90 @@
-import { readFileSync } from 'node:fs';
-import { type GraphQLNamedType, isEnumType, isInputObjectType, isInterfaceType, isObjectType } from 'graphql';
-import { expect, it } from 'vitest';
+import { readFileSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import {
+  type GraphQLNamedType,
+  Kind,
+  getVariableValues,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  isSpecifiedScalarType,
+  parse,
+  validate,
+} from 'graphql';
+import { describe, expect, it } from 'vitest';
 import { titleOf } from './commands.js';
-import { printed, schemaFile } from './print.js';
+import { flows } from './flows.js';
+import { printed } from './print.js';
+import { knownCodes } from './reference.js';
 import { schema } from './schema.js';
 
-it('is printed in the committed file (npm run schema writes it)', () => {
-  expect(readFileSync(schemaFile, 'utf8')).toBe(printed());
-});
+const types = Object.values(schema.getTypeMap()).filter(
+  (type) => !type.name.startsWith('__') && !isSpecifiedScalarType(type),
+);
 
-it('describes every type, field and value', () => {
-  const undescribed = Object.values(schema.getTypeMap())
-    .filter(({ name }) => !name.startsWith('__') && !['String', 'Int', 'Float', 'Boolean', 'ID'].includes(name))
-    .flatMap((type) => [type.description ? [] : [type.name], undescribedIn(type)].flat());
-  expect(undescribed).toEqual([]);
+it.each(printed.map(({ file, text }) => [fileURLToPath(file).split('/').at(-1), file, text] as const))(
+  '%s is what the schema makes of it (npm run schema writes it)',
+  (_, file, text) => {
+    expect(readFileSync(file, 'utf8')).toBe(text());
+  },
+);
+
+it('describes every type, field, argument, value and input field', () => {
+  expect(types.flatMap((type) => [...(type.description ? [] : [type.name]), ...undescribedIn(type)])).toEqual([]);
 });
 
 function undescribedIn(type: GraphQLNamedType): readonly string[] {
-  const members =
-    isObjectType(type) || isInterfaceType(type) || isInputObjectType(type) ? Object.values(type.getFields()) : [];
-  return members.filter(({ description }) => !description).map(({ name }) => `${type.name}.${name}`);
+  const fields = isObjectType(type) || isInterfaceType(type) ? Object.values(type.getFields()) : [];
+  const parts = [
+    ...fields,
+    ...fields.flatMap(({ name, args }) => args.map((arg) => ({ ...arg, name: `${name}(${arg.name})` }))),
+    ...(isInputObjectType(type) ? Object.values(type.getFields()) : []),
+    ...(isEnumType(type) ? type.getValues() : []),
+  ];
+  return parts.filter(({ description }) => !description?.trim()).map(({ name }) => `${type.name}.${name}`);
 }
 
 it('has an enum for every closed set of words', () => {
-  const enums = Object.values(schema.getTypeMap()).filter((type) => isEnumType(type) && !type.name.startsWith('__'));
-  expect(enums.map(({ name }) => name).toSorted()).toEqual(['ErrorCode', 'ReplyStatus', 'Role']);
+  const enums = types.filter((type) => isEnumType(type));
+  expect(enums.map(({ name }) => name).toSorted()).toEqual([
+    'ErrorCode',
+    'FeedbackValue',
+    'FinishReason',
+    'InboxFilter',
+    'MemberRole',
+    'ReplyStatus',
+    'Role',
+    'Theme',
+  ]);
+});
+
+describe('the reference', () => {
+  it.each(flows.map((flow) => [flow.title, flow] as const))('has a document that holds: %s', (_, flow) => {
+    const document = parse(flow.document);
+    expect(validate(schema, document)).toEqual([]);
+    for (const definition of document.definitions) {
+      if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
+      const { errors } = getVariableValues(schema, definition.variableDefinitions ?? [], flow.variables ?? {});
+      expect(errors).toBeUndefined();
+    }
+  });
+
+  it('explains every code that a request can fail with', () => {
+    const root = fileURLToPath(new URL('..', import.meta.url));
+    const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+      (file) => /(?<!\.test|testing)\.ts$/.test(file) && !file.startsWith('identity'),
+    );
+    const thrown = sources.flatMap((file) =>
+      [
+        ...readFileSync(`${root}/${file}`, 'utf8').matchAll(
+          /(?:clientError|fault|TokenError)\(\s*'([A-Z_]+)'|extensions: \{ code: '([A-Z_]+)'/g,
+        ),
+      ].map(([, given = '', written = '']) => given || written),
+    );
+    expect(thrown.length).toBeGreaterThan(10);
+    expect(thrown.filter((code) => !knownCodes.has(code))).toEqual([]);
+  });
 });
 
 it.each([

@@ -1,14 +1,34 @@
+import { shows } from '../context.js';
 import { builder } from './builder.js';
-import { Node, type UserNode } from './nodes.js';
+import { parseNodeId } from './ids.js';
+import { Node, type UserNode, findUser, isNode } from './nodes.js';
+import { ERASED, FRESH } from './words.js';
 
 export const User = builder.objectRef<UserNode>('User').implement({
   description: 'What others may see of a person.',
   interfaces: [Node],
-  isTypeOf: (value) => typeof value === 'object' && value !== null && 'type' in value && value.type === 'user',
+  isTypeOf: isNode('user'),
   fields: (t) => ({
     name: t.string({
-      description: 'The name that they go by; "[deleted]" where it was erased.',
-      resolve: async ({ row }, _, { load }) => (await load.name(row)) ?? '[deleted]',
+      description: `The name that they go by; "${ERASED}" where it was erased.`,
+      resolve: async ({ row }, _, { load }) => (await load.name(row)) ?? ERASED,
     }),
   }),
 });
+
+builder.queryField('user', (t) =>
+  t.field({
+    type: User,
+    nullable: true,
+    description: 'The viewer, or a person with whom they share a conversation now. Null for everybody else.',
+    args: {
+      id: t.arg.id({ description: 'The id of the person.' }),
+      after: t.arg({ type: 'Position', required: false, description: FRESH }),
+    },
+    resolve: async (_, { id, after }, context) => {
+      const stale = !(await shows(context, after));
+      const user = parseNodeId('user', id);
+      return user === undefined ? null : findUser(context, user, stale);
+    },
+  }),
+);

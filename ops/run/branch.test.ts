@@ -16,6 +16,8 @@ const [conversation, leaf, source] = [clientId(1), clientId(2), clientId(3)];
 
 /** A message whose text was sealed by somebody for some place. */
 const message = (keyId: string, place: string, author: string | null): MessageRow => ({
+  source: place === leaf ? null : place,
+  feedback: {},
   id: leaf,
   conversation,
   parent: null,

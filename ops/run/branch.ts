@@ -1,5 +1,6 @@
 import type { Opener } from '../../commands/keys/opener.js';
 import type { ReadBranch } from '../../commands/reactors/reactor.js';
+import { contentOf } from '../../domain/content.js';
 import type { CoreQueries } from '../../projections/readmodel/core/rows.js';
 
 /** How many turns the assistant is given at most. */
@@ -14,9 +15,9 @@ export function branchReader(core: Pick<CoreQueries, 'branch' | 'reached'>, open
     // The view may have started again, empty, after it had reached the position.
     if (rows.length === 0) throw new Error(`the core view does not show message ${leaf} any more`);
     return Promise.all(
-      rows.toReversed().map(async ({ author, parts }) => {
-        // What was copied from another conversation stays bound to its place there. Deciders hold every label to its place.
-        const items = parts.map(({ text }) => ({ sealed: text, content: text.content }));
+      rows.toReversed().map(async ({ id, author, parts, source }) => {
+        // What was copied from another conversation stays bound to its place there.
+        const items = parts.map(({ text }, n) => ({ sealed: text, content: contentOf.part(source ?? id, n) }));
         const texts = await opener.open(items);
         return {
           role: author === null ? 'assistant' : 'user',

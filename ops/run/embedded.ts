@@ -15,13 +15,13 @@ import { createMetrics } from '../../gateway/metrics.js';
 import { createPipeline } from '../../gateway/pipeline.js';
 import { startGateway } from '../../gateway/server.js';
 import { createVerifier } from '../../gateway/tokens.js';
-import { core } from '../../projections/readmodel/core/core.js';
 import { coreQueries } from '../../projections/readmodel/core/queries.js';
-import { obligations, relationsReader, watchObligations } from '../../projections/readmodel/obligations/obligations.js';
+import { createOperations } from '../../projections/operations.js';
+import { relationsReader, watchObligations } from '../../projections/readmodel/obligations/obligations.js';
 import { openOrRecreate } from '../../projections/readmodel/pglite.js';
-import { startRunner } from '../../projections/runner.js';
 import { announce } from '../../projections/sessions/announce.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
+import { startViews } from '../../projections/views.js';
 import { operatorRoutes } from '../operators/operators.js';
 import { branchReader } from './branch.js';
 import { messageOf } from './errors.js';
@@ -94,30 +94,22 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     onFailure,
   });
 
-  const sessions = memorySessions();
+  const sessions = memorySessions({ now });
   const db = mendingDb({ open: () => openOrRecreate(folder.file('readmodels')), wait, say });
   const onTrouble = (error: unknown): void => say(`the read models wait: ${messageOf(error)}`);
-  const coreRunner = startRunner({
-    log,
-    db: db.session(),
-    projection: core,
-    onCommit: (notices) => announce(sessions, notices),
-    onProgress: progress('rebuilding the read models', say),
-    onFailure,
-    onTrouble,
-    onRestart: db.onRestart,
-  });
   const watch = watchObligations(db);
-  const obligationsRunner = startRunner({
-    log,
-    db: db.session(),
-    projection: obligations,
-    onCommit: watch.told,
-    onAgain: () => void watch.again().catch(onTrouble),
-    onFailure,
-    onTrouble,
-    onRestart: db.onRestart,
-  });
+  const views = startViews(
+    { log, db: db.session, onFailure, onTrouble, onRestart: db.onRestart },
+    {
+      core: {
+        onCommit: (notices) => announce(sessions, notices),
+        onProgress: progress('rebuilding the read models', say),
+      },
+      obligations: { onCommit: watch.told, onAgain: () => void watch.again().catch(onTrouble) },
+    },
+  );
+  const [coreRunner, obligationsRunner] = [views.runner('core'), views.runner('obligations')];
+  const operations = createOperations({ log, db, runners: views.runners });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: coreRunner.reached });
 
   const metrics = createMetrics();
@@ -200,7 +192,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       await gateway.close();
       await reactors.stop();
       await worker.stop();
-      await Promise.all([coreRunner.stop(), obligationsRunner.stop()]);
+      await views.stop();
       sessions.close();
       await db.close();
       await log.close();

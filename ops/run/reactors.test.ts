@@ -68,7 +68,7 @@ function startProcess(name: number, ready?: Promise<unknown>) {
     branch: branchReader(queries, opener),
     client,
     destroyKey: keys.destroy,
-    live: memorySessions(),
+    live: memorySessions({ now: Date.now }),
     executor: clientId(900 + name),
     now: Date.now,
     wait,

@@ -14,7 +14,7 @@ afterAll(() => db.close());
 
 it('tells the watchers of a conversation and of the sidebar of who started it, and of a mark only the latter', async () => {
   const { history, first } = richHistory();
-  const sessions = memorySessions();
+  const sessions = memorySessions({ now: Date.now });
   const heard = new Map<string, unknown[]>();
   for (const topic of [`conversation:${first}`, `inbox:${history.user}`, 'inbox:somebody else']) {
     heard.set(topic, []);
@@ -30,8 +30,8 @@ it('tells the watchers of a conversation and of the sidebar of who started it, a
   expect(heard.get(`conversation:${first}`)).toMatchObject([{ ...whole, messages: [{ seq: 1 }, { seq: 2 }, {}, {}] }]);
   expect(heard.get(`inbox:${history.user}`)).toMatchObject([
     whole,
-    { conversation: { deleted: true } },
-    { read: { conversation: first, person: history.user, readSeq: 3 } },
+    { conversation: { deleted: true }, people: [history.user] },
+    { membership: { conversation: first, person: history.user, readSeq: 3 } },
   ]);
   expect(heard.get('inbox:somebody else')).toEqual([]);
 });

@@ -1,14 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ReplyDelta, Sessions } from './sessions.js';
+import { limitsContract } from './limits-contract.js';
+import { ENDED_MS, REPLY_MS, type ReplyDelta, type Sessions, TYPING_MS } from './sessions.js';
 
-/** The one contract of all session views. */
-export function sessionsContract(name: string, open: () => Promise<Sessions>): void {
+/** The one contract of all session views. `open` gives empty ones, which take the time from `now` (ms since 1970). */
+export function sessionsContract(name: string, open: (now: () => number) => Promise<Sessions>): void {
   describe(`the sessions contract on ${name}`, () => {
+    let time = Date.parse('2026-01-01T00:00:00.000Z');
     let sessions: Sessions;
     beforeEach(async () => {
-      sessions = await open();
+      sessions = await open(() => time);
     });
     afterEach(() => sessions.close());
+    const pass = (ms: number): void => {
+      time += ms;
+    };
 
     const delta = (attempt: number, offset: number, text: string): ReplyDelta => ({
       reply: 'r',
@@ -115,5 +120,83 @@ export function sessionsContract(name: string, open: () => Promise<Sessions>): v
       await expect.poll(() => heard.at(-1)).toEqual({ reply: 'r', ended: true });
       expect(await sessions.readReply('r')).toBeUndefined();
     });
+
+    it('keeps the text of a reply as long as it goes on, and not for ever', async () => {
+      sessions.writeReply(delta(1, 0, 'Hel'));
+      pass(REPLY_MS - 1);
+      sessions.writeReply(delta(1, 3, 'lo'));
+      pass(REPLY_MS - 1);
+      expect(await sessions.readReply('r')).toEqual(delta(1, 0, 'Hello'));
+      pass(1);
+      expect(await sessions.readReply('r')).toBeUndefined();
+    });
+
+    it('remembers the end of a reply for a while', async () => {
+      sessions.endReply('r');
+      pass(ENDED_MS - 1);
+      sessions.writeReply(delta(9, 0, 'late'));
+      expect(await sessions.readReply('r')).toBeUndefined();
+    });
+
+    it('knows who types where, in the order in which they began, and tells each change', async () => {
+      const { heard } = await listen('typing:c');
+      sessions.setTyping('c', 'ana', true);
+      sessions.setTyping('c', 'bob', true);
+      sessions.setTyping('d', 'cleo', true);
+      sessions.setTyping('c', 'ana', true);
+      expect(await sessions.readTyping('c')).toEqual(['ana', 'bob']);
+      expect(await sessions.readTyping('d')).toEqual(['cleo']);
+      expect(await sessions.readTyping('nowhere')).toEqual([]);
+      sessions.setTyping('c', 'ana', false);
+      sessions.setTyping('nowhere', 'ana', false);
+      expect(await sessions.readTyping('c')).toEqual(['bob']);
+      expect(await sessions.readTyping('nowhere')).toEqual([]);
+      await expect
+        .poll(() => heard)
+        .toEqual([
+          { user: 'ana', typing: true },
+          { user: 'bob', typing: true },
+          { user: 'ana', typing: true },
+          { user: 'ana', typing: false },
+        ]);
+    });
+
+    it('takes nobody for typing longer than TYPING_MS after they last said so', async () => {
+      sessions.setTyping('c', 'ana', true);
+      sessions.setTyping('c', 'bob', true);
+      pass(TYPING_MS - 1);
+      sessions.setTyping('c', 'bob', true);
+      expect(await sessions.readTyping('c')).toEqual(['ana', 'bob']);
+      pass(1);
+      expect(await sessions.readTyping('c')).toEqual(['bob']);
+      pass(TYPING_MS - 1);
+      expect(await sessions.readTyping('c')).toEqual([]);
+    });
+
+    it('remembers a session that is over as long as it was asked to, and tells it', async () => {
+      const { heard } = await listen('session:s');
+      sessions.endSession('s', time + 1_000);
+      expect(await sessions.hasEnded('s')).toBe(true);
+      expect(await sessions.hasEnded('another')).toBe(false);
+      await expect.poll(() => heard).toEqual([{ ended: true }]);
+      pass(999);
+      expect(await sessions.hasEnded('s')).toBe(true);
+      pass(1);
+      expect(await sessions.hasEnded('s')).toBe(false);
+    });
+
+    it('never forgets the end of a session earlier than it said before', async () => {
+      sessions.endSession('s', time + 1_000);
+      sessions.endSession('s', time + 10);
+      pass(500);
+      expect(await sessions.hasEnded('s')).toBe(true);
+      sessions.endSession('s', time + 1_000);
+      pass(999);
+      expect(await sessions.hasEnded('s')).toBe(true);
+      pass(1);
+      expect(await sessions.hasEnded('s')).toBe(false);
+    });
+
+    limitsContract(() => sessions, pass);
   });
 }

@@ -2,7 +2,8 @@ import type { Uuid } from '../../domain/ids.js';
 
 /**
  * The session views: what is live and may be lost at any moment without losing a word. In process here, Redis in the
- * fleet. Everything passes as JSON, so that no reference is shared; delivery is asynchronous.
+ * fleet. Everything passes as JSON, so that no reference is shared; delivery is asynchronous. Times are those of the
+ * clock that was passed in. Whatever is kept ends by itself: nothing needs anybody to take it away.
  */
 export type Sessions = {
   /** Tells all who are attached to a topic now. At most once: whoever must not miss one re-reads from a view. */
@@ -11,17 +12,45 @@ export type Sessions = {
   attach(topic: string, listener: (notice: unknown) => void): Promise<Detach>;
   /**
    * Adds text to a running reply, and tells `reply:<id>`. A higher attempt replaces what was there. Dropped and told to
-   * nobody: a lower attempt, a piece that leaves a gap, and whatever comes after the end.
+   * nobody: a lower attempt, a piece that leaves a gap, and whatever comes within ENDED_MS of the end. Kept for REPLY_MS
+   * from the last piece.
    */
   writeReply(delta: ReplyDelta): void;
   /** The text so far of a running reply, from offset 0. */
   readReply(reply: Uuid): Promise<ReplyDelta | undefined>;
   /** Forgets a running reply once its end is in the log, and tells `reply:<id>` `{ reply, ended: true }`. */
   endReply(reply: Uuid): void;
+  /**
+   * A person types in a conversation: for TYPING_MS from now, unless it is set again or taken back. Tells
+   * `typing:<conversation>` `{ user, typing }` each time.
+   */
+  setTyping(conversation: Uuid, user: Uuid, typing: boolean): void;
+  /** Who types in a conversation now, those who began first at the front. */
+  readTyping(conversation: Uuid): Promise<readonly Uuid[]>;
+  /**
+   * Takes `count` (default 1) from the token bucket of a key: 0 if that may go now, else the ms to wait, and nothing is
+   * taken. Throws RangeError where it never could go: a rate that is none, or more than `burst` at once.
+   */
+  take(key: string, rate: Rate, count?: number): Promise<number>;
+  /** A session of the identity provider is over: remembered until `until` (ms since 1970), told to `session:<sid>` `{ ended: true }`. */
+  endSession(sid: string, until: number): void;
+  hasEnded(sid: string): Promise<boolean>;
   close(): void;
 };
 
 export type Detach = () => void;
+
+/** At most `burst` at once, and `perSecond` for ever. */
+export type Rate = { readonly burst: number; readonly perSecond: number };
+
+/** For how long one who types is shown, in ms. */
+export const TYPING_MS = 6_000;
+
+/** For how long the text so far of a reply is kept from its last piece on, in ms: its writer may have died. */
+export const REPLY_MS = 600_000;
+
+/** For how long the end of a reply is remembered, in ms, so that what comes late does not bring it back. */
+export const ENDED_MS = 60_000;
 
 /** Text of a running reply. `offset` counts UTF-16 units from the start of the part, never inside a surrogate pair. */
 export type ReplyDelta = {
@@ -31,3 +60,6 @@ export type ReplyDelta = {
   readonly offset: number;
   readonly text: string;
 };
+
+/** What `typing:<conversation>` is told. */
+export type TypingNotice = { readonly user: Uuid; readonly typing: boolean };

@@ -177,6 +177,7 @@ export const Inbox = graphql(/* GraphQL */ `
       conversations {
         ...ConversationFields
       }
+      gone
     }
   }
 `);

@@ -79,7 +79,8 @@ export function openChat(id: string, viewer: string, fresh: boolean): Chat {
         // After a cut the same object is asked again: it must not tell the past a second time.
         variables.asOf = update.to;
         setThread((known) => merge(known, update));
-        if (update.conversation.deleted) setState('deleted');
+        // None: the viewer is a member no longer, and what is gone for them alone is gone all the same.
+        if (update.conversation?.deleted ?? true) setState('deleted');
       },
       (error) => {
         leave = undefined;

@@ -22,4 +22,8 @@ describe('the inbox', () => {
   it('drops what was deleted', () => {
     expect(mergeInbox([row('a', 1, 1), row('b', 1, 2)], [row('a', 2, 1, { deleted: true })])).toEqual([row('b', 1, 2)]);
   });
+
+  it('drops what is gone for this person, whatever its version', () => {
+    expect(mergeInbox([row('a', 9, 1), row('b', 1, 2)], [row('b', 2, 2)], ['a', 'c'])).toEqual([row('b', 2, 2)]);
+  });
 });

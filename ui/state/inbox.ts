@@ -13,9 +13,17 @@ export type Inbox = {
   remove(id: string): Promise<string | undefined>;
 };
 
-/** Puts conversations into a list: per conversation the highest version wins, tombstones go, newest activity first. */
-export function mergeInbox(list: readonly Conversation[], changes: readonly Conversation[]): readonly Conversation[] {
+/**
+ * Puts conversations into a list: per conversation the highest version wins, tombstones and what is `gone` go, newest
+ * activity first.
+ */
+export function mergeInbox(
+  list: readonly Conversation[],
+  changes: readonly Conversation[],
+  gone: readonly string[] = [],
+): readonly Conversation[] {
   const known = new Map(list.map((conversation) => [conversation.id, conversation]));
+  for (const id of gone) known.delete(id);
   for (const change of changes) {
     if ((known.get(change.id)?.version ?? 0) <= change.version) known.set(change.id, change);
   }
@@ -33,7 +41,7 @@ export function openInbox(): Inbox {
 
   const leave = subscribe(InboxSubscription, {}, ({ inbox }) => {
     // A whole page replaces what was there, unless more of the list is on the screen than the page holds.
-    setConversations((list) => mergeInbox(inbox.complete && pages === 0 ? [] : list, inbox.conversations));
+    setConversations((list) => mergeInbox(inbox.complete && pages === 0 ? [] : list, inbox.conversations, inbox.gone));
     if (inbox.complete && !loaded()) void loadMore();
     setLoaded(true);
   });

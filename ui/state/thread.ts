@@ -17,7 +17,7 @@ export const blankThread: Thread = { conversation: undefined, messages: {}, asOf
 
 export type Update = {
   readonly to: number;
-  readonly conversation?: Conversation;
+  readonly conversation?: Conversation | null;
   readonly messages: readonly Message[];
 };
 

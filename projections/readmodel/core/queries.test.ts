@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PARTITIONS, createHistory, idOf, openCore } from '../../testing.js';
-import type { CoreQueries, InboxRow } from './rows.js';
+import type { CoreQueries, SeenConversation } from './rows.js';
 
 const [HERE, THERE] = [0x123, 0xfff];
 const ana = createHistory(HERE);
@@ -49,14 +49,13 @@ describe('the questions to the core view', () => {
   });
 
   it('gives a sidebar in pages of any size: newest first, ties by id, each conversation once, no tombstone', async () => {
-    const whole = (await queries.inbox(ana.user, 50)).rows;
+    const whole = (await queries.inbox(ana.user, 'inbox', 50)).rows;
     expect(whole.map(({ id }) => id)).toEqual([last, twin, long]);
     expect(whole[0]?.activeAt).toBe(whole[1]?.activeAt);
-    expect(whole.map(({ readSeq }) => readSeq)).toEqual([0, 0, 7]);
     for (const size of [1, 2, 3]) {
-      const rows: InboxRow[] = [];
+      const rows: SeenConversation[] = [];
       for (let more = true; more;) {
-        const page = await queries.inbox(ana.user, size, rows.at(-1));
+        const page = await queries.inbox(ana.user, 'inbox', size, rows.at(-1));
         rows.push(...page.rows);
         ({ more } = page);
       }
@@ -65,9 +64,9 @@ describe('the questions to the core view', () => {
   });
 
   it('keeps sidebars and marks of several people apart', async () => {
-    expect((await queries.inbox(bob.user, 50)).rows.map(({ id }) => id)).toEqual([foreign]);
-    expect(await queries.read(bob.user, [foreign])).toEqual(new Map());
-    expect((await queries.inbox(idOf(77), 50)).rows).toEqual([]);
+    expect((await queries.inbox(bob.user, 'inbox', 50)).rows.map(({ id }) => id)).toEqual([foreign]);
+    expect((await queries.relations(bob.user, [foreign])).get(foreign)?.readSeq).toBe(0);
+    expect((await queries.inbox(idOf(77), 'inbox', 50)).rows).toEqual([]);
   });
 
   it('walks no further up than it was asked to, and goes on where it stopped', async () => {
@@ -87,10 +86,11 @@ describe('the questions to the core view', () => {
   });
 
   it('knows the siblings of roots and of messages, in the order in which they came', async () => {
-    expect(await queries.siblings(long, [idOf(100), null, idOf(209)])).toEqual([
-      { parent: idOf(100), ids: [idOf(200), idOf(101)] },
-      { parent: null, ids: [idOf(100), idOf(120)] },
-      { parent: idOf(209), ids: [] },
+    const at = (parent: string | null) => ({ conversation: long, parent });
+    expect(await queries.siblings([at(idOf(100)), at(null), at(idOf(209))])).toEqual([
+      [idOf(200), idOf(101)],
+      [idOf(100), idOf(120)],
+      [],
     ]);
   });
 
@@ -98,7 +98,7 @@ describe('the questions to the core view', () => {
     const changes = await queries.changes(long, 0);
     expect(changes?.conversation).toEqual(await queries.conversation(long));
     expect(changes?.messages).toHaveLength(21);
-    for (const row of changes?.messages.slice(0, 3) ?? []) expect(row).toEqual(await queries.message(row.id));
+    for (const row of changes?.messages.slice(0, 3) ?? []) expect([row]).toEqual(await queries.messages([row.id]));
     const tombstone = await queries.changes(gone, 2);
     expect(tombstone).toMatchObject({ to: 3, conversation: { deleted: true, version: 3 }, messages: [] });
   });

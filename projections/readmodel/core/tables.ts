@@ -1,12 +1,23 @@
 import type { Table } from '../table.js';
-import type { ConversationRow, MembershipRow, MessageRow, UserRow } from './rows.js';
+import type { ConversationRow, MemberRow, MembershipRow, MessageRow, UserRow } from './rows.js';
 
 /** A table whose columns are exactly the fields of its rows. */
 type TableOf<Row> = Table & { readonly columns: Readonly<Record<keyof Row, string>> };
 
+// A sidebar is sorted when it is read: an index on a time that every message moves would be rewritten by each of them.
+
 export const users = {
   name: 'users',
-  columns: { id: 'uuid', name: 'jsonb', registeredAt: 'timestamptz' },
+  columns: {
+    id: 'uuid',
+    version: 'int',
+    name: 'jsonb',
+    registeredAt: 'timestamptz',
+    status: 'text',
+    instructions: 'jsonb',
+    theme: 'text',
+    language: 'text',
+  },
   key: ['id'],
 } as const satisfies TableOf<UserRow>;
 
@@ -22,13 +33,29 @@ export const conversations = {
     activeAt: 'timestamptz',
     lastSeq: 'int',
     head: 'uuid',
-    postedSeq: 'int',
     deleted: 'boolean',
+    expired: 'boolean',
+    expires: 'timestamptz',
+    origin: 'jsonb',
+    shares: 'jsonb',
   },
   key: ['id'],
-  // A sidebar is sorted when it is read: an index on a time that every message moves would be rewritten by each of them.
-  indexes: ['starter'],
 } as const satisfies TableOf<ConversationRow>;
+
+export const members = {
+  name: 'members',
+  columns: {
+    conversation: 'uuid',
+    person: 'uuid',
+    version: 'int',
+    role: 'text',
+    removed: 'boolean',
+    joined: 'int',
+    postedSeq: 'int',
+  },
+  key: ['conversation', 'person'],
+  indexes: ['person'],
+} as const satisfies TableOf<MemberRow>;
 
 export const messages = {
   name: 'messages',
@@ -41,6 +68,8 @@ export const messages = {
     at: 'timestamptz',
     author: 'uuid',
     parts: 'jsonb',
+    source: 'uuid',
+    feedback: 'jsonb',
     reply: 'jsonb',
   },
   key: ['id'],
@@ -49,6 +78,20 @@ export const messages = {
 
 export const memberships = {
   name: 'memberships',
-  columns: { id: 'uuid', conversation: 'uuid', person: 'uuid', readSeq: 'int' },
+  columns: {
+    id: 'uuid',
+    conversation: 'uuid',
+    person: 'uuid',
+    version: 'int',
+    role: 'text',
+    source: 'int',
+    readSeq: 'int',
+    pinned: 'boolean',
+    archived: 'boolean',
+    hidden: 'boolean',
+    tags: 'jsonb',
+    leaf: 'uuid',
+  },
   key: ['id'],
+  indexes: ['person, conversation'],
 } as const satisfies TableOf<MembershipRow>;

@@ -29,7 +29,7 @@ type Documents = {
     "\n  mutation Stop($input: ReplyStopInput!) {\n    outcome: replyStop(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": typeof types.StopDocument,
     "\n  subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {\n    conversationEvents(id: $id, asOf: $asOf, after: $after) {\n      from\n      to\n      conversation {\n        ...ConversationFields\n      }\n      messages {\n        ...MessageFields\n      }\n    }\n  }\n": typeof types.ConversationEventsDocument,
     "\n  subscription ReplyDeltas($id: ID!, $after: Position) {\n    replyDeltas(id: $id, after: $after) {\n      attempt\n      offset\n      text\n    }\n  }\n": typeof types.ReplyDeltasDocument,
-    "\n  subscription Inbox {\n    inbox {\n      complete\n      conversations {\n        ...ConversationFields\n      }\n    }\n  }\n": typeof types.InboxDocument,
+    "\n  subscription Inbox {\n    inbox {\n      complete\n      conversations {\n        ...ConversationFields\n      }\n      gone\n    }\n  }\n": typeof types.InboxDocument,
 };
 const documents: Documents = {
     "\n  fragment MessageFields on Message {\n    id\n    version\n    parent\n    seq\n    at\n    parts {\n      ... on TextPart {\n        text\n      }\n    }\n    reply {\n      status\n      attempt\n      stopping\n      model\n      code\n    }\n    siblings {\n      ids\n      index\n    }\n  }\n": types.MessageFieldsFragmentDoc,
@@ -46,7 +46,7 @@ const documents: Documents = {
     "\n  mutation Stop($input: ReplyStopInput!) {\n    outcome: replyStop(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": types.StopDocument,
     "\n  subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {\n    conversationEvents(id: $id, asOf: $asOf, after: $after) {\n      from\n      to\n      conversation {\n        ...ConversationFields\n      }\n      messages {\n        ...MessageFields\n      }\n    }\n  }\n": types.ConversationEventsDocument,
     "\n  subscription ReplyDeltas($id: ID!, $after: Position) {\n    replyDeltas(id: $id, after: $after) {\n      attempt\n      offset\n      text\n    }\n  }\n": types.ReplyDeltasDocument,
-    "\n  subscription Inbox {\n    inbox {\n      complete\n      conversations {\n        ...ConversationFields\n      }\n    }\n  }\n": types.InboxDocument,
+    "\n  subscription Inbox {\n    inbox {\n      complete\n      conversations {\n        ...ConversationFields\n      }\n      gone\n    }\n  }\n": types.InboxDocument,
 };
 
 /**
@@ -108,7 +108,7 @@ export function graphql(source: "\n  subscription ReplyDeltas($id: ID!, $after: 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  subscription Inbox {\n    inbox {\n      complete\n      conversations {\n        ...ConversationFields\n      }\n    }\n  }\n"): typeof import('./graphql').InboxDocument;
+export function graphql(source: "\n  subscription Inbox {\n    inbox {\n      complete\n      conversations {\n        ...ConversationFields\n      }\n      gone\n    }\n  }\n"): typeof import('./graphql').InboxDocument;
 
 
 export function graphql(source: string) {

@@ -6,7 +6,7 @@ export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' |
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 /** Which conversation to delete. */
 export type ConversationDeleteInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
@@ -14,7 +14,7 @@ export type ConversationDeleteInput = {
 
 /** How far the viewer has read. */
 export type ConversationReadInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the viewer. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
@@ -24,7 +24,7 @@ export type ConversationReadInput = {
 
 /** A new title for a conversation. */
 export type ConversationRenameInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
@@ -34,7 +34,7 @@ export type ConversationRenameInput = {
 
 /** The ids of conversation, message and reply are the client's: UUIDs of version 7. The conversation's last three hex digits are those of the viewer's user id; the message's and the reply's are those of the conversation. */
 export type ConversationStartInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
   commandId: string;
   /** The id of the conversation, made by the client. */
   conversation: string | number;
@@ -48,25 +48,40 @@ export type ConversationStartInput = {
 
 /** Why a command was refused. Codes are stable; messages are for people. */
 export type ErrorCode =
+  /** Another command had this `commandId`: each wish has an id of its own. */
   | 'COMMAND_ID_REUSED'
+  /** The branch has grown since: look at what came (`head`), and send it again with another `commandId`. */
   | 'CONFLICT'
+  /** It came too late to be done. Send it again: the same `commandId` will do. */
   | 'EXPIRED'
+  /** The server could not decide it. It will not by itself: tell the operators. */
   | 'FAILED'
+  /** You see it, but your role does not allow this. */
   | 'FORBIDDEN'
+  /** What was to be made has an id that exists: make a new one. */
   | 'ID_TAKEN'
+  /** Something in the command cannot be: `message` says what. */
   | 'INVALID'
+  /** It does not exist, or it is not for you to see: both look alike. */
   | 'NOT_FOUND'
+  /** A reply is still being written here: wait for its end, or stop it. */
   | 'REPLY_RUNNING'
+  /** Something later has overtaken it. */
   | 'STALE'
+  /** Your account is suspended: only operators change that. */
   | 'SUSPENDED'
+  /** There is more of something than is allowed: `message` says how much is. */
   | 'TOO_LARGE'
+  /** It cannot be done right now, and was not. Send it again in a moment, with the same `commandId`. */
   | 'UNAVAILABLE'
+  /** The `expected` version is not the one that it has: read it again, and decide anew. */
   | 'VERSION_MISMATCH'
+  /** The last three hex digits of an id are not those that it must have. */
   | 'WRONG_BUCKET';
 
 /** A message in a conversation, and the request for a reply to it. */
 export type MessagePostInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
@@ -97,7 +112,7 @@ export type ReplyStatus =
 
 /** Which reply to stop. */
 export type ReplyStopInput = {
-  /** The id of this command (UUID version 7): sent twice, it is done once. */
+  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
@@ -224,7 +239,7 @@ export type ConversationEventsSubscriptionVariables = Exact<{
 }>;
 
 
-export type ConversationEventsSubscription = { conversationEvents: { from: number, to: number, conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } };
+export type ConversationEventsSubscription = { conversationEvents: { from: number, to: number, conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean } | null, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } };
 
 export type ReplyDeltasSubscriptionVariables = Exact<{
   id: string | number;
@@ -237,7 +252,7 @@ export type ReplyDeltasSubscription = { replyDeltas: { attempt: number, offset: 
 export type InboxSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
 
-export type InboxSubscription = { inbox: { complete: boolean, conversations: Array<{ id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }> } };
+export type InboxSubscription = { inbox: { complete: boolean, gone: Array<string>, conversations: Array<{ id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }> } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -565,6 +580,7 @@ export const InboxDocument = new TypedDocumentString(`
     conversations {
       ...ConversationFields
     }
+    gone
   }
 }
     fragment ConversationFields on Conversation {

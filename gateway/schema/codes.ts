@@ -1,0 +1,72 @@
+import type { RejectionCode } from '../../domain/decider.js';
+
+/** What a code means and what to do, for the schema and its reference. */
+type Meanings<Code extends string> = {
+  readonly [Each in Code]: { readonly value: Each; readonly description: string };
+};
+
+/** Why a command was refused: the values of the enum `ErrorCode`. */
+export const errorCodes = {
+  NOT_FOUND: { value: 'NOT_FOUND', description: 'It does not exist, or it is not for you to see: both look alike.' },
+  FORBIDDEN: { value: 'FORBIDDEN', description: 'You see it, but your role does not allow this.' },
+  SUSPENDED: { value: 'SUSPENDED', description: 'Your account is suspended: only operators change that.' },
+  CONFLICT: {
+    value: 'CONFLICT',
+    description: 'The branch has grown since: look at what came (`head`), and send it again with another `commandId`.',
+  },
+  ID_TAKEN: { value: 'ID_TAKEN', description: 'What was to be made has an id that exists: make a new one.' },
+  WRONG_BUCKET: {
+    value: 'WRONG_BUCKET',
+    description: 'The last three hex digits of an id are not those that it must have.',
+  },
+  INVALID: { value: 'INVALID', description: 'Something in the command cannot be: `message` says what.' },
+  TOO_LARGE: {
+    value: 'TOO_LARGE',
+    description: 'There is more of something than is allowed: `message` says how much is.',
+  },
+  REPLY_RUNNING: {
+    value: 'REPLY_RUNNING',
+    description: 'A reply is still being written here: wait for its end, or stop it.',
+  },
+  STALE: { value: 'STALE', description: 'Something later has overtaken it.' },
+  VERSION_MISMATCH: {
+    value: 'VERSION_MISMATCH',
+    description: 'The `expected` version is not the one that it has: read it again, and decide anew.',
+  },
+  COMMAND_ID_REUSED: {
+    value: 'COMMAND_ID_REUSED',
+    description: 'Another command had this `commandId`: each wish has an id of its own.',
+  },
+  EXPIRED: {
+    value: 'EXPIRED',
+    description: 'It came too late to be done. Send it again: the same `commandId` will do.',
+  },
+  UNAVAILABLE: {
+    value: 'UNAVAILABLE',
+    description: 'It cannot be done right now, and was not. Send it again in a moment, with the same `commandId`.',
+  },
+  FAILED: {
+    value: 'FAILED',
+    description: 'The server could not decide it. It will not by itself: tell the operators.',
+  },
+} as const satisfies Meanings<RejectionCode>;
+
+/** Codes of requests that failed as a whole, or of a field that could not be answered: `errors[].extensions.code`. */
+export const requestCodes: Readonly<Record<string, string>> = {
+  TOKEN_MISSING: 'No access token came with the request. Sign in.',
+  TOKEN_EXPIRED: 'The access token has ended. Refresh it, and ask again.',
+  TOKEN_INVALID: 'This is not an access token for this service.',
+  UNSUPPORTED_MEDIA_TYPE: 'Send `application/json`.',
+  BODY_TOO_LARGE: 'The body is too large, or does not say how large it is.',
+  METHOD_NOT_ALLOWED: 'Send POST, or open a WebSocket.',
+  BAD_REQUEST: 'The body is no GraphQL request, or this transport cannot serve it.',
+  DOCUMENT_TOO_LARGE: 'The document is too deep or names too many fields. Ask in smaller pieces.',
+  BAD_INPUT: 'A value cannot be what it is: the message says what can be.',
+  BAD_ID: 'Something that is no id, or the id of something else, stands where an id must.',
+  BAD_POSITION: 'This is no position: pass on one that a command answered with.',
+  CURSOR_EXPIRED: 'The position is of another log: the server was set up anew since. Fetch again without it.',
+  NOT_FOUND: 'It does not exist, or it is not for you to see: both look alike.',
+  FORBIDDEN: 'Your role does not allow this.',
+  UNAVAILABLE: 'This cannot be told right now. Ask again in a moment.',
+  INTERNAL: 'A fault on our side. The `id` beside the code is what operators find it by.',
+};

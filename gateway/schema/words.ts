@@ -1,0 +1,5 @@
+/** Of every `after` that is a position. */
+export const FRESH = 'Wait until the view shows this position, 2 s at most; `stale` says if it still does not.';
+
+/** What stands where a text was erased: its key is gone. */
+export const ERASED = '[deleted]';

@@ -1,0 +1,209 @@
+import { decode } from '../domain/catalogue.js';
+import { pass } from '../commands/log/fence.js';
+import type { Chunk, Cursor, Log, Placed } from '../commands/log/log.js';
+import { type Generation, moveCheckpoint } from './generations.js';
+import { type ParkedRow, Poison, errorOf, parkedRow, parkedTable, readParked, refusing } from './parked.js';
+import { type Located, type Projection, ProjectionError } from './projection.js';
+import type { Db, Queryable } from './readmodel/db.js';
+import { createStage } from './readmodel/table.js';
+
+/** So many streams parked at one home say that it is not the events that are wrong. */
+const MOST_PARKED = 100;
+/** How many events of one stream are applied at once when it is tried again. */
+const SLICE = 1_000;
+
+/** What stands parked at a home, by stream. */
+export type ParkedStreams = ReadonlyMap<string, ParkedRow>;
+
+/** Told after each commit of a batch, or of a part of one: what it changed, and the cursor behind it. */
+export type Tell<N> = (notices: readonly N[], at: Cursor) => void;
+
+/** One generation as it is filled, home by home. At one home, one thing at a time: whoever drives it sees to that. */
+export type Feed<N> = {
+  readonly generation: Generation;
+  at(home: number): Cursor;
+  parked(home: number): ParkedStreams;
+  /**
+   * Applies a chunk of the log that begins where the home is, in one transaction with its checkpoint. Where events are
+   * refused, it goes on in parts, until the first one refused of a stream is found, and parks that stream. With `like`,
+   * exactly what stands there is parked, and anything else that is refused throws REBUILD_STOPPED.
+   */
+  take(home: number, chunk: Chunk, tell?: Tell<N>, like?: ParkedStreams): Promise<void>;
+  /** Applies what a parked stream holds up, all or nothing. Returns what it was refused with, if it was, and notes it. */
+  retry(home: number, stream: string, tell?: Tell<N>): Promise<Error | undefined>;
+};
+
+/** Opens a generation where it is. */
+export async function openFeed<N>(options: {
+  readonly log: Log;
+  readonly db: Db;
+  readonly projection: Projection<N>;
+  readonly generation: Generation;
+}): Promise<Feed<N>> {
+  const { log, db, projection, generation } = options;
+  const { schema } = generation;
+  const cursors = new Map(generation.checkpoints.entries());
+  const parked = new Map([...cursors.keys()].map((home) => [home, new Map<string, ParkedRow>()]));
+  for (const { home, ...row } of await readParked(db, schema)) parked.get(home)?.set(row.stream, row);
+
+  const at = (home: number): Cursor => {
+    const cursor = cursors.get(home);
+    if (!cursor) throw new RangeError(`home ${home} of ${cursors.size}`);
+    return cursor;
+  };
+  const parkedAt = (home: number): Map<string, ParkedRow> => parked.get(home) ?? new Map<string, ParkedRow>();
+
+  const applyIn = (tx: Queryable, home: number, events: readonly Located[]): Promise<readonly N[]> =>
+    events.length === 0
+      ? Promise.resolve([])
+      : refusing(tx, (noted) => projection.apply(events, createStage(noted, schema, home, at(home).offset)));
+
+  /** Writes what a part of a batch changes, who waits longer, what it parks, and the checkpoint behind it. */
+  const commit = async (home: number, { flowing, waiting, parking }: Part, next: Cursor): Promise<readonly N[]> => {
+    const from = at(home).offset;
+    const notices = await db.tx(async (tx) => {
+      const told = await applyIn(tx, home, flowing);
+      if (parking) await createStage(tx, schema, home, from).save(parkedTable, [parking]);
+      for (const { stream, waiting: count } of waiting) {
+        await tx.query(`UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`, [
+          home,
+          stream,
+          count,
+        ]);
+      }
+      await moveCheckpoint(tx, schema, home, from, next);
+      return told;
+    });
+    cursors.set(home, next);
+    for (const row of parking ? [...waiting, parking] : waiting) parkedAt(home).set(row.stream, row);
+    return notices;
+  };
+
+  const take = async (home: number, chunk: Chunk, tell: Tell<N>, like: ParkedStreams | undefined): Promise<void> => {
+    const { records, next } = chunk;
+    const held = parkedAt(home);
+    const events = records.flatMap((placed) => locate(home, placed));
+    const flowing = held.size === 0 ? events : events.filter(({ event }) => !held.has(event.stream));
+    const waiting = held.size === 0 ? [] : countWaiting(held, events);
+    const foreseen = flowing.find(({ event, offset }) => like?.get(event.stream)?.eventOffset === offset);
+    const [first] = flowing;
+    try {
+      if (foreseen) throw new Poison('it is parked in the live generation');
+      tell(await commit(home, { flowing, waiting }, next), next);
+    } catch (error) {
+      if (!(error instanceof Poison) || !first) throw error;
+      if (flowing.length > 1) {
+        const middle = foreseen ?? flowing[Math.floor(flowing.length / 2)] ?? first;
+        const cut = middle === first ? middle.offset + 1 : middle.offset;
+        const before = records.filter(({ offset }) => offset < cut);
+        await take(home, { records: before, next: behind(at(home), before) }, tell, like);
+        await take(home, { records: records.slice(before.length), next }, tell, like);
+        return;
+      }
+      const known = like?.get(first.event.stream);
+      if (like && known?.eventOffset !== first.offset) throw stopped(home, first, error.cause);
+      if (held.size >= MOST_PARKED) throw tooMany(held.size, first, error.cause);
+      const parking = known ? { ...known, waiting: 0, wanted: false } : parkedRow(first, error.cause);
+      tell(await commit(home, { flowing: [], waiting, parking }, next), next);
+    }
+  };
+
+  const retry = async (home: number, stream: string, tell: Tell<N>): Promise<Error | undefined> => {
+    const row = parkedAt(home).get(stream);
+    if (!row) return undefined;
+    const here = at(home);
+    const events = await eventsOf(log, home, row, here.offset);
+    try {
+      const notices = await db.tx(async (tx) => {
+        const told: N[] = [];
+        for (let from = 0; from < events.length; from += SLICE) {
+          told.push(...(await applyIn(tx, home, events.slice(from, from + SLICE))));
+        }
+        await tx.query(`DELETE FROM ${schema}.parked WHERE home = $1 AND stream = $2`, [home, stream]);
+        await moveCheckpoint(tx, schema, home, here.offset, here);
+        return told;
+      });
+      parkedAt(home).delete(stream);
+      tell(notices, here);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof Poison)) throw error;
+      const { errorName, errorMessage } = errorOf(error.cause);
+      await db.query(
+        `UPDATE ${schema}.parked SET wanted = false, error_name = $3, error_message = $4 WHERE home = $1 AND stream = $2`,
+        [home, stream, errorName, errorMessage],
+      );
+      parkedAt(home).set(stream, { ...row, wanted: false, errorName, errorMessage });
+      return error.cause instanceof Error ? error.cause : error;
+    }
+  };
+
+  return {
+    generation,
+    at,
+    parked: parkedAt,
+    take: (home, chunk, tell = () => undefined, like) => take(home, chunk, tell, like),
+    retry: (home, stream, tell = () => undefined) => retry(home, stream, tell),
+  };
+}
+
+/** What one transaction does with a part of a batch. */
+type Part = {
+  readonly flowing: readonly Located[];
+  readonly waiting: readonly ParkedRow[];
+  readonly parking?: ParkedRow;
+};
+
+/** The rows of the parked streams that these events belong to, with one more waiting for each. */
+function countWaiting(held: ParkedStreams, events: readonly Located[]): readonly ParkedRow[] {
+  const rows = new Map<string, ParkedRow>();
+  for (const { event } of events) {
+    const row = rows.get(event.stream) ?? held.get(event.stream);
+    if (row) rows.set(event.stream, { ...row, waiting: row.waiting + 1 });
+  }
+  return [...rows.values()];
+}
+
+/** The cursor behind some valid records: what lies between them has not moved the fence. */
+const behind = (from: Cursor, records: readonly Placed[]): Cursor => ({
+  offset: (records.at(-1)?.offset ?? from.offset - 1) + 1,
+  fence: records.reduce((fence, { entry }) => pass(fence, entry).fence, from.fence),
+});
+
+/** What a stream holds from the event with which it was parked up to an offset. */
+async function eventsOf(log: Log, home: number, { stream, eventOffset }: ParkedRow, end: number) {
+  const events: Located[] = [];
+  for await (const { records, next } of log.read(home, await log.cursorAt(home, { offset: eventOffset }))) {
+    for (const placed of records) {
+      const { offset, entry } = placed;
+      if (offset < end && entry.kind === 'event' && entry.event.stream === stream) events.push(...locate(home, placed));
+    }
+    if (next.offset >= end) break;
+  }
+  return events;
+}
+
+/** The event in a record, if there is one, with its place. */
+function locate(partition: number, { offset, entry }: Placed): readonly Located[] {
+  if (entry.kind !== 'event') return [];
+  try {
+    return [{ partition, offset, event: decode(entry.event) }];
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw new ProjectionError('UNKNOWN_EVENT', `${what} (at offset ${offset}). Start the version that wrote it.`, {
+      cause,
+    });
+  }
+}
+
+const named = ({ offset, event }: Located): string => `the ${event.type} of ${event.stream} at offset ${offset}`;
+
+function stopped(home: number, event: Located, cause: unknown): ProjectionError {
+  const what = `home ${home} refuses ${named(event)}, which the live view took: ${errorOf(cause).errorMessage}`;
+  return new ProjectionError('REBUILD_STOPPED', what, { cause });
+}
+
+function tooMany(count: number, event: Located, cause: unknown): ProjectionError {
+  const what = `${count} streams are parked here, and now it refuses ${named(event)}: ${errorOf(cause).errorMessage}`;
+  return new ProjectionError('TOO_MANY_PARKED', `${what}. Mend the view, and start again.`, { cause });
+}

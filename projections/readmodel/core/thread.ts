@@ -1,0 +1,138 @@
+import type { Uuid } from '../../../domain/ids.js';
+import type { Db } from '../db.js';
+import { type Table, fieldsOf, snake } from '../table.js';
+import type { Homes } from './queries.js';
+import type { BranchEnd, ConversationRow, CoreQueries, MemberRow, MessagePlace, MessageRow } from './rows.js';
+import { conversations, members, messages } from './tables.js';
+
+const c = fieldsOf(conversations, 'c');
+const m = fieldsOf(messages, 'm');
+
+type Thread = Pick<CoreQueries, 'messages' | 'branch' | 'branches' | 'siblings' | 'ends' | 'changes'>;
+type Lane = { readonly lane: number };
+type OfEach = <Row extends object>(sql: string, ids: readonly Uuid[]) => Promise<readonly Row[]>;
+
+/** The questions about what is said in a conversation. A recursion names the home in both of its arms. */
+export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
+  /** One statement per home for all that is asked there: `lane` in a row says for which of those it is, from 1. */
+  const lanes = async <Row extends object, Asked extends { readonly conversation: Uuid }>(
+    asked: readonly Asked[],
+    statement: (those: readonly Asked[]) => readonly [string, readonly unknown[]],
+  ): Promise<readonly (readonly (Row & Lane)[])[]> => {
+    const groups = [...new Set(asked.map(({ conversation }) => homes.of(conversation)))].map((home) => ({
+      home,
+      those: asked.filter(({ conversation }) => homes.of(conversation) === home),
+    }));
+    const answers = new Map<Asked, readonly (Row & Lane)[]>();
+    const read = async ({ home, those }: (typeof groups)[number]): Promise<void> => {
+      const [sql, params] = statement(those);
+      const { rows } = await db.query<Row & Lane>(sql, [home, ...params]);
+      for (const [at, one] of those.entries())
+        answers.set(
+          one,
+          rows.filter(({ lane }) => lane === at + 1),
+        );
+    };
+    await Promise.all(groups.map(read));
+    return asked.map((one) => answers.get(one) ?? []);
+  };
+
+  const branches: Thread['branches'] = async (asked, count, inclusive) => {
+    const found = await lanes<MessageRow, MessagePlace>(asked, (those) => [
+      `WITH RECURSIVE branch AS (
+         SELECT m.*, l.n, 1 AS depth FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, message, n)
+         JOIN core.messages m ON m.home = $1 AND m.conversation = l.conversation AND m.id = l.message
+         UNION ALL
+         SELECT m.*, b.n, b.depth + 1 FROM branch b JOIN core.messages m
+           ON m.home = $1 AND m.conversation = b.conversation AND m.id = b.parent
+         WHERE b.depth < $4)
+       SELECT ${m}, m.n::int AS lane FROM branch m ORDER BY m.depth`,
+      [
+        those.map(({ conversation }) => conversation),
+        those.map(({ message }) => message),
+        inclusive ? count : count + 1,
+      ],
+    ]);
+    return found.map((rows) => (inclusive ? rows : rows.slice(1)).map(({ lane: _, ...row }) => row));
+  };
+
+  return {
+    messages: (ids) =>
+      ofEach<MessageRow>(`SELECT ${m} FROM core.messages m WHERE m.home = $1 AND m.id = ANY($2::uuid[])`, ids),
+
+    branch: async (conversation, leaf, count, inclusive) =>
+      (await branches([{ conversation, message: leaf }], count, inclusive))[0] ?? [],
+
+    branches,
+
+    siblings: async (asked) => {
+      const found = await lanes<Pick<MessageRow, 'id'>, Pick<MessageRow, 'conversation' | 'parent'>>(asked, (those) => [
+        `SELECT l.n::int AS lane, m.id, m.seq FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n)
+         JOIN core.messages m ON m.home = $1 AND m.conversation = l.conversation AND m.parent = l.parent
+         UNION ALL
+         SELECT l.n::int, m.id, m.seq FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n)
+         JOIN core.messages m ON m.home = $1 AND m.conversation = l.conversation AND m.parent IS NULL
+         WHERE l.parent IS NULL
+         ORDER BY 3`,
+        [those.map(({ conversation }) => conversation), those.map(({ parent }) => parent)],
+      ]);
+      return found.map((rows) => rows.map(({ id }) => id));
+    },
+
+    ends: async (asked) => {
+      const found = await lanes<BranchEnd, MessagePlace & { readonly steps: number }>(asked, (those) => [
+        `WITH RECURSIVE branch AS (
+           SELECT m.id, m.conversation, l.n, l.steps, 0 AS depth
+           FROM unnest($2::uuid[], $3::uuid[], $4::int[]) WITH ORDINALITY AS l(conversation, message, steps, n)
+           JOIN core.messages m ON m.home = $1 AND m.conversation = l.conversation AND m.id = l.message
+           UNION ALL
+           SELECT n.id, b.conversation, b.n, b.steps, b.depth + 1 FROM branch b CROSS JOIN LATERAL (
+             SELECT m.id FROM core.messages m WHERE m.home = $1 AND m.conversation = b.conversation AND m.parent = b.id
+             ORDER BY m.seq DESC LIMIT 1) n
+           WHERE b.depth < b.steps)
+         SELECT DISTINCT ON (b.n) b.n::int AS lane, b.id, b.depth < b.steps AS whole FROM branch b ORDER BY b.n, b.depth DESC`,
+        [
+          those.map(({ conversation }) => conversation),
+          those.map(({ message }) => message),
+          those.map(({ steps }) => steps),
+        ],
+      ]);
+      return found.map(([end]) => end && { id: end.id, whole: end.whole });
+    },
+
+    changes: async (id, since) => {
+      const { rows } = await db.query<ConversationRow & Changed>(
+        `SELECT ${c}, r.message, r.member FROM core.conversations c LEFT JOIN (
+           SELECT m.home, m.conversation, ${jsonOf(messages, 'm')} AS message, NULL::jsonb AS member, m.seq AS place
+           FROM core.messages m WHERE m.home = $1 AND m.conversation = $2 AND m.version > $3
+           UNION ALL
+           SELECT p.home, p.conversation, NULL::jsonb, ${jsonOf(members, 'p')}, p.joined
+           FROM core.members p WHERE p.home = $1 AND p.conversation = $2 AND p.version > $3
+         ) r ON r.home = c.home AND r.conversation = c.id
+         WHERE c.home = $1 AND c.id = $2 ORDER BY r.place`,
+        [homes.of(id), id, since],
+      );
+      const [head] = rows;
+      if (!head) return undefined;
+      const { message: _, member: __, ...conversation } = head;
+      return {
+        to: conversation.version,
+        conversation,
+        messages: rows.flatMap(({ message }) => (message ? [{ ...message, at: iso(message.at) }] : [])),
+        members: rows.flatMap(({ member }) => (member ? [member] : [])),
+      };
+    },
+  };
+}
+
+/** Each row of an answer holds at most one of them, beside the conversation itself. */
+type Changed = { readonly message: MessageRow | null; readonly member: MemberRow | null };
+
+/** The fields of a row as one JSON object. */
+const jsonOf = ({ columns }: Table, alias: string): string =>
+  `jsonb_build_object(${Object.keys(columns)
+    .map((field) => `'${field}', ${alias}.${snake(field)}`)
+    .join(', ')})`;
+
+/** A time inside JSON comes as Postgres writes it. */
+const iso = (time: string): string => new Date(time).toISOString();
