@@ -1,33 +1,44 @@
+import { GraphQLError } from 'graphql';
 import type { Context as HonoContext, Handler } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { statusOf } from './errors.js';
+import { type Limits, defaultLimits } from './limits/limits.js';
 import type { Metrics } from './metrics.js';
-import type { Operation, Pipeline } from './pipeline.js';
+import { operationOf } from './operation.js';
+import type { Pipeline } from './pipeline.js';
 import { TokenError, type Verifier } from './tokens.js';
 
 export type PostOptions = {
   readonly pipeline: Pipeline;
   readonly verify: Verifier;
+  readonly limits?: Limits;
+  readonly publicUrl: string;
   readonly metrics: Metrics;
 };
 
-const LARGEST_BODY = 512 * 1024;
-
 /** GraphQL over POST: JSON in, JSON out, a bearer token and no cookies, so that no other site can ask in one's name. */
-export function postHandler({ pipeline, verify, metrics }: PostOptions): Handler {
+export function postHandler({ pipeline, verify, limits = defaultLimits, publicUrl, metrics }: PostOptions): Handler {
+  const { origin } = new URL(publicUrl);
+
+  const answer = (c: HonoContext, errors: readonly GraphQLError[]): Response => {
+    const status = statusOf(errors);
+    const wait = errors[0]?.extensions['retryAfter'];
+    if (typeof wait === 'number') c.header('retry-after', String(Math.ceil(wait / 1_000)));
+    if (status === 401) c.header('www-authenticate', 'Bearer');
+    return c.json({ errors }, status);
+  };
+
   const handle = async (c: HonoContext): Promise<Response> => {
-    if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
-      return c.json(fault('UNSUPPORTED_MEDIA_TYPE', 'Send application/json.'), 415);
-    }
-    // By hand, for to look at the body as a stream costs more than all the rest.
-    const length = Number(c.req.header('content-length') ?? NaN);
-    if (!(length <= LARGEST_BODY)) {
-      return c.json(fault('BODY_TOO_LARGE', `Send at most ${LARGEST_BODY / 1024} KB, with a content-length.`), 413);
-    }
+    const refusal = refuse(c, origin, limits.body);
+    if (refusal) return refusal;
     try {
       const identity = await verify(c.req.header('authorization'));
-      const operation = operationOf(await c.req.json().catch(() => undefined));
-      if (!operation) return c.json(fault('BAD_REQUEST', 'Send { "query": …, "variables": … }.'), 400);
+      const body: unknown = await c.req.json().catch(() => undefined);
+      if (body === undefined) return c.json(fault('BAD_REQUEST', 'The body is not JSON.'), 400);
+      const operation = operationOf(body);
+      if (operation instanceof GraphQLError) return answer(c, [operation]);
       const prepared = await pipeline(operation, identity);
-      if ('errors' in prepared) return c.json({ errors: prepared.errors }, 400);
+      if ('errors' in prepared) return answer(c, prepared.errors);
       const result = await prepared.run(prepared.args);
       if (Symbol.asyncIterator in result) {
         return c.json(fault('BAD_REQUEST', 'Subscriptions go over a WebSocket.'), 400);
@@ -48,20 +59,26 @@ export function postHandler({ pipeline, verify, metrics }: PostOptions): Handler
   };
 }
 
-/** The body of an answer that is no GraphQL result, in the shape of one. */
-export const fault = (code: string, message: string) => ({ errors: [{ message, extensions: { code } }] });
-
-function operationOf(body: unknown): Operation | undefined {
-  if (typeof body !== 'object' || body === null || !('query' in body) || typeof body.query !== 'string')
-    return undefined;
-  const name = 'operationName' in body ? body.operationName : undefined;
-  const variables = 'variables' in body ? body.variables : undefined;
-  return {
-    query: body.query,
-    operationName: typeof name === 'string' ? name : undefined,
-    variables: isRecord(variables) ? variables : undefined,
-  };
+/** What is told from the headers alone. Undefined where nothing is wrong. */
+function refuse(c: HonoContext, origin: string, largest: number): Response | undefined {
+  const no = (status: ContentfulStatusCode, code: string, message: string): Response =>
+    c.json(fault(code, message), status);
+  const from = c.req.header('origin');
+  if (from !== undefined && from !== origin) {
+    return no(403, 'ORIGIN_NOT_ALLOWED', `Only pages of ${origin} may ask here; programs send no Origin.`);
+  }
+  if (!/^application\/json *(;|$)/i.test(c.req.header('content-type') ?? '')) {
+    return no(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send content-type: application/json.');
+  }
+  if (c.req.header('content-encoding') !== undefined) {
+    return no(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, without a content-encoding.');
+  }
+  // By hand, for to look at the body as a stream costs more than all the rest. The parser of HTTP holds it to its length.
+  const length = c.req.header('content-length');
+  if (length === undefined) return no(411, 'LENGTH_REQUIRED', 'Send the body with a content-length, not in chunks.');
+  if (!(Number(length) <= largest)) return no(413, 'BODY_TOO_LARGE', `Send at most ${largest / 1024} KB.`);
+  return undefined;
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** The body of an answer that is no GraphQL result, in the shape of one. */
+export const fault = (code: string, message: string) => ({ errors: [{ message, extensions: { code } }] });

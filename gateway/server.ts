@@ -9,10 +9,12 @@ import { compress } from 'hono/compress';
 import { inlineScripts, securityHeaders } from './headers.js';
 import { hostRule } from './hosts.js';
 import type { EmbeddedProvider, Issuer } from './identity/identity.js';
+import type { Limits } from './limits/limits.js';
 import type { Metrics } from './metrics.js';
 import type { Pipeline } from './pipeline.js';
 import { fault, postHandler } from './post.js';
 import { serveSockets } from './sockets.js';
+import type { Standing } from './standing.js';
 import type { Verifier } from './tokens.js';
 
 export type GatewayOptions = {
@@ -26,6 +28,10 @@ export type GatewayOptions = {
   readonly provider?: Pick<EmbeddedProvider, 'handle'>;
   readonly pipeline: Pipeline;
   readonly verify: Verifier;
+  readonly standing: Standing;
+  readonly limits?: Limits;
+  /** Told of what is nobody's mistake but ours. */
+  readonly onFault: (error: unknown) => void;
   /** The folder of the built page. It may still be missing at start. */
   readonly page: string;
   /** What is not ready yet, in words; empty when all is. */
@@ -63,7 +69,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       answer(app, request, response);
     }
   });
-  const closeSockets = serveSockets(people, { ...options, origin: new URL(publicUrl).origin });
+  // Whoever sends a request slowly holds a connection, and no longer than this. In ms.
+  people.headersTimeout = 10_000;
+  people.requestTimeout = 30_000;
+  const closeSockets = serveSockets(people, { ...options, origin: new URL(publicUrl).origin, rule });
   const ops = getRequestListener(opsApp(options).fetch);
   const operators = createServer((request, response) => answer(ops, request, response));
 
@@ -92,7 +101,13 @@ function publicApp(options: GatewayOptions): Hono {
   let indexPage: { html: string; headers: Readonly<Record<string, string>> } | undefined;
 
   app.post('/graphql', postHandler(options));
-  app.all('/graphql', (c) => c.json(fault('METHOD_NOT_ALLOWED', 'Send POST, or open a WebSocket here.'), 405));
+  app.all('/graphql', (c) =>
+    c.json(fault('METHOD_NOT_ALLOWED', 'Send POST, or open a WebSocket here.'), 405, { allow: 'POST' }),
+  );
+  app.onError((error, c) => {
+    options.onFault(error);
+    return c.json(fault('INTERNAL', 'Something went wrong on our side.'), 500);
+  });
   health(app, options);
   app.get('/config.json', (c) =>
     c.json({ issuer: issuer.issuer, clientId: issuer.clientId, audience: issuer.audience }),

@@ -1,117 +1,188 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GraphQLError } from 'graphql';
-import { CloseCode } from 'graphql-ws';
-import { useServer } from 'graphql-ws/use/ws';
+import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Identity } from './identity/identity.js';
+import { spend } from '../projections/sessions/bucket.js';
+import { addressBehind } from './address.js';
+import type { HostRule } from './hosts.js';
+import { type Limits, defaultLimits } from './limits/limits.js';
+import { watchReaders } from './limits/readers.js';
 import type { Metrics } from './metrics.js';
+import { operationOf } from './operation.js';
 import type { Pipeline, Prepared } from './pipeline.js';
+import { clientError } from './schema/ids.js';
+import { createSeats, cut } from './seats.js';
+import type { Standing } from './standing.js';
 import type { Verifier } from './tokens.js';
 
 export type SocketsOptions = {
   readonly pipeline: Pipeline;
   readonly verify: Verifier;
+  readonly standing: Standing;
+  readonly limits?: Limits;
+  readonly publicUrl: string;
   /** The only origin whose pages may open a socket; what is no browser sends none. */
   readonly origin: string;
+  readonly rule: HostRule;
   readonly now: () => number;
   readonly metrics: Metrics;
+  /** Told of what is nobody's mistake but ours. */
+  readonly onFault: (error: unknown) => void;
 };
 
-const LARGEST_FRAME = 64 * 1024;
-const MOST_SOCKETS = 20;
-const MOST_SUBSCRIPTIONS = 50;
-/** A consumer with more than this unread is cut off; it comes back and resumes. In bytes. */
-const SLOWEST = 1024 * 1024;
-const LONGEST_TIMER = 2 ** 31 - 1;
+type Extra = { readonly socket: WebSocket };
 
-type Seat = { readonly identity: Identity; subscriptions: number; readonly timers: readonly NodeJS.Timeout[] };
+/** Ids of operations are sent with every delivery. */
+const LONGEST_ID = 100;
 
 /** Serves GraphQL over WebSocket (graphql-transport-ws) on `/graphql` of a server. Returns how to close it. */
 export function serveSockets(server: Server, options: SocketsOptions): () => Promise<void> {
-  const { pipeline, verify, origin, now, metrics } = options;
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: LARGEST_FRAME, perMessageDeflate: false });
-  const seats = new Map<WebSocket, Seat>();
+  const { pipeline, origin, publicUrl, rule, metrics, onFault, now, limits = defaultLimits } = options;
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: limits.socket.frame,
+    perMessageDeflate: false,
+    handleProtocols,
+  });
+  const seats = createSeats({ ...options, limits, onCount: (count) => metrics.sockets.set(count) });
+  const readers = watchReaders(limits.socket, now);
+  const door = createDoor(limits.socket);
+  const addressOf = addressBehind(publicUrl.startsWith('https:'));
 
-  /** Takes a seat for a person, until their token ends. Says what is wrong instead, as a close code and reason. */
-  const sit = async (socket: WebSocket, authorization: unknown): Promise<[number, string] | undefined> => {
-    let identity: Identity;
-    try {
-      identity = await verify(typeof authorization === 'string' ? authorization : undefined);
-    } catch (error) {
-      return [CloseCode.Forbidden, error instanceof Error ? error.message : 'Forbidden'];
-    }
-    const taken = [...seats.values()].filter((seat) => seat.identity.user === identity.user).length;
-    if (taken >= MOST_SOCKETS) return [CloseCode.TooManyInitialisationRequests, 'Too many sockets: close some.'];
-    const left = Math.min(identity.expires - now(), LONGEST_TIMER);
-    const expiry = setTimeout(() => socket.close(CloseCode.Forbidden, 'The token has ended: refresh it.'), left);
-    const pace = setInterval(() => {
-      if (socket.bufferedAmount > SLOWEST) socket.terminate();
-    }, 1_000);
-    seats.set(socket, { identity, subscriptions: 0, timers: [expiry, pace] });
-    metrics.sockets.set(seats.size);
-    return undefined;
-  };
-
-  const rise = (socket: WebSocket): void => {
-    for (const timer of seats.get(socket)?.timers ?? []) clearTimeout(timer);
-    seats.delete(socket);
-    metrics.sockets.set(seats.size);
-  };
-
-  const disposable = useServer<Record<string, unknown>>(
-    {
-      // Said here, for otherwise NODE_ENV would decide what strangers learn of our errors.
-      isProd: true,
-      onConnect: async ({ connectionParams, extra }) => {
-        const refused = await sit(extra.socket, connectionParams?.['authorization']);
-        if (refused) extra.socket.close(...refused);
-        return !refused;
-      },
-      onDisconnect: ({ extra }) => rise(extra.socket),
-      onClose: ({ extra }) => rise(extra.socket),
-      onSubscribe: async ({ extra }, _id, payload) => {
-        const seat = seats.get(extra.socket);
-        if (!seat) return [new GraphQLError('Sign in first.', { extensions: { code: 'TOKEN_MISSING' } })];
-        if (seat.subscriptions >= MOST_SUBSCRIPTIONS) {
-          const message = `At most ${MOST_SUBSCRIPTIONS} operations run on one socket at a time.`;
-          return [new GraphQLError(message, { extensions: { code: 'TOO_MANY_OPERATIONS' } })];
-        }
-        const prepared = await pipeline(payload, seat.identity);
-        if ('errors' in prepared) return prepared.errors;
-        seat.subscriptions += 1;
-        return { ...prepared.args, rootValue: { run: prepared.run, follow: prepared.follow } };
-      },
-      onComplete: ({ extra }) => {
-        const seat = seats.get(extra.socket);
-        if (seat) seat.subscriptions -= 1;
-      },
-      onNext: () => {
-        metrics.deliveries.inc();
-      },
-      execute: (args) => ways(args.rootValue).run(args),
-      subscribe: (args) => ways(args.rootValue).follow(args),
+  const protocol = makeServer<Record<string, unknown>, Extra>({
+    connectionInitWaitTimeout: limits.socket.init,
+    onConnect: async ({ connectionParams, subscriptions, extra: { socket } }) => {
+      const authorization = connectionParams?.['authorization'];
+      const refusal = await seats.sit(socket, authorization, () => Object.keys(subscriptions).length);
+      if (refusal) cut(socket, ...refusal);
+      else door.pass(socket);
+      return !refusal;
     },
-    sockets,
-  );
+    onSubscribe: async ({ extra: { socket } }, id, payload) => {
+      try {
+        if (id.length > LONGEST_ID)
+          throw clientError('BAD_REQUEST', `The id of an operation has ${LONGEST_ID} characters.`);
+        const { identity } = seats.forOneMore(socket);
+        const operation = operationOf(payload);
+        if (operation instanceof GraphQLError) return [operation];
+        const prepared = await pipeline(operation, identity);
+        if ('errors' in prepared) return prepared.errors;
+        return { ...prepared.args, rootValue: { run: prepared.run, follow: prepared.follow } };
+      } catch (error) {
+        if (error instanceof GraphQLError) return [error];
+        throw error;
+      }
+    },
+    onNext: async ({ extra: { socket } }) => {
+      readers.check(socket);
+      await seats.check(socket);
+      metrics.deliveries.inc();
+    },
+    execute: (args) => ways(args.rootValue).run(args),
+    subscribe: (args) => ways(args.rootValue).follow(args),
+  });
+
+  sockets.on('connection', (socket: WebSocket, request: IncomingMessage) => {
+    door.enter(socket, addressOf(request));
+    const leave = readers.watch(socket);
+    let frames: number | undefined;
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        send: (data) => send(socket, data),
+        close: (code, reason) => cut(socket, code ?? CloseCode.InternalServerError, reason ?? ''),
+        // A ping may bring a fresh token, for the protocol has no other place for one. The answer says until when it is good.
+        onPing: async (payload) => {
+          const expires =
+            payload && 'authorization' in payload ? await seats.refresh(socket, payload['authorization']) : undefined;
+          await send(
+            socket,
+            JSON.stringify({ type: 'pong', ...(expires === undefined ? {} : { payload: { expires } }) }),
+          );
+        },
+        onMessage: (take) => {
+          socket.on('message', (data) => {
+            if (socket.readyState !== socket.OPEN) return;
+            const { wait, full } = spend(limits.socket.frames, 1, frames, now());
+            if (wait > 0)
+              return cut(socket, CloseCode.TooManyInitialisationRequests, 'RATE_LIMITED: Too many messages.');
+            frames = full;
+            const text = String(data);
+            take(text).catch((error: unknown) => {
+              if (!isClientsType(text)) return cut(socket, CloseCode.BadRequest, 'Invalid message received');
+              onFault(error);
+              cut(socket, CloseCode.InternalServerError, 'Internal server error');
+            });
+          });
+        },
+      },
+      { socket },
+    );
+    // What breaks the rules of WebSocket is closed by ws itself, which says why in the code.
+    socket.on('error', () => undefined);
+    socket.once('close', (code, reason) => {
+      door.pass(socket);
+      leave();
+      seats.rise(socket);
+      closed(code, String(reason)).catch(onFault);
+    });
+  });
 
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const { pathname } = new URL(request.url ?? '/', origin);
-    const { origin: from } = request.headers;
-    if (pathname !== '/graphql') return refuse(socket, '404 Not Found');
-    if (from !== undefined && from !== origin) return refuse(socket, '403 Forbidden');
-    sockets.handleUpgrade(request, socket, head, (opened) => {
-      sockets.emit('connection', opened, request);
-    });
+    const { origin: from, host } = request.headers;
+    const path = URL.canParse(request.url ?? '/', origin) ? new URL(request.url ?? '/', origin).pathname : '';
+    if (rule(host) !== 'serve') return refuse(socket, '421 Misdirected Request', `Open it at ${publicUrl}.`);
+    if (path !== '/graphql') return refuse(socket, '404 Not Found', 'WebSockets are at /graphql.');
+    if (from !== undefined && from !== origin) return refuse(socket, '403 Forbidden', `Only pages of ${origin} may.`);
+    if (!door.mayEnter(addressOf(request))) return refuse(socket, '429 Too Many Requests', 'Wait, and try again.');
+    sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request));
   };
   server.on('upgrade', upgrade);
 
   return async () => {
     server.off('upgrade', upgrade);
     // 1012: the server restarts. Clients come back by themselves.
-    for (const socket of sockets.clients) socket.close(1012, 'The server is restarting.');
-    await disposable.dispose();
+    for (const socket of sockets.clients) cut(socket, 1012, 'The server is restarting.');
+    readers.stop();
+    await new Promise((resolve) => {
+      sockets.close(resolve);
+    });
   };
+}
+
+/** Counts those who have not yet said who they are: of each address, and of all. */
+function createDoor({ unknown, unknownPerAddress }: Limits['socket']) {
+  const waiting = new Map<WebSocket, string>();
+  const counts = new Map<string, number>();
+  return {
+    mayEnter: (address: string): boolean => waiting.size < unknown && (counts.get(address) ?? 0) < unknownPerAddress,
+    enter: (socket: WebSocket, address: string): void => {
+      waiting.set(socket, address);
+      counts.set(address, (counts.get(address) ?? 0) + 1);
+    },
+    pass: (socket: WebSocket): void => {
+      const address = waiting.get(socket);
+      if (address === undefined) return;
+      waiting.delete(socket);
+      const left = (counts.get(address) ?? 0) - 1;
+      if (left > 0) counts.set(address, left);
+      else counts.delete(address);
+    },
+  };
+}
+
+const send = (socket: WebSocket, data: string): Promise<void> =>
+  new Promise((resolve) => {
+    if (socket.readyState !== socket.OPEN) return resolve();
+    // It fails where the socket has closed meanwhile, of which `close` tells.
+    socket.send(data, () => resolve());
+  });
+
+/** Whether a message is of a kind that clients send; graphql-ws throws at the others. */
+function isClientsType(text: string): boolean {
+  const { type }: { readonly type?: unknown } = JSON.parse(text);
+  return ['connection_init', 'ping', 'pong', 'subscribe', 'complete'].some((known) => known === type);
 }
 
 /** How an operation runs, as it travels from its preparation to its execution. */
@@ -125,6 +196,10 @@ type Ways = Pick<Exclude<Prepared, { errors: unknown }>, 'run' | 'follow'>;
 const isWays = (value: unknown): value is Ways =>
   typeof value === 'object' && value !== null && 'run' in value && 'follow' in value;
 
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+function refuse(socket: Duplex, status: string, why: string): void {
+  const body = `${why}\n`;
+  socket.on('error', () => undefined);
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  );
 }

@@ -23,10 +23,14 @@ import { announce } from '../projections/sessions/announce.js';
 import { memorySessions } from '../projections/sessions/memory.js';
 import type { Sessions } from '../projections/sessions/sessions.js';
 import type { Services } from './context.js';
+import { createDocuments } from './documents/documents.js';
+import type { Manifest } from './documents/manifest.js';
+import { type Limits, defaultLimits } from './limits/limits.js';
 import { repeatHeads } from './live/heads.js';
 import { createMetrics } from './metrics.js';
 import { createPipeline } from './pipeline.js';
 import { startGateway } from './server.js';
+import { createStanding } from './standing.js';
 import { createVerifier } from './tokens.js';
 
 const PARTITIONS = 4;
@@ -49,6 +53,17 @@ type HarnessOptions = {
   readonly introspection?: boolean;
   /** How often heads are repeated, in ms. */
   readonly headsEvery?: number;
+  readonly verbose?: boolean;
+  readonly limits?: Limits;
+  readonly manifest?: Manifest;
+  readonly arbitrary?: boolean;
+};
+
+/** The limits as they are, but for how fast one person may go: tests hurry. */
+const hurry = { burst: 1_000_000, perSecond: 1_000_000 };
+const unhurried: Limits = {
+  ...defaultLimits,
+  person: { ...defaultLimits.person, operations: hurry, subscribes: hurry },
 };
 
 export async function startHarness(options: HarnessOptions = {}) {
@@ -97,6 +112,8 @@ export async function startHarness(options: HarnessOptions = {}) {
     open: createOpener({ keys }).open,
   };
   const metrics = createMetrics();
+  const standing = createStanding({ core: queries, sessions, every: 300, onTrouble: onFailure });
+  const limits = options.limits ?? unhurried;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
   // The port is part of the public address, so it must be known first.
   const port = 20_000 + Math.floor(Math.random() * 20_000);
@@ -109,10 +126,21 @@ export async function startHarness(options: HarnessOptions = {}) {
     issuer,
     pipeline: createPipeline({
       services,
+      standing,
+      limits,
+      documents: createDocuments({
+        manifest: options.manifest ?? { entries: [] },
+        arbitrary: options.arbitrary ?? true,
+        now: Date.now,
+      }),
       introspection: options.introspection ?? false,
+      verbose: options.verbose ?? false,
       newId: () => randomUuid(random(16)),
       onFault: (_, error) => onFailure(error),
     }),
+    standing,
+    limits,
+    onFault: onFailure,
     verify: createVerifier({ issuer, namespace: NAMESPACE, now: Date.now }),
     page: join(folder, 'page'),
     waitingFor: () => [],
@@ -123,7 +151,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   await Promise.all([worker.ready, runner.caughtUp]);
 
   const token = (subject: string, changes: TokenChanges = {}): Promise<string> =>
-    new SignJWT({ name: subject, roles: ['user'] })
+    new SignJWT({ name: subject, roles: ['user'], ...changes.claims })
       .setProtectedHeader({ alg: 'RS256', kid: 'test' })
       .setIssuer(changes.issuer ?? ISSUER)
       .setAudience(changes.audience ?? 'verbatim-api')
@@ -180,6 +208,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     stop: async () => {
       for (const socket of sockets) await socket.dispose();
       heads.stop();
+      standing.stop();
       await gateway.close();
       await worker.stop();
       await runner.stop();
@@ -200,6 +229,7 @@ type TokenChanges = {
   readonly audience?: string;
   readonly seconds?: number;
   readonly foreign?: boolean;
+  readonly claims?: Readonly<Record<string, unknown>>;
 };
 
 /** Starts a conversation as somebody, and returns the bare ids of what came to be. */

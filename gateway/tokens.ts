@@ -38,13 +38,14 @@ export function createVerifier({ issuer, namespace, now, room = 10_000 }: Verifi
       requiredClaims: ['sub', 'exp'],
       currentDate: new Date(now()),
     });
-    const { sub = '', exp = 0, name, preferred_username: login, email, sid, roles: claimed } = payload;
+    const { sub = '', exp = 0, name, preferred_username: login, email, scope, sid, roles: claimed } = payload;
     return {
       user: derivedId(namespace, sub),
       subject: sub,
       name: [name, login, 'Somebody'].find((value) => typeof value === 'string' && value !== '')?.toString() ?? '',
       roles: Array.isArray(claimed) ? roles.filter((role) => claimed.includes(role)) : [],
       ...(typeof email === 'string' && email !== '' ? { email } : {}),
+      scopes: typeof scope === 'string' ? scope.split(' ') : [],
       ...(typeof sid === 'string' ? { session: sid } : {}),
       expires: exp * 1_000,
     };

@@ -6,7 +6,11 @@ const config: CodegenConfig = {
   generates: {
     'ui/gql/generated/': {
       preset: 'client',
-      presetConfig: { fragmentMasking: false },
+      // The page sends hashes; the documents are in the gateway's manifest (gateway/documents).
+      presetConfig: {
+        fragmentMasking: false,
+        persistedDocuments: { mode: 'replaceDocumentWithHash', hashPropertyName: 'hash' },
+      },
       config: {
         documentMode: 'string',
         useTypeImports: true,

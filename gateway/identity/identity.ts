@@ -20,6 +20,8 @@ export type Identity = {
   readonly roles: readonly Role[];
   /** Their address, where the token tells it. */
   readonly email?: string;
+  /** What the token is good for; `api` is for programs. */
+  readonly scopes: readonly string[];
   /** The provider's session, where the token names one. */
   readonly session?: string;
   /** When the token ends, in ms since 1970. */

@@ -1,9 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import { createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
 import type { Configuration } from 'oidc-provider';
 import { SessionNotFound } from 'oidc-provider/lib/helpers/errors.js';
 import * as interactionPolicy from 'oidc-provider/lib/helpers/interaction_policy/index.js';
 import { Provider } from 'oidc-provider/lib/provider.js';
+import { addressBehind } from '../address.js';
 import { securityHeaders } from '../headers.js';
 import { IdentityError, isRecord, openIdentityStore } from './accounts.js';
 import { rowAdapter } from './adapter.js';
@@ -21,6 +21,8 @@ export type ProviderOptions = {
   readonly now: () => number;
   readonly newId: () => string;
   readonly random: (bytes: number) => Uint8Array;
+  /** Told that a session is over, by its `sid`, and from when on (ms since 1970) no token of it is good any more. */
+  readonly onSessionEnd?: (sid: string, until: number) => void;
   /** Hears of errors that are nobody's mistake but ours; people see a page that says so. */
   readonly onFailure?: (error: unknown) => void;
 };
@@ -29,6 +31,9 @@ const AUDIENCE = 'verbatim-api';
 const CLIENT = 'verbatim-ui';
 const RESOURCE = 'urn:verbatim:api';
 const DAY = 24 * 3600;
+/** How long an access token is good for, in seconds; and for how much the clocks of those who check it may differ. */
+const ACCESS_TOKEN = 300;
+const LEEWAY = 60;
 const FIVE_MINUTES = 5 * 60_000;
 
 /**
@@ -36,7 +41,8 @@ const FIVE_MINUTES = 5 * 60_000;
  * tokens with the same claims as the provider of a fleet, so that nothing else knows which of them it talks to.
  */
 export async function openProvider(options: ProviderOptions): Promise<EmbeddedProvider> {
-  const { file, publicUrl, registration, firstCode, now, newId, random, onFailure = () => {} } = options;
+  const { file, publicUrl, registration, firstCode, now, newId, random } = options;
+  const { onSessionEnd = () => {}, onFailure = () => {} } = options;
   const { origin, host, protocol, port } = new URL(publicUrl);
   const issuer = `${origin}/oidc`;
   const store = await openIdentityStore({ file, newId, now });
@@ -91,6 +97,7 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
   });
   provider.proxy = true;
   provider.on('server_error', (_, error) => onFailure(error));
+  provider.on('session.destroyed', ({ uid }) => onSessionEnd(uid, now() + (ACCESS_TOKEN + LEEWAY) * 1_000));
   provider.use(async (ctx, next) => {
     await next();
     if (ctx.status !== 404 || ctx.body !== undefined || ctx.accepts('html') === false) return;
@@ -148,17 +155,6 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
   };
 }
 
-/**
- * Where a request comes from. Behind a proxy, and https is always spoken by one, it is the last address in the list: the
- * one that the proxy itself saw. What stands before it may be made up.
- */
-const addressBehind =
-  (proxy: boolean) =>
-  ({ headers, socket }: IncomingMessage): string => {
-    const told = [headers['x-forwarded-for'] ?? []].flat().join(',').split(',').at(-1)?.trim();
-    return (proxy && told) || (socket.remoteAddress ?? '');
-  };
-
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 /** What is the same for every installation. All lifetimes in seconds. */
@@ -212,7 +208,7 @@ function fixed(origin: string): Configuration {
           scope: 'api',
           audience: AUDIENCE,
           accessTokenFormat: 'jwt',
-          accessTokenTTL: 300,
+          accessTokenTTL: ACCESS_TOKEN,
           jwt: { sign: { alg: 'RS256' } },
         }),
       },
@@ -226,7 +222,7 @@ function fixed(origin: string): Configuration {
           : messagePage({ title: 'That did not work', note, code: out.error.toUpperCase() });
     },
     ttl: {
-      AccessToken: 300,
+      AccessToken: ACCESS_TOKEN,
       AuthorizationCode: 60,
       IdToken: 3600,
       RefreshToken: 14 * DAY,

@@ -2,10 +2,13 @@ import { join } from 'node:path';
 import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
 import { createOpener } from '../../commands/keys/opener.js';
 import { randomUuid } from '../../domain/ids.js';
+import { createDocuments } from '../../gateway/documents/documents.js';
+import { type Limits, defaultLimits } from '../../gateway/limits/limits.js';
 import { repeatHeads } from '../../gateway/live/heads.js';
 import { createMetrics } from '../../gateway/metrics.js';
 import { createPipeline } from '../../gateway/pipeline.js';
 import { startGateway } from '../../gateway/server.js';
+import { createStanding } from '../../gateway/standing.js';
 import { createVerifier } from '../../gateway/tokens.js';
 import { core } from '../../projections/readmodel/core/core.js';
 import { coreQueries } from '../../projections/readmodel/core/queries.js';
@@ -20,6 +23,13 @@ import { NAMESPACE, openLog, openWriteSide, subjectOf } from './writeside.js';
 
 const ISSUER = 'https://issuer.bench';
 const HOUR = 3600;
+
+/** The limits as they are, but for how fast one person may go. They are checked all the same. */
+const hurry = { burst: 1_000_000, perSecond: 1_000_000 };
+const unhurried: Limits = {
+  ...defaultLimits,
+  person: { ...defaultLimits.person, operations: hurry, subscribes: hurry },
+};
 
 const random = pooledRandom();
 const newId = (): string => randomUuid(random(16));
@@ -37,7 +47,7 @@ export async function openReadSide(folder: string) {
   const { partitions } = log;
   const side = await openWriteSide(folder, log);
   const { db, statements } = counting(await openPglite(join(folder, 'readmodels')));
-  const sessions = memorySessions();
+  const sessions = memorySessions({ now: Date.now });
   const runner = startRunner({
     log,
     db,
@@ -57,7 +67,16 @@ export async function openReadSide(folder: string) {
     heads,
     open,
   };
-  const pipeline = createPipeline({ services, introspection: false, newId, onFault: (_, error) => onFailure(error) });
+  const standing = createStanding({ core: queries, sessions, onTrouble: onFailure });
+  const pipeline = createPipeline({
+    services,
+    standing,
+    limits: unhurried,
+    documents: createDocuments({ manifest: { entries: [] }, arbitrary: true, now: Date.now }),
+    introspection: false,
+    newId,
+    onFault: (_, error) => onFailure(error),
+  });
 
   const { publicKey, privateKey } = await generateKeyPair('RS256');
   const keys = createLocalJWKSet({ keys: [{ ...(await exportJWK(publicKey)), alg: 'RS256', kid: 'bench' }] });
@@ -73,6 +92,9 @@ export async function openReadSide(folder: string) {
     issuer,
     pipeline,
     verify,
+    standing,
+    limits: unhurried,
+    onFault: onFailure,
     page: join(folder, 'page'),
     waitingFor: () => [],
     metrics: createMetrics(),
@@ -102,6 +124,7 @@ export async function openReadSide(folder: string) {
     },
     close: async () => {
       heads.stop();
+      standing.stop();
       await gateway.close();
       await side.close();
       await runner.stop();

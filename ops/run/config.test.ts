@@ -11,6 +11,8 @@ describe('configuration', () => {
       data: 'data',
       registration: 'open',
       introspection: true,
+      documents: 'any',
+      verboseErrors: false,
       masterKeys: [],
     });
   });
@@ -64,7 +66,11 @@ describe('configuration', () => {
 
   it('beyond loopback it is closed unless told otherwise', () => {
     const env = { HOST: '0.0.0.0', PUBLIC_URL: 'https://chat.example.org' };
-    expect(readConfig(env, {})).toMatchObject({ registration: 'closed', introspection: false });
+    expect(readConfig(env, {})).toMatchObject({
+      registration: 'closed',
+      introspection: false,
+      documents: 'persisted',
+    });
     expect(readConfig(env, { registration: 'open' })).toMatchObject({ registration: 'open' });
   });
 

@@ -20,6 +20,10 @@ export type Config = {
   readonly registration: 'open' | 'closed';
   /** Whether clients may ask for the schema. */
   readonly introspection: boolean;
+  /** Whether anybody may send GraphQL documents of their own, or only programs (tokens of scope `api`). */
+  readonly documents: 'any' | 'persisted';
+  /** Whether clients are told what went wrong on our side. */
+  readonly verboseErrors: boolean;
   /** 32 bytes each: the first wraps the keys of content, all of them unwrap. None: those keys are stored bare. */
   readonly masterKeys: readonly Uint8Array[];
 };
@@ -66,6 +70,18 @@ export const settings = {
     fallback: 'on on loopback, off elsewhere',
     meaning: 'whether clients may read the schema',
   },
+  GRAPHQL_DOCUMENTS: {
+    flag: 'graphql-documents',
+    value: 'any|persisted',
+    fallback: 'any on loopback, persisted elsewhere',
+    meaning: 'documents that are taken: any, or those of the page (and any with a token of scope api)',
+  },
+  VERBOSE_ERRORS: {
+    flag: 'verbose-errors',
+    value: 'on|off',
+    fallback: 'off',
+    meaning: 'whether clients are told what went wrong on our side, beside the id of the fault',
+  },
   VERBATIM_MASTER_KEYS: {
     flag: undefined,
     value: 'base64,…',
@@ -109,6 +125,8 @@ export function readConfig(env: Values, flags: Values): Config {
     data: given.VERBATIM_DATA ?? settings.VERBATIM_DATA.fallback,
     registration: oneOf('REGISTRATION', given, ['open', 'closed'], local ? 'open' : 'closed'),
     introspection: oneOf('GRAPHQL_INTROSPECTION', given, ['on', 'off'], local ? 'on' : 'off') === 'on',
+    documents: oneOf('GRAPHQL_DOCUMENTS', given, ['any', 'persisted'], local ? 'any' : 'persisted'),
+    verboseErrors: oneOf('VERBOSE_ERRORS', given, ['on', 'off'], 'off') === 'on',
     masterKeys: masterKeysIn(given.VERBATIM_MASTER_KEYS),
   };
 }

@@ -9,11 +9,14 @@ import { startWorker } from '../../commands/worker/worker.js';
 import { STATE } from '../../domain/catalogue.js';
 import { SYSTEM } from '../../domain/decider.js';
 import { derivedId, instanceStream, nameFor, randomUuid } from '../../domain/ids.js';
+import { createDocuments } from '../../gateway/documents/documents.js';
+import { readManifest } from '../../gateway/documents/manifest.js';
 import { openProvider } from '../../gateway/identity/provider.js';
 import { repeatHeads } from '../../gateway/live/heads.js';
 import { createMetrics } from '../../gateway/metrics.js';
 import { createPipeline } from '../../gateway/pipeline.js';
 import { startGateway } from '../../gateway/server.js';
+import { createStanding } from '../../gateway/standing.js';
 import { createVerifier } from '../../gateway/tokens.js';
 import { coreQueries } from '../../projections/readmodel/core/queries.js';
 import { createOperations } from '../../projections/operations.js';
@@ -43,6 +46,8 @@ export type EmbeddedOptions = {
   readonly registration: 'open' | 'closed';
   readonly firstCode: string | undefined;
   readonly introspection: boolean;
+  readonly documents: 'any' | 'persisted';
+  readonly verboseErrors: boolean;
   /** Wrap the keys (see `openKeys`). */
   readonly masterKeys: readonly Uint8Array[];
   /** Builds the page if it must be built; resolves with its folder. */
@@ -76,7 +81,15 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     now,
   });
   const opener = createOpener({ keys });
-  const provider = await openProvider({ ...options, file: folder.file('identity.db'), now, newId, random });
+  const sessions = memorySessions({ now });
+  const provider = await openProvider({
+    ...options,
+    file: folder.file('identity.db'),
+    now,
+    newId,
+    random,
+    onSessionEnd: sessions.endSession,
+  });
 
   const snapshots = openSnapshots({ file: folder.file('snapshots.db'), state: STATE });
   const channel = memoryChannel({ partitions: PARTITIONS });
@@ -94,7 +107,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     onFailure,
   });
 
-  const sessions = memorySessions({ now });
   const db = mendingDb({ open: () => openOrRecreate(folder.file('readmodels')), wait, say });
   const onTrouble = (error: unknown): void => say(`the read models wait: ${messageOf(error)}`);
   const watch = watchObligations(db);
@@ -115,6 +127,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const metrics = createMetrics();
   const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure: onTrouble });
   const { outcome } = worker;
+  const standing = createStanding({ core: queries, sessions, onTrouble });
+  const onFault = (id: string, error: unknown): void => {
+    metrics.faults.inc();
+    say(`fault ${id}: ${error instanceof Error ? error.stack : String(error)}`);
+  };
   const services = { log: log.id, core: queries, client, outcome, sessions, heads, open: opener.open };
   const gateway = await startGateway({
     ...options,
@@ -122,13 +139,15 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     provider,
     pipeline: createPipeline({
       services,
+      standing,
+      documents: createDocuments({ manifest: readManifest(), arbitrary: options.documents === 'any', now }),
       introspection: options.introspection,
+      verbose: options.verboseErrors,
       newId,
-      onFault: (id, error) => {
-        metrics.faults.inc();
-        say(`fault ${id}: ${error instanceof Error ? error.stack : String(error)}`);
-      },
+      onFault,
     }),
+    standing,
+    onFault: (error) => onFault(newId(), error),
     verify: createVerifier({ issuer: provider, namespace: PEOPLE, now }),
     page: page.folder,
     waitingFor: () => [...waiting],
@@ -189,6 +208,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     stop: async () => {
       clearInterval(audit);
       heads.stop();
+      standing.stop();
       await gateway.close();
       await reactors.stop();
       await worker.stop();

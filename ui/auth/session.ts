@@ -38,6 +38,14 @@ function take(tokens: Tokens): void {
   setStatus('in');
 }
 
+/** When the access token in use ends, in ms since 1970; undefined where there is none. */
+export const tokenEnds = (): number | undefined => access?.expires;
+
+/** The session is over on the server's side, wherever it was ended: nothing of it opens anything any more. */
+export function ended(): void {
+  if (status() === 'in') forget();
+}
+
 /** Everything of this person goes, drafts too. */
 function forget(): void {
   access = undefined;

@@ -1,0 +1,180 @@
+import type { GraphQLError } from 'graphql';
+import type { Uuid } from '../domain/ids.js';
+import type { CoreQueries, UserRow } from '../projections/readmodel/core/rows.js';
+import type { Detach, Sessions } from '../projections/sessions/sessions.js';
+import type { Identity } from './identity/identity.js';
+import { clientError } from './schema/ids.js';
+
+type Loss = 'SUSPENDED' | 'ERASED' | 'SESSION_ENDED';
+
+/** Whether somebody may still be here: a token outlives the session that it came from, and the good standing of its person. */
+export type Standing = {
+  /** Throws SUSPENDED, ERASED or SESSION_ENDED; UNAVAILABLE where it cannot be told now. In memory for who is active. */
+  check(who: Who): Promise<void>;
+  /** Tells once when the standing is lost, at once if it is already. Resolves with how to stop watching. */
+  watch(who: Who, onLost: (error: GraphQLError) => void): Promise<Detach>;
+  stop(): void;
+};
+
+type Who = Pick<Identity, 'user' | 'session'>;
+
+export type StandingOptions = {
+  readonly core: Pick<CoreQueries, 'users'>;
+  readonly sessions: Pick<Sessions, 'attach' | 'hasEnded'>;
+  /** How often it is looked again, for a notice may be lost. In ms, default 5,000. */
+  readonly every?: number;
+  readonly onTrouble: (error: unknown) => void;
+};
+
+type Entry = {
+  /** The version of the person that this knows. */
+  version: number;
+  lost: Loss | undefined;
+  /** Asked for since the last look. */
+  used: boolean;
+  readonly listeners: Set<() => void>;
+  readonly detach: Detach;
+};
+
+export function createStanding({ core, sessions, every = 5_000, onTrouble }: StandingOptions): Standing {
+  const users = new Map<Uuid, Promise<Entry>>();
+  const ended = new Map<string, Promise<Entry>>();
+
+  const lose = (entry: Entry, lost: Loss | undefined): void => {
+    entry.lost = lost;
+    if (lost) for (const listener of [...entry.listeners]) listener();
+  };
+
+  const see = (entry: Entry, row: Pick<UserRow, 'version' | 'status'> | undefined): void => {
+    if (!row || row.version < entry.version) return;
+    entry.version = row.version;
+    lose(entry, row.status === 'active' ? undefined : row.status === 'suspended' ? 'SUSPENDED' : 'ERASED');
+  };
+
+  /** Attaches before it reads, so that nothing falls between. */
+  const open = async (topic: string, hear: (entry: Entry, notice: unknown) => void): Promise<Entry> => {
+    const entry: Entry = {
+      version: 0,
+      lost: undefined,
+      used: true,
+      listeners: new Set(),
+      detach: await sessions.attach(topic, (notice) => hear(entry, notice)),
+    };
+    return entry;
+  };
+
+  const openUser = async (user: Uuid): Promise<Entry> => {
+    const entry = await open(`user:${user}`, (heard, notice) => {
+      if (isUserNotice(notice)) see(heard, notice.user);
+    });
+    see(entry, (await core.users([user]))[0]);
+    return entry;
+  };
+
+  const openSession = async (sid: string): Promise<Entry> => {
+    const entry = await open(`session:${sid}`, (heard) => lose(heard, 'SESSION_ENDED'));
+    if (await sessions.hasEnded(sid)) lose(entry, 'SESSION_ENDED');
+    return entry;
+  };
+
+  const entryIn = async (
+    entries: Map<string, Promise<Entry>>,
+    key: string,
+    make: (key: string) => Promise<Entry>,
+  ): Promise<Entry> => {
+    const opening = entries.get(key) ?? make(key);
+    entries.set(key, opening);
+    try {
+      const entry = await opening;
+      entry.used = true;
+      return entry;
+    } catch (error) {
+      if (entries.get(key) === opening) entries.delete(key);
+      onTrouble(error);
+      throw clientError(
+        'UNAVAILABLE',
+        'The server cannot tell right now whether you may do that. Try again in a moment.',
+      );
+    }
+  };
+
+  const entriesOf = ({ user, session }: Who): Promise<readonly Entry[]> =>
+    Promise.all([
+      entryIn(users, user, openUser),
+      ...(session === undefined ? [] : [entryIn(ended, session, openSession)]),
+    ]);
+
+  /** Looks at all who are active again, and forgets the others. */
+  const lookAgain = async (): Promise<void> => {
+    const active = await sweep(users);
+    if (active.size > 0) {
+      for (const row of await core.users([...active.keys()])) {
+        const entry = active.get(row.id);
+        if (entry) see(entry, row);
+      }
+    }
+    for (const [sid, entry] of await sweep(ended)) {
+      if (!entry.lost && (await sessions.hasEnded(sid))) lose(entry, 'SESSION_ENDED');
+    }
+  };
+  let looking = false;
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    lookAgain()
+      .catch(onTrouble)
+      .finally(() => {
+        looking = false;
+      });
+  }, every);
+
+  return {
+    check: async (who) => {
+      for (const { lost } of await entriesOf(who)) if (lost) throw lossError(lost);
+    },
+    watch: async (who, onLost) => {
+      const entries = await entriesOf(who);
+      let told = false;
+      const look = (): void => {
+        const lost = entries.find((entry) => entry.lost)?.lost;
+        if (!lost || told) return;
+        told = true;
+        onLost(lossError(lost));
+      };
+      for (const { listeners } of entries) listeners.add(look);
+      look();
+      return () => {
+        told = true;
+        for (const { listeners } of entries) listeners.delete(look);
+      };
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** Forgets whom nobody asked for since the last time; returns the others. */
+async function sweep(entries: Map<string, Promise<Entry>>): Promise<ReadonlyMap<string, Entry>> {
+  const active = new Map<string, Entry>();
+  for (const [key, opening] of [...entries]) {
+    const entry = await opening.catch(() => undefined);
+    if (!entry) continue;
+    if (entry.used || entry.listeners.size > 0) active.set(key, entry);
+    else {
+      entry.detach();
+      entries.delete(key);
+    }
+    entry.used = false;
+  }
+  return active;
+}
+
+const isUserNotice = (notice: unknown): notice is { readonly user: Pick<UserRow, 'version' | 'status'> } =>
+  typeof notice === 'object' && notice !== null && 'user' in notice;
+
+const messages: Readonly<Record<Loss, string>> = {
+  SUSPENDED: 'This account is suspended: ask an operator.',
+  ERASED: 'This account was erased.',
+  SESSION_ENDED: 'You have signed out: sign in again.',
+};
+
+const lossError = (lost: Loss): GraphQLError => clientError(lost, messages[lost]);
