@@ -10,7 +10,7 @@ import { inlineScripts, securityHeaders } from './headers.js';
 import { hostRule } from './hosts.js';
 import type { EmbeddedProvider, Issuer } from './identity/identity.js';
 import type { Limits } from './limits/limits.js';
-import type { Metrics } from './metrics.js';
+import { type Metrics, measurePipeline } from './metrics.js';
 import type { Pipeline } from './pipeline.js';
 import { fault, postHandler } from './post.js';
 import { serveSockets } from './sockets.js';
@@ -72,7 +72,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // Whoever sends a request slowly holds a connection, and no longer than this. In ms.
   people.headersTimeout = 10_000;
   people.requestTimeout = 30_000;
-  const closeSockets = serveSockets(people, { ...options, origin: new URL(publicUrl).origin, rule });
+  const closeSockets = serveSockets(people, {
+    ...options,
+    pipeline: measurePipeline(metrics, 'socket', options.pipeline),
+    origin: new URL(publicUrl).origin,
+    rule,
+  });
   const ops = getRequestListener(opsApp(options).fetch);
   const operators = createServer((request, response) => answer(ops, request, response));
 
@@ -100,7 +105,8 @@ function publicApp(options: GatewayOptions): Hono {
   const app = new Hono();
   let indexPage: { html: string; headers: Readonly<Record<string, string>> } | undefined;
 
-  app.post('/graphql', postHandler(options));
+  const pipeline = measurePipeline(options.metrics, 'post', options.pipeline);
+  app.post('/graphql', postHandler({ ...options, pipeline }));
   app.all('/graphql', (c) =>
     c.json(fault('METHOD_NOT_ALLOWED', 'Send POST, or open a WebSocket here.'), 405, { allow: 'POST' }),
   );

@@ -165,7 +165,7 @@ export async function startHarness(options: HarnessOptions = {}) {
       headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(subject)}` },
       body: JSON.stringify({ query, variables }),
     });
-    return { status: response.status, data: undefined, ...(await response.json()) };
+    return { status: response.status, data: undefined, ...JSON.parse(await response.text()) };
   };
 
   const sockets: Client[] = [];

@@ -10,18 +10,23 @@ type Reader = { unread: number; since: number; pinged: number; alive: boolean };
 
 /**
  * Cuts off who does not read: too much unread at a delivery or at any time, nothing read for long, or no answer to a
- * ping. They come back and resume; until then what is sent to them would pile up here.
+ * ping; `onCut` is told of each. They come back and resume; until then what is sent to them would pile up here.
  */
-export function watchReaders({ unread, stalled }: Limits['socket'], now: () => number) {
+export function watchReaders({ unread, stalled }: Limits['socket'], now: () => number, onCut: () => void) {
   const readers = new Map<WebSocket, Reader>();
+
+  const cutOff = (socket: WebSocket): void => {
+    onCut();
+    socket.terminate();
+  };
 
   const look = (socket: WebSocket, reader: Reader): void => {
     const { bufferedAmount } = socket;
     if (bufferedAmount === 0 || bufferedAmount < reader.unread) reader.since = now();
     reader.unread = bufferedAmount;
-    if (bufferedAmount > unread || now() - reader.since > stalled) return socket.terminate();
+    if (bufferedAmount > unread || now() - reader.since > stalled) return cutOff(socket);
     if (now() - reader.pinged < SILENCE) return;
-    if (!reader.alive) return socket.terminate();
+    if (!reader.alive) return cutOff(socket);
     reader.alive = false;
     reader.pinged = now();
     if (socket.readyState === socket.OPEN) socket.ping();
@@ -41,7 +46,7 @@ export function watchReaders({ unread, stalled }: Limits['socket'], now: () => n
       return () => readers.delete(socket);
     },
     check: (socket: WebSocket): void => {
-      if (socket.bufferedAmount > unread) socket.terminate();
+      if (socket.bufferedAmount > unread) cutOff(socket);
     },
     stop: () => clearInterval(timer),
   };
