@@ -2,6 +2,7 @@ import type { CommandClient } from '../commands/client/client.js';
 import type { Answer } from '../commands/command.js';
 import type { Sealed } from '../domain/content.js';
 import type { Uuid } from '../domain/ids.js';
+import type { Operations } from '../projections/operations.js';
 import type { CoreQueries, SeenConversation } from '../projections/readmodel/core/rows.js';
 import type { Sessions } from '../projections/sessions/sessions.js';
 import type { Identity } from './identity/identity.js';
@@ -21,6 +22,8 @@ export type Services = {
   readonly outcome: (command: { readonly actor: string; readonly id: Uuid }) => Promise<Answer | undefined>;
   readonly sessions: Sessions;
   readonly heads: Heads;
+  /** What those who run the installation ask of the views. */
+  readonly operations: Operations;
   /** Opens sealed texts, each expected in its place; null where the key is gone. */
   readonly open: (items: readonly { sealed: Sealed; content: string }[]) => Promise<readonly (string | null)[]>;
 };

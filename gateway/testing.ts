@@ -9,14 +9,16 @@ import { type Client, createClient as createSocketClient } from 'graphql-ws';
 import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
 import { WebSocket } from 'ws';
 import { memoryChannel } from '../commands/channel.js';
-import { createClient } from '../commands/client/client.js';
+import { type CommandClient, createClient } from '../commands/client/client.js';
 import { createOpener } from '../commands/keys/opener.js';
 import { openKeys } from '../commands/keys/sqlite.js';
 import { memoryLog } from '../commands/log/memory.js';
 import { startWorker } from '../commands/worker/worker.js';
 import { BUCKETS, bucketOf, derivedId, inBucket, randomUuid, timedId } from '../domain/ids.js';
+import { createOperations } from '../projections/operations.js';
 import { core } from '../projections/readmodel/core/core.js';
 import { coreQueries } from '../projections/readmodel/core/queries.js';
+import type { Db } from '../projections/readmodel/db.js';
 import { openPglite } from '../projections/readmodel/pglite.js';
 import { startRunner } from '../projections/runner.js';
 import { announce } from '../projections/sessions/announce.js';
@@ -50,7 +52,12 @@ export type Harness = Awaited<ReturnType<typeof startHarness>>;
 type HarnessOptions = {
   readonly sessions?: (real: Sessions) => Sessions;
   readonly outcome?: (real: Services['outcome']) => Services['outcome'];
+  readonly commands?: (real: CommandClient) => CommandClient;
+  /** The core projection, to be spoiled. */
+  readonly core?: typeof core;
   readonly introspection?: boolean;
+  /** The roles of people who have others than `user`. */
+  readonly roles?: Readonly<Record<string, readonly string[]>>;
   /** How often heads are repeated, in ms. */
   readonly headsEvery?: number;
   readonly verbose?: boolean;
@@ -96,19 +103,28 @@ export async function startHarness(options: HarnessOptions = {}) {
   const runner = startRunner({
     log,
     db,
-    projection: core,
+    projection: options.core ?? core,
     onCommit: (notices) => announce(sessions, notices),
     onFailure,
   });
-  const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
+  let statements = 0;
+  const counted: Db = {
+    ...db,
+    query: (sql, params) => {
+      statements += 1;
+      return db.query(sql, params);
+    },
+  };
+  const queries = coreQueries({ db: counted, partitions: PARTITIONS, reached: runner.reached });
   const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: options.headsEvery ?? 300, onFailure });
   const services = {
     log: log.id,
     core: queries,
-    client,
+    client: options.commands?.(client) ?? client,
     outcome: options.outcome?.(worker.outcome) ?? worker.outcome,
     sessions,
     heads,
+    operations: createOperations({ log, db, runners: [runner] }),
     open: createOpener({ keys }).open,
   };
   const metrics = createMetrics();
@@ -151,7 +167,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   await Promise.all([worker.ready, runner.caughtUp]);
 
   const token = (subject: string, changes: TokenChanges = {}): Promise<string> =>
-    new SignJWT({ name: subject, roles: ['user'], ...changes.claims })
+    new SignJWT({ name: subject, roles: options.roles?.[subject] ?? ['user'], ...changes.claims })
       .setProtectedHeader({ alg: 'RS256', kid: 'test' })
       .setIssuer(changes.issuer ?? ISSUER)
       .setAudience(changes.audience ?? 'verbatim-api')
@@ -159,10 +175,15 @@ export async function startHarness(options: HarnessOptions = {}) {
       .setExpirationTime(Math.floor(Date.now() / 1_000) + (changes.seconds ?? 300))
       .sign(changes.foreign ? foreign.privateKey : privateKey);
 
-  const ask = async (subject: string, query: string, variables: object = {}): Promise<Answer> => {
+  const ask = async (
+    subject: string,
+    query: string,
+    variables: object = {},
+    changes: TokenChanges = {},
+  ): Promise<Answer> => {
     const response = await fetch(`${publicUrl}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(subject)}` },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(subject, changes)}` },
       body: JSON.stringify({ query, variables }),
     });
     return { status: response.status, data: undefined, ...JSON.parse(await response.text()) };
@@ -194,6 +215,8 @@ export async function startHarness(options: HarnessOptions = {}) {
     log,
     client,
     core: queries,
+    /** How many statements the questions to the core view have made so far. */
+    statements: (): number => statements,
     sessions,
     heads,
     failures,

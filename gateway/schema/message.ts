@@ -44,7 +44,7 @@ const FinishReason = builder.enumType('FinishReason', {
   } as const,
 });
 
-const FeedbackValue = builder.enumType('FeedbackValue', {
+export const FeedbackValue = builder.enumType('FeedbackValue', {
   description: 'What a person thinks of a reply.',
   values: {
     UP: { value: 'up', description: 'It is good.' },

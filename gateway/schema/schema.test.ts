@@ -13,8 +13,8 @@ import {
   validate,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { titleOf } from './commands.js';
 import { flows } from './flows.js';
+import { titleOf } from './mutations/texts.js';
 import { printed } from './print.js';
 import { knownCodes } from './reference.js';
 import { schema } from './schema.js';

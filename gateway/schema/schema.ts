@@ -7,7 +7,14 @@ import './thread.js';
 import './conversation.js';
 import './membership.js';
 import './viewer.js';
-import './commands.js';
+import './operators.js';
+import './outcome.js';
+import './mutations/conversation.js';
+import './mutations/message.js';
+import './mutations/member.js';
+import './mutations/membership.js';
+import './mutations/account.js';
+import './mutations/operators.js';
 import './live.js';
 
 builder.queryType({ description: 'What can be read.' });

@@ -19,7 +19,7 @@ const Role = builder.enumType('Role', {
   } as const satisfies Record<Uppercase<RoleName>, object>,
 });
 
-const Theme = builder.enumType('Theme', {
+export const Theme = builder.enumType('Theme', {
   description: 'How the page looks.',
   values: {
     SYSTEM: { value: 'system', description: 'As the device does.' },

@@ -3,3 +3,6 @@ export const FRESH = 'Wait until the view shows this position, 2 s at most; `sta
 
 /** What stands where a text was erased: its key is gone. */
 export const ERASED = '[deleted]';
+
+/** Of the one argument of a mutation. */
+export const INPUT = 'What to do, and the id under which it is done once.';

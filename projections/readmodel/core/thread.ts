@@ -10,6 +10,11 @@ const m = fieldsOf(messages, 'm');
 
 type Thread = Pick<CoreQueries, 'messages' | 'branch' | 'branches' | 'siblings' | 'ends' | 'changes'>;
 type Lane = { readonly lane: number };
+const withoutLane = (found: MessageRow & Lane): MessageRow => {
+  const { lane: _, ...row } = found;
+  return row;
+};
+
 type OfEach = <Row extends object>(sql: string, ids: readonly Uuid[]) => Promise<readonly Row[]>;
 
 /** The questions about what is said in a conversation. A recursion names the home in both of its arms. */
@@ -53,7 +58,7 @@ export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
         inclusive ? count : count + 1,
       ],
     ]);
-    return found.map((rows) => (inclusive ? rows : rows.slice(1)).map(({ lane: _, ...row }) => row));
+    return found.map((rows) => (inclusive ? rows : rows.slice(1)).map(withoutLane));
   };
 
   return {

@@ -4,45 +4,53 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** Which conversation to delete. */
+/** Which conversation to delete. For its owners. */
 export type ConversationDeleteInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
 };
 
-/** How far the viewer has read. */
+/** How far the viewer has read. It only goes up. */
 export type ConversationReadInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the viewer. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the viewer's user id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the viewer's membership is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
   /** The number of the newest message seen. */
   seq: number;
 };
 
-/** A new title for a conversation. */
+/** A new title for a conversation. For its owners. */
 export type ConversationRenameInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
-  /** The title: 1 to 200 characters. */
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
+  /** The title: 1 to 200 characters, not blank. */
   title: string;
 };
 
-/** The ids of conversation, message and reply are the client's: UUIDs of version 7. The conversation's last three hex digits are those of the viewer's user id; the message's and the reply's are those of the conversation. */
+/** A new conversation, its first message, and the request for a reply to that. */
 export type ConversationStartInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
-  /** The id of the conversation, made by the client. */
+  /** The id of the new conversation, made by the client: `conversation_` and a UUID of version 7 with the last three hex digits of the viewer's user id. */
   conversation: string | number;
-  /** The id of the message, made by the client. */
+  /** Makes it temporary: sealed under a key of its own, for the viewer alone, and gone for good from this time on. ISO 8601 in UTC with milliseconds, as 2026-01-31T09:15:00.000Z. */
+  expires?: string | null | undefined;
+  /** The id of the message, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   message: string | number;
-  /** The id of the reply to it, made by the client. */
+  /** The id of the reply to it, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   reply: string | number;
-  /** What it says: 1 to 100,000 characters. */
+  /** What it says: 1 to 100,000 characters, not blank. */
   text: string;
 };
 
@@ -79,21 +87,23 @@ export type ErrorCode =
   /** The last three hex digits of an id are not those that it must have. */
   | 'WRONG_BUCKET';
 
-/** A message in a conversation, and the request for a reply to it. */
+/** A message in a conversation, and the request for a reply to it. For its writers. */
 export type MessagePostInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
   /** Make a sibling on purpose, where the branch has gone on (edit and send again). */
   fork?: boolean;
-  /** The id of the message, made by the client. */
+  /** The id of the message, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   message: string | number;
   /** The leaf that the writer saw; null only for a sibling of the first message. */
   parent?: string | number | null | undefined;
-  /** The id of the reply to it, made by the client. */
+  /** The id of the reply to it, made by the client: `message_` and a UUID of version 7 with the last three hex digits of the conversation's. */
   reply: string | number;
-  /** What it says: 1 to 100,000 characters. */
+  /** What it says: 1 to 100,000 characters, not blank. */
   text: string;
 };
 
@@ -110,12 +120,14 @@ export type ReplyStatus =
   /** Stopped by a person; the text so far stays. */
   | 'STOPPED';
 
-/** Which reply to stop. */
+/** Which reply to stop. For writers. */
 export type ReplyStopInput = {
-  /** The id of this command: a UUID of version 7 whose last three hex digits are those of the conversation. Sent twice, it is done once. */
+  /** The id of this command, made by the client: a UUID of version 7 whose last three hex digits are those of the conversation's id. Sent twice, it is done once. */
   commandId: string;
   /** The conversation. */
   conversation: string | number;
+  /** Do it only if the conversation is still at this version; else the answer is VERSION_MISMATCH. Left out, any version will do. */
+  expected?: number | null | undefined;
   /** The reply. */
   reply: string | number;
 };
