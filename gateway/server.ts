@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono, type MiddlewareHandler } from 'hono';
@@ -72,6 +73,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // Whoever sends a request slowly holds a connection, and no longer than this. In ms.
   people.headersTimeout = 10_000;
   people.requestTimeout = 30_000;
+  people.on('clientError', answerBroken);
   const closeSockets = serveSockets(people, {
     ...options,
     pipeline: measurePipeline(metrics, 'socket', options.pipeline),
@@ -92,6 +94,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await Promise.all([people, operators].map(close));
     },
   };
+}
+
+/** What is no HTTP is told so, in the shape of all other errors. */
+function answerBroken(error: Error & { readonly code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const [status, code, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'HEADERS_TOO_LARGE', 'Send at most 16 KB of headers.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'REQUEST_TIMEOUT', 'Send the whole request within 30 s.']
+        : ['400 Bad Request', 'BAD_REQUEST', 'This is not HTTP/1.1.'];
+  const body = JSON.stringify(fault(code, message));
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'content-type: application/json',
+    `content-length: ${body.length}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 type Listener = ReturnType<typeof getRequestListener>;

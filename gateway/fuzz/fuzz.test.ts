@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createDice } from '../../ops/chaos/simulation/dice.js';
+import { type Dice, createDice } from '../../ops/chaos/simulation/dice.js';
 import { type Raw, openRaw, openSignedIn, runOn } from '../raw-testing.js';
 import { schema } from '../schema/schema.js';
 import { type Harness, startConversation, startHarness } from '../testing.js';
@@ -17,7 +17,7 @@ const OPERATIONS = 5_000;
 const FRAMES = 3_000;
 const TOKENS = 1_000;
 const AT_ONCE = 24;
-const IN_TIME = 20_000;
+const IN_TIME = 60_000;
 /** What may be left in memory of them all, in MB: what is remembered is bounded, but not empty. */
 const LEFT = 24;
 
@@ -25,7 +25,7 @@ const LEFT = 24;
 const known = new Set(
   `BAD_REQUEST BAD_USER_INPUT BAD_INPUT BAD_ID BAD_POSITION CURSOR_EXPIRED DOCUMENT_TOO_LARGE
   DOCUMENT_UNKNOWN GRAPHQL_PARSE_FAILED GRAPHQL_VALIDATION_FAILED NOT_FOUND FORBIDDEN OPERATION_UNKNOWN TOO_MANY_OPERATIONS
-  TOKEN_INVALID TOKEN_EXPIRED TOKEN_MISSING BODY_TOO_LARGE`.split(/\s+/),
+  TOKEN_INVALID TOKEN_EXPIRED TOKEN_MISSING BODY_TOO_LARGE HEADERS_TOO_LARGE`.split(/\s+/),
 );
 /** Every code with which a socket may be closed for what was sent on it. */
 const closings = new Set([1002, 1003, 1007, 1009, 4400, 4401, 4403, 4408, 4409, 4429]);
@@ -65,13 +65,13 @@ const inTime = <T>(what: string, answer: Promise<T>): Promise<T> => {
   return Promise.race([answer, late]).finally(() => clearTimeout(timer));
 };
 
-/** Runs a task so many times, some at once. */
-async function many(count: number, task: (n: number) => Promise<void>): Promise<void> {
-  let next = 0;
+/** Runs tasks by number, some at once. Each has dice of its own, so that a seed repeats them in whatever order. */
+async function many(from: number, count: number, task: (dice: Dice, n: number) => Promise<void>): Promise<void> {
+  let next = from;
   const worker = async (): Promise<void> => {
-    while (next < count) {
-      next += 1;
-      await task(next);
+    while (next < from + count) {
+      const n = next++;
+      await task(createDice(SEED + n), n);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
@@ -86,7 +86,10 @@ async function post(body: string, bearer: string): Promise<void> {
       body,
     }),
   );
-  const { data, errors } = JSON.parse(await response.text());
+  const text = await response.text();
+  if (!text.startsWith('{'))
+    throw new Error(`${response.status} ${text} for ${bearer.slice(0, 200)} to ${body.slice(0, 1_000)}`);
+  const { data, errors } = JSON.parse(text);
   const fault = response.status === 200 && errors === undefined && data ? undefined : unclear(errors);
   if (fault) throw new Error(`${fault}\n  in the answer ${response.status} to ${body.slice(0, 1_000)}`);
 }
@@ -129,26 +132,28 @@ function heapAfterGc(): number {
 }
 
 it('takes twenty thousand things that nobody should send', { timeout: 240_000 }, async () => {
-  const dice = createDice(SEED);
-  const wild = wildDocuments(schema, ids, dice);
   const took: Record<string, number> = {};
   const phase = async (name: string, work: Promise<void>): Promise<void> => {
     const begun = performance.now();
     await work;
     took[name] = Math.round(performance.now() - begun);
   };
-  const posts = (count: number): Promise<void> => many(count, () => post(JSON.stringify(wild()), token));
+  const wild = (dice: Dice): Wild => wildDocuments(schema, ids, dice)();
+  const posts = (from: number, count: number): Promise<void> =>
+    many(from, count, (dice) => post(JSON.stringify(wild(dice)), token));
 
   // What is remembered is full after this.
-  await phase('first', posts(2_000));
+  await phase('first', posts(0, 2_000));
   const before = heapAfterGc();
 
-  await phase('posts', posts(POSTS - 2_000));
+  await phase('posts', posts(2_000, POSTS - 2_000));
 
-  const sockets = await Promise.all(Array.from({ length: 8 }, () => openSignedIn(harness, 'ana')));
+  const sockets = await Promise.all(Array.from({ length: 16 }, () => openSignedIn(harness, 'ana')));
   const turns = sockets.map(async (socket, at) => {
     let raw = socket;
-    for (let n = 0; n < OPERATIONS / sockets.length; n++) raw = await operate(raw, `${at} ${n}`, wild());
+    for (let n = 0; n < OPERATIONS / sockets.length; n++) {
+      raw = await operate(raw, `${at} ${n}`, wild(createDice(SEED + POSTS + at * OPERATIONS + n)));
+    }
     raw.socket.terminate();
   });
   await phase(
@@ -158,7 +163,7 @@ it('takes twenty thousand things that nobody should send', { timeout: 240_000 },
 
   await phase(
     'frames',
-    many(FRAMES / 4, async () => {
+    many(100_000, FRAMES / 4, async (dice) => {
       const raw = dice.chance(0.6) ? await openSignedIn(harness, 'cem').catch(() => undefined) : await openRaw(harness);
       if (!raw) return;
       const frames = Array.from({ length: 4 }, () => wildFrame(dice, token));
@@ -171,9 +176,11 @@ it('takes twenty thousand things that nobody should send', { timeout: 240_000 },
           () => undefined,
           () => undefined,
         );
-      const closed = await inTime(`frames ${frames.map(String).join(' ')}`, Promise.race([raw.closed, answered]));
+      const closed = await inTime(frames.map(String).join('\n'), Promise.race([raw.closed, answered]));
       if (closed && !closings.has(closed.code)) {
-        throw new Error(`closed with ${closed.code} ${closed.reason} after ${frames.map(String).join('\n')}`);
+        throw new Error(
+          `closed with ${closed.code} ${closed.reason} after ${frames.map(String).join('\n').slice(0, 2_000)}`,
+        );
       }
       raw.socket.terminate();
     }),
@@ -181,7 +188,7 @@ it('takes twenty thousand things that nobody should send', { timeout: 240_000 },
 
   await phase(
     'tokens',
-    many(TOKENS, async () => {
+    many(200_000, TOKENS, async (dice) => {
       const forged = wildToken(dice, token);
       if (dice.chance(0.7)) return post('{"query":"{ viewer { roles } }"}', forged);
       const raw = await openRaw(harness);
@@ -193,7 +200,9 @@ it('takes twenty thousand things that nobody should send', { timeout: 240_000 },
           () => undefined,
         );
       const closed = await inTime(forged, Promise.race([raw.closed, acknowledged]));
-      if (closed && closed.code !== 4403) throw new Error(`closed with ${closed.code} ${closed.reason} for ${forged}`);
+      if (closed && ![4403, 1009].includes(closed.code)) {
+        throw new Error(`closed with ${closed.code} ${closed.reason} for ${forged.slice(0, 200)}`);
+      }
       raw.socket.terminate();
     }),
   );

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Envelope } from '../../../domain/event.js';
-import { openCore } from '../../testing.js';
-import type { CoreQueries } from './rows.js';
+import { createHistory, idOf, logWith, openCore, project } from '../../testing.js';
+import type { Queryable } from '../db.js';
+import { openPglite } from '../pglite.js';
+import { core } from './core.js';
+import type { CoreNotice, CoreQueries } from './rows.js';
 
 // The golden events hold every type and version: the view takes all of them, and moves on with each.
 
@@ -55,5 +58,47 @@ describe('the core view of every event there is', () => {
       expect.objectContaining({ id: ada, name: expect.objectContaining({ content: `${ada}/name` }), status: 'active' }),
     ]);
     expect(renamed?.data).toMatchObject({ name: (await queries.users([ada]))[0]?.name });
+  });
+});
+
+describe('a batch', () => {
+  it('reads and writes each table once, and of a hundred members only who posted', async () => {
+    const history = createHistory();
+    const id = idOf(10);
+    const people = Array.from({ length: 99 }, (_, n) => idOf(1_000 + n));
+    history.start(id);
+    for (const person of people) history.addMember(id, person, 'writer');
+    const { log, add } = await logWith(history.events);
+    const real = await openPglite();
+    await project(real, core, log);
+
+    const before = history.events.length;
+    for (let n = 0; n < 500; n++) history.post(id, idOf(2_000 + n), n === 0 ? null : idOf(1_999 + n), n + 1, people[7]);
+    await add(history.events.slice(before));
+    const statements: (readonly [string, number])[] = [];
+    const note = ({ query }: Queryable): Queryable => ({
+      query: async (sql, params = []) => {
+        const answer = await query<never>(sql, params);
+        const rows = Array.isArray(params[2]) ? params[2].length : answer.rows.length;
+        statements.push([sql.replace(/^(\w+) .*?rm_core_g\d+\.(\w+).*$/s, '$1 $2'), rows]);
+        return answer;
+      },
+    });
+    const notices: CoreNotice[] = [];
+    await project({ ...real, tx: (work) => real.tx((tx) => work(note(tx))) }, core, log, (told) =>
+      notices.push(...told),
+    );
+    await real.close();
+    expect(statements).toEqual([
+      ['SELECT conversations', 1],
+      ['SELECT members', 100],
+      ['INSERT conversations', 1],
+      ['INSERT members', 1],
+      ['INSERT messages', 500],
+      ['UPDATE checkpoints', 0],
+    ]);
+    expect(notices).toHaveLength(1);
+    expect(notices).toMatchObject([{ from: 100, to: 600, members: [{ person: people[7], postedSeq: 500 }] }]);
+    expect(notices[0]).toHaveProperty('people.length', 100);
   });
 });

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PARTITIONS, createHistory, idOf, openCore } from '../../testing.js';
-import type { CoreQueries, SeenConversation } from './rows.js';
+import type { CoreQueries } from './rows.js';
 
 const [HERE, THERE] = [0x123, 0xfff];
 const ana = createHistory(HERE);
 const bob = createHistory(THERE);
-/** Ana's conversations, in order of their newest message. */
+/** Ana's conversations. */
 const long = idOf(10);
 const twin = idOf(20);
 const gone = idOf(30);
@@ -30,14 +30,18 @@ beforeAll(async () => {
   }
   ana.remove(gone);
   ana.read(long, 7);
+  ana.addMember(long, bob.user, 'writer');
+  ana.addMember(twin, bob.user, 'writer');
+  ana.removeMember(twin, bob.user);
+  bob.join(long, 'writer', 23);
+  bob.join(twin, 'writer', 3);
+  bob.leave(twin, 4);
+  // Where a conversation has not heard of them yet, or its view is behind, their own home knows of it.
+  for (const id of [idOf(60), last]) bob.join(id, 'reader', 3);
+  bob.read(long, 3);
   bob.start(foreign);
   bob.post(foreign, idOf(11, THERE), null, 1);
-
-  // Two conversations of the very same moment: their order is that of their ids.
-  const times = new Map(ana.events.flatMap(({ type, stream, at }) => (type === 'MessagePosted' ? [[stream, at]] : [])));
-  const at = times.get(`conversation-${last}`) ?? '';
-  const events = ana.events.map((event) => (event.stream === `conversation-${twin}` ? { ...event, at } : event));
-  ({ queries, close } = await openCore([...events, ...bob.events]));
+  ({ queries, close } = await openCore([...ana.events, ...bob.events]));
 });
 afterAll(() => close());
 
@@ -48,25 +52,58 @@ describe('the questions to the core view', () => {
     expect(await queries.users([])).toEqual([]);
   });
 
-  it('gives a sidebar in pages of any size: newest first, ties by id, each conversation once, no tombstone', async () => {
-    const whole = (await queries.inbox(ana.user, 'inbox', 50)).rows;
-    expect(whole.map(({ id }) => id)).toEqual([last, twin, long]);
-    expect(whole[0]?.activeAt).toBe(whole[1]?.activeAt);
-    for (const size of [1, 2, 3]) {
-      const rows: SeenConversation[] = [];
-      for (let more = true; more;) {
-        const page = await queries.inbox(ana.user, 'inbox', size, rows.at(-1));
-        rows.push(...page.rows);
-        ({ more } = page);
-      }
-      expect(rows).toEqual(whole);
-    }
+  it('shows a conversation to who is in it now, of several homes at once, deleted or not', async () => {
+    const seen = await queries.seen(bob.user, [long, foreign, twin, gone, idOf(77), long]);
+    expect(new Set(seen.keys())).toEqual(new Set([long, foreign]));
+    expect(seen.get(long)).toEqual({ ...(await queries.conversation(long)), role: 'writer', postedSeq: 0 });
+    expect(seen.get(foreign)).toMatchObject({ role: 'owner', postedSeq: 1 });
+    expect((await queries.seen(ana.user, [gone, foreign])).get(gone)).toMatchObject({ deleted: true, role: 'owner' });
+    expect(await queries.seen(idOf(77), [long, foreign, twin])).toEqual(new Map());
+    expect(await queries.seen(ana.user, [])).toEqual(new Map());
+    expect(await queries.members(twin)).toMatchObject([{ person: ana.user, role: 'owner' }]);
+    expect(await queries.members(idOf(77))).toEqual([]);
   });
 
-  it('keeps sidebars and marks of several people apart', async () => {
-    expect((await queries.inbox(bob.user, 'inbox', 50)).rows.map(({ id }) => id)).toEqual([foreign]);
-    expect((await queries.relations(bob.user, [foreign])).get(foreign)?.readSeq).toBe(0);
-    expect((await queries.inbox(idOf(77), 'inbox', 50)).rows).toEqual([]);
+  it('keeps the relations of several people to one conversation apart, each with its defaults', async () => {
+    const marks = async (user: string) => {
+      const relations = await queries.relations(user, [long, twin, foreign]);
+      return [...relations.values()].map(({ person, readSeq }) => (person === user ? readSeq : undefined));
+    };
+    expect(await marks(ana.user)).toEqual([7, 0, 0]);
+    expect(await marks(bob.user)).toEqual([3, 0, 0]);
+    expect(await queries.relations(ana.user, [])).toEqual(new Map());
+  });
+
+  it('pages through what a person has joined, by conversation', async () => {
+    const whole = (await queries.memberships(bob.user, 10)).rows;
+    expect(whole.map(({ conversation, role }) => [conversation, role])).toEqual([
+      [long, 'writer'],
+      [last, 'reader'],
+      [idOf(60), 'reader'],
+    ]);
+    const first = await queries.memberships(bob.user, 2);
+    expect(first).toEqual({ rows: whole.slice(0, 2), more: true });
+    const second = await queries.memberships(bob.user, 2, first.rows.at(-1)?.conversation);
+    expect(second).toEqual({ rows: whole.slice(2), more: false });
+    expect(await queries.memberships(ana.user, 10)).toEqual({ rows: [], more: false });
+  });
+
+  it('finds messages of several homes at once, each once', async () => {
+    const ids = [idOf(100), idOf(11, THERE), idOf(77), idOf(100), idOf(209)];
+    const rows = await queries.messages(ids);
+    expect(new Set(rows.map(({ id }) => id))).toEqual(new Set([idOf(100), idOf(11, THERE), idOf(209)]));
+    expect(rows).toHaveLength(3);
+    expect(await queries.messages([])).toEqual([]);
+  });
+
+  it('follows the newest child to the end of a branch, as far as it may', async () => {
+    const leaf = (message: string, steps: number) => queries.leafBelow(long, message, steps);
+    expect(await leaf(idOf(100), 100)).toBe(idOf(209));
+    expect(await leaf(idOf(100), 3)).toBe(idOf(103));
+    expect(await leaf(idOf(100), 0)).toBe(idOf(100));
+    expect(await leaf(idOf(200), 100)).toBe(idOf(200));
+    expect(await leaf(idOf(77), 100)).toBeUndefined();
+    expect(await queries.leafBelow(twin, idOf(100), 100)).toBeUndefined();
   });
 
   it('walks no further up than it was asked to, and goes on where it stopped', async () => {
@@ -97,6 +134,7 @@ describe('the questions to the core view', () => {
   it('gives changed rows exactly as the single questions do, and a deleted conversation as a tombstone', async () => {
     const changes = await queries.changes(long, 0);
     expect(changes?.conversation).toEqual(await queries.conversation(long));
+    expect(changes?.members).toEqual(await queries.members(long));
     expect(changes?.messages).toHaveLength(21);
     for (const row of changes?.messages.slice(0, 3) ?? []) expect([row]).toEqual(await queries.messages([row.id]));
     const tombstone = await queries.changes(gone, 2);
@@ -108,7 +146,7 @@ describe('the questions to the core view', () => {
     const heads = await queries.heads(home, [long, gone, foreign, idOf(77)]);
     expect(heads).toEqual(
       new Map([
-        [long, 22],
+        [long, 23],
         [gone, 3],
       ]),
     );
