@@ -5,10 +5,15 @@ import { type Generation, moveCheckpoint } from './generations.js';
 import { type ParkedRow, Poison, errorOf, parkedRow, parkedTable, readParked, refusing } from './parked.js';
 import { type Located, type Projection, ProjectionError } from './projection.js';
 import type { Db, Queryable } from './readmodel/db.js';
-import { createStage } from './readmodel/table.js';
+import { type Ways, createStage } from './readmodel/table.js';
 
 /** So many streams parked at one home say that it is not the events that are wrong. */
 const MOST_PARKED = 100;
+/**
+ * How many records are taken at once, where so many are there. More would be a little faster, and a little longer nobody
+ * could read where one session serves all.
+ */
+export const BATCH = 2_000;
 /** How many events of one stream are applied at once when it is tried again. */
 const SLICE = 1_000;
 
@@ -53,26 +58,28 @@ export async function openFeed<N>(options: {
   };
   const parkedAt = (home: number): Map<string, ParkedRow> => parked.get(home) ?? new Map<string, ParkedRow>();
 
-  const applyIn = (tx: Queryable, home: number, events: readonly Located[]): Promise<readonly N[]> =>
+  const applyIn = (ways: Ways, home: number, events: readonly Located[]): Promise<readonly N[]> =>
     events.length === 0
       ? Promise.resolve([])
-      : refusing(tx, (noted) => projection.apply(events, createStage(noted, schema, home, at(home).offset)));
+      : projection.apply(events, createStage(ways, schema, home, at(home).offset));
 
-  /** Writes what a part of a batch changes, who waits longer, what it parks, and the checkpoint behind it. */
+  /**
+   * Writes what a part of a batch changes, who waits longer, what it parks, and the checkpoint behind it. The fold is over
+   * before the transaction begins, so that that is short: what was read is still true if the checkpoint has not moved.
+   */
   const commit = async (home: number, { flowing, waiting, parking }: Part, next: Cursor): Promise<readonly N[]> => {
+    const { statements, write } = createGatherer();
+    const notices = await refusing(db, (read) => applyIn({ read, write }, home, flowing));
     const from = at(home).offset;
-    const notices = await db.tx(async (tx) => {
-      const told = await applyIn(tx, home, flowing);
-      if (parking) await createStage(tx, schema, home, from).save(parkedTable, [parking]);
-      for (const { stream, waiting: count } of waiting) {
-        await tx.query(`UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`, [
-          home,
-          stream,
-          count,
-        ]);
-      }
-      await moveCheckpoint(tx, schema, home, from, next);
-      return told;
+    await db.tx(async (tx) => {
+      await Promise.all([
+        refusing(tx, ({ query }) => Promise.all(statements.map(({ sql, params }) => query(sql, params)))),
+        ...waiting.map(({ stream, waiting: count }) =>
+          tx.query(`UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`, [home, stream, count]),
+        ),
+        ...(parking ? [createStage({ read: tx, write: tx }, schema, home, from).save(parkedTable, [parking])] : []),
+        moveCheckpoint(tx, schema, home, from, next),
+      ]);
     });
     cursors.set(home, next);
     for (const row of parking ? [...waiting, parking] : waiting) parkedAt(home).set(row.stream, row);
@@ -117,7 +124,8 @@ export async function openFeed<N>(options: {
       const notices = await db.tx(async (tx) => {
         const told: N[] = [];
         for (let from = 0; from < events.length; from += SLICE) {
-          told.push(...(await applyIn(tx, home, events.slice(from, from + SLICE))));
+          const slice = events.slice(from, from + SLICE);
+          told.push(...(await refusing(tx, (noted) => applyIn({ read: noted, write: noted }, home, slice))));
         }
         await tx.query(`DELETE FROM ${schema}.parked WHERE home = $1 AND stream = $2`, [home, stream]);
         await moveCheckpoint(tx, schema, home, here.offset, here);
@@ -144,6 +152,22 @@ export async function openFeed<N>(options: {
     parked: parkedAt,
     take: (home, chunk, tell = () => undefined, like) => take(home, chunk, tell, like),
     retry: (home, stream, tell = () => undefined) => retry(home, stream, tell),
+  };
+}
+
+type Statement = { readonly sql: string; readonly params: readonly unknown[] };
+
+/** Takes down what is to be written, to be run later. */
+function createGatherer(): { readonly statements: readonly Statement[]; readonly write: Queryable } {
+  const statements: Statement[] = [];
+  return {
+    statements,
+    write: {
+      query: async (sql, params = []) => {
+        statements.push({ sql, params });
+        return { rows: [], count: 0 };
+      },
+    },
   };
 }
 

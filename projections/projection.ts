@@ -3,8 +3,8 @@ import type { Stage, Table } from './readmodel/table.js';
 
 /**
  * A read model: a name, a schema version, its tables, and how a batch of one partition's events changes them. `apply`
- * runs in the transaction that moves the checkpoint, so each event counts exactly once; it folds the batch to one row
- * per key and writes those. `N` is what watchers are told after the commit.
+ * folds the batch to one row per key; what it writes is committed together with the checkpoint, so that each event counts
+ * exactly once. `N` is what watchers are told after the commit.
  */
 export type Projection<N> = {
   readonly name: string;

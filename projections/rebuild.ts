@@ -1,5 +1,5 @@
 import type { Chunk, Cursor, Log } from '../commands/log/log.js';
-import { type Feed, openFeed } from './feed.js';
+import { BATCH, type Feed, openFeed } from './feed.js';
 import {
   type Beside,
   dropBeside,
@@ -73,7 +73,7 @@ export function createRebuild<N>({ log, db, projection, live, swap, hold, reopen
     const to = live().at(home);
     const like = live().parked(home);
     if (feed.at(home).offset < to.offset) {
-      for await (const chunk of log.read(home, feed.at(home))) {
+      for await (const chunk of log.read(home, feed.at(home), { limit: BATCH })) {
         await feed.take(home, upTo(chunk, to), undefined, like);
         if (feed.at(home).offset >= to.offset || interrupted()) break;
       }

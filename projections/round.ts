@@ -1,6 +1,6 @@
 import type { Chunk, Log } from '../commands/log/log.js';
 import type { Bell } from './bell.js';
-import type { Feed } from './feed.js';
+import { BATCH, type Feed } from './feed.js';
 import { readWanted } from './parked.js';
 import type { Projection } from './projection.js';
 import { type Db, passes } from './readmodel/db.js';
@@ -75,7 +75,7 @@ export function startRound<N>(options: RoundOptions<N>): { readonly ended: Promi
     let { offset } = from;
     onShown(home, offset);
     onTaken(home, offset, offset);
-    for await (const chunk of log.read(home, from, { follow: true, signal })) {
+    for await (const chunk of log.read(home, from, { follow: true, signal, limit: BATCH })) {
       await turns.take(home, async () => {
         if (!signal.aborted) await apply(home, chunk);
       });

@@ -72,6 +72,9 @@ export function createWishes<N>(options: {
 
   return {
     rebuild: async () => {
+      if (!(await readGenerations(db, name)).live) {
+        throw new OperationError('NO_ANSWER', `The view ${name} is only just being made. Ask again in a moment.`);
+      }
       if (!(await beginBeside(db, projection, log, clock()))) {
         throw new OperationError('REBUILD_RUNNING', `The view ${name} is being rebuilt already. Cancel that first.`);
       }

@@ -5,6 +5,7 @@ import { deltas } from './deltas.js';
 import { live } from './live.js';
 import { memory } from './memory.js';
 import { post } from './post.js';
+import { rebuild } from './rebuild.js';
 import { replay } from './replay.js';
 import { start } from './start.js';
 import { thread } from './thread.js';
@@ -13,6 +14,7 @@ import { thread } from './thread.js';
 export const benches: Readonly<Record<string, Bench>> = {
   commands: { about: 'commands, decided and synced, against bare libsql commits of the same bytes', run: commands },
   replay: { about: 'the log read through its fence and decoded, against a bare scan of the same rows', run: replay },
+  rebuild: { about: 'the core view filled from the log, against bare batch inserts of its messages', run: rebuild },
   memory: { about: 'what a worker takes after 1,000,000 conversations, against one after 10,000', run: memory },
   'cold-load': { about: 'the first command on a conversation of 100,000 events, against one of 50', run: coldLoad },
   post: { about: 'a small GraphQL POST with a token, against plain hono with JSON in and out', run: post },

@@ -74,7 +74,7 @@ export const coldLoad = (scale: number): Promise<readonly Figure[]> =>
   });
 
 /** A person and the assistant talk until there are so many events. */
-async function converse(side: WriteSide, who: number, events: number): Promise<Conversation> {
+export async function converse(side: WriteSide, who: number, events: number): Promise<Conversation> {
   const started = startedConversation(who);
   if (started.type !== 'StartConversation') throw new Error('a conversation begins with its start');
   const { actor, stream, data } = started;

@@ -2,13 +2,25 @@ import manifest from '../../package.json' with { type: 'json' };
 import { UsageError, lastWordsOf } from '../run/errors.js';
 import { type Command, helpOf, overviewOf, say } from './command.js';
 import { backupCommand } from './commands/backup.js';
+import { deadLettersCommand } from './commands/dead-letters.js';
+import { lagCommand } from './commands/lag.js';
+import { rebuildCommand } from './commands/rebuild.js';
 import { replayCommand } from './commands/replay.js';
 import { restoreCommand } from './commands/restore.js';
 import { schemaCommand } from './commands/schema.js';
 import { startCommand } from './commands/start.js';
 import { readWords } from './words.js';
 
-export const commands: readonly Command[] = [startCommand, replayCommand, schemaCommand, backupCommand, restoreCommand];
+export const commands: readonly Command[] = [
+  startCommand,
+  replayCommand,
+  lagCommand,
+  deadLettersCommand,
+  rebuildCommand,
+  schemaCommand,
+  backupCommand,
+  restoreCommand,
+];
 
 /** What is wrong with the words themselves. */
 const misused: ReadonlySet<unknown> = new Set(['USAGE', 'CONFIG_INVALID', 'BAD_POSITION']);

@@ -2,14 +2,23 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Log } from '../../commands/log/log.js';
 import { memoryLog } from '../../commands/log/memory.js';
 import { batchOf, eventNamed, takeover } from '../../commands/log/testing.js';
+import { createOperations } from '../../projections/operations.js';
+import type { Db } from '../../projections/readmodel/db.js';
+import { openPglite } from '../../projections/readmodel/pglite.js';
 import { operatorRoutes } from './operators.js';
 
 const LOG = '01980000-0000-7000-8000-000000000000';
 const headers = { authorization: 'Bearer secret' };
+
+let db: Db;
+beforeAll(async () => {
+  db = await openPglite();
+});
+afterAll(() => db.close());
 
 let temp: string;
 let log: Log;
@@ -43,7 +52,13 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(temp, { recursive: true, force: true }));
 
-const routes = () => operatorRoutes({ log, folder: { path: join(temp, 'data'), token: 'secret' } });
+const routes = () =>
+  operatorRoutes({
+    log,
+    folder: { path: join(temp, 'data'), token: 'secret' },
+    operations: createOperations({ log, db, runners: [] }),
+    record: async () => true,
+  });
 
 describe('the operators’ routes', () => {
   it.each([{}, { authorization: 'secret' }, { authorization: 'Bearer secret x' }, { authorization: 'Bearer ' }])(
@@ -52,6 +67,13 @@ describe('the operators’ routes', () => {
       for (const [method, path] of [
         ['GET', '/log'],
         ['POST', `/backup?to=${join(temp, 'copy')}`],
+        ['GET', '/lag'],
+        ['GET', '/dead-letters'],
+        ['POST', '/dead-letters/retry?view=core&stream=x'],
+        ['GET', '/rebuild?view=core'],
+        ['POST', '/rebuild?view=core'],
+        ['POST', '/rebuild/cancel?view=core'],
+        ['POST', '/rebuild/switch?view=core&phase=kept'],
       ] as const) {
         const answer = await routes().request(path, { method, headers: wrong });
         expect(answer.status).toBe(401);

@@ -2,22 +2,27 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { PositionError } from '../../commands/client/position.js';
 import type { Log } from '../../commands/log/log.js';
+import { OperationError } from '../../projections/wishes.js';
 import { CliError, UsageError } from '../run/errors.js';
 import { type Folder, FolderError } from '../run/folder.js';
 import { backUp } from './backup.js';
 import { planReplay, replay } from './replay.js';
 import { type Given, readSelection, selectionNames } from './selection.js';
+import { type ViewRoutesOptions, viewRoutes } from './views.js';
 
 /**
  * What the command line asks of a running server, on the operators' port: `GET /log`, NDJSON; `POST /backup`, to a path
- * on this machine. Only whoever can read the data folder knows the token. Errors are `{ code, message }`.
+ * on this machine; and what `viewRoutes` knows. Only whoever can read the data folder knows the token. Errors are `{ code, message }`.
  */
-export function operatorRoutes({ log, folder }: { log: Log; folder: Pick<Folder, 'path' | 'token'> }): Hono {
+export function operatorRoutes(
+  options: ViewRoutesOptions & { readonly log: Log; readonly folder: Pick<Folder, 'path' | 'token'> },
+): Hono {
+  const { log, folder } = options;
   const app = new Hono();
   const expected = digest(`Bearer ${folder.token}`);
   let copying = false;
 
-  app.on(['GET', 'POST'], ['/log', '/backup'], async (c, next) => {
+  app.on(['GET', 'POST'], guarded, async (c, next) => {
     if (timingSafeEqual(digest(c.req.header('authorization') ?? ''), expected)) return next();
     const message =
       'Send the token that stands in the file ops.token of the data folder, as "Authorization: Bearer …".';
@@ -47,9 +52,13 @@ export function operatorRoutes({ log, folder }: { log: Log; folder: Pick<Folder,
     }
   });
 
+  app.route('/', viewRoutes(options));
   app.onError(refusal);
   return app;
 }
+
+/** What is closed to whoever does not know the token. */
+const guarded = ['/log', '/backup', '/lag', '/dead-letters', '/dead-letters/*', '/rebuild', '/rebuild/*'];
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
@@ -71,6 +80,7 @@ function refusal(error: Error, c: Context): Response {
     error instanceof UsageError ||
     error instanceof PositionError ||
     error instanceof CliError ||
+    error instanceof OperationError ||
     error instanceof FolderError;
   return ours
     ? c.json({ code: error.code, message: error.message }, 400)

@@ -33,6 +33,7 @@ import { type Folder, PARTITIONS } from './folder.js';
 import { mendingDb } from './mending.js';
 import { createMeters } from './metrics.js';
 import { pooledRandom } from './random.js';
+import { recorder } from './audit.js';
 import { startReactors } from './reactors.js';
 import { meterViews } from './scrape.js';
 import { wait } from './wait.js';
@@ -174,7 +175,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     page: page.folder,
     waitingFor: () => [...waiting],
     metrics,
-    operators: operatorRoutes({ log, folder }),
+    operators: operatorRoutes({ log, folder, operations, record: recorder(client, newId) }),
     now,
   });
   folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });

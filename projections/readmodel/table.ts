@@ -32,29 +32,32 @@ export const fieldsOf = ({ columns }: Table, alias: string, prefix = ''): string
     .map((field) => `${alias}.${snake(field)} AS "${prefix}${field}"`)
     .join(', ');
 
-/** How a projection reads and writes its own rows: at one home, in one generation, inside the batch's transaction. */
+/** How a projection reads and writes its own rows: at one home, in one generation, for one batch. */
 export type Stage = {
-  /** The rows whose first key field is among `ids`. */
+  /** The rows whose first key field is among `ids`, as they were before the batch. */
   load<Row extends object>(table: Table, ids: Iterable<string>): Promise<readonly Row[]>;
   /** Writes one row per key, whole; a row that is there is replaced. */
   save(table: Table, rows: readonly object[]): Promise<void>;
   remove(table: Table, ids: Iterable<string>): Promise<void>;
 };
 
+/** Where a stage reads, and where it writes. */
+export type Ways = { readonly read: Queryable; readonly write: Queryable };
+
 /** A stage whose inserts write nothing once another runner has moved the checkpoint on from `from`. */
-export function createStage(tx: Queryable, schema: string, home: number, from: number): Stage {
+export function createStage({ read, write }: Ways, schema: string, home: number, from: number): Stage {
   return {
     load: async <Row extends object>(table: Table, ids: Iterable<string>) => {
       const wanted = [...ids];
       if (wanted.length === 0) return [];
       const [first = ''] = table.key;
       const sql = `SELECT ${fieldsOf(table, 't')} FROM ${schema}.${table.name} t WHERE t.home = $1 AND t.${snake(first)} = ANY($2::uuid[])`;
-      return (await tx.query<Row>(sql, [home, wanted])).rows;
+      return (await read.query<Row>(sql, [home, wanted])).rows;
     },
     save: async (table, rows) => {
       if (rows.length === 0) return;
       const values = rows.map((row) => new Map<string, unknown>(Object.entries(row)));
-      await tx.query(fencedInsert(schema, table), [
+      await write.query(fencedInsert(schema, table), [
         home,
         from,
         ...Object.entries(table.columns).map(([field, type]) => values.map((row) => parameter(row.get(field), type))),
@@ -64,7 +67,7 @@ export function createStage(tx: Queryable, schema: string, home: number, from: n
       const gone = [...ids];
       if (gone.length === 0) return;
       const [first = ''] = table.key;
-      await tx.query(`DELETE FROM ${schema}.${table.name} WHERE home = $1 AND ${snake(first)} = ANY($2::uuid[])`, [
+      await write.query(`DELETE FROM ${schema}.${table.name} WHERE home = $1 AND ${snake(first)} = ANY($2::uuid[])`, [
         home,
         gone,
       ]);

@@ -1,0 +1,66 @@
+import { type Context, Hono } from 'hono';
+import { limits } from '../../domain/content.js';
+import type { Operations, Rebuilds } from '../../projections/operations.js';
+import { CliError, UsageError } from '../run/errors.js';
+
+/** What an operator did: `rebuild`, `cancel rebuild`, `switch`, `retry`; to what; and why. */
+export type OperatorAction = { readonly action: string; readonly target: string; readonly reason: string };
+
+export type ViewRoutesOptions = {
+  readonly operations: Operations & Rebuilds;
+  /** Records in the audit what was done. False where it could not be recorded. */
+  readonly record: (action: OperatorAction) => Promise<boolean>;
+};
+
+/**
+ * The views: `GET /lag`, `GET /dead-letters` and `POST /dead-letters/retry?view=&stream=`; `GET /rebuild?view=` tells how
+ * far one is, `POST /rebuild?view=` begins one, and `/rebuild/cancel` and `/rebuild/switch?phase=` end it. Answers are JSON.
+ * What changes anything takes a `reason`, and is recorded in the audit.
+ */
+export function viewRoutes({ operations, record }: ViewRoutesOptions): Hono {
+  const app = new Hono();
+
+  /** Does something and has it recorded; a reason that the audit would not take is refused before. */
+  const act = async (c: Context, action: string, target: string, work: () => Promise<void>): Promise<Response> => {
+    const reason = reasonOf(c.req.query('reason'));
+    await work();
+    if (await record({ action, target, reason })) return c.json({});
+    const message = 'It is done, but it is not in the audit of operators: the write side does not answer. See /readyz.';
+    throw new CliError('AUDIT_FAILED', message);
+  };
+
+  app.get('/lag', async (c) => c.json(await operations.lag()));
+  app.get('/dead-letters', async (c) => c.json(await operations.parked()));
+  app.post('/dead-letters/retry', (c) => {
+    const [view, stream] = [required(c, 'view'), required(c, 'stream')];
+    return act(c, 'retry', `${view} ${stream}`, () => operations.retry(view, stream));
+  });
+
+  app.get('/rebuild', async (c) => c.json((await operations.rebuilding(required(c, 'view'))) ?? null));
+  app.post('/rebuild', (c) => {
+    const view = required(c, 'view');
+    return act(c, 'rebuild', view, () => operations.rebuild(view));
+  });
+  app.post('/rebuild/cancel', (c) => {
+    const view = required(c, 'view');
+    return act(c, 'cancel rebuild', view, () => operations.cancel(view));
+  });
+  app.post('/rebuild/switch', (c) => {
+    const [view, phase] = [required(c, 'view'), required(c, 'phase')];
+    if (phase !== 'kept' && phase !== 'different') throw new UsageError('The phase is kept or different.');
+    return act(c, 'switch', `${view}, ${phase}`, () => operations.switchTo(view, phase));
+  });
+  return app;
+}
+
+function required(c: Context, name: string): string {
+  const value = c.req.query(name);
+  if (!value) throw new UsageError(`Say which ${name}: ?${name}=…`);
+  return value;
+}
+
+function reasonOf(given: string | undefined): string {
+  const reason = given?.trim() || 'no reason given';
+  if (reason.length > limits.note) throw new UsageError(`The reason has at most ${limits.note} characters.`);
+  return reason;
+}
