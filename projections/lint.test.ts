@@ -5,6 +5,7 @@ import { core } from './readmodel/core/core.js';
 import { coreQueries } from './readmodel/core/queries.js';
 import type { Db, Queryable, Rows } from './readmodel/db.js';
 import { obligations, relationsReader, watchObligations } from './readmodel/obligations/obligations.js';
+import { countObligations } from './readmodel/obligations/open.js';
 import { openPglite } from './readmodel/pglite.js';
 import { startRunner } from './runner.js';
 import { faults, forbidden, shapes } from './sql-testing.js';
@@ -113,12 +114,13 @@ describe('every statement that runs', () => {
     });
     await watched.port(runner).watch(() => undefined);
     await relationsReader(db, runner)(history.user, { partition: 0, offset: 0 });
+    await countObligations(db, PARTITIONS);
     await runner.stop();
     const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
     await queries.users([history.user]);
     await queries.conversation(first);
     await queries.seen(history.user, [first]);
-    await queries.members(first);
+    await queries.members([first]);
     for (const filter of ['inbox', 'pinned', 'archived', 'deleted'] as const) {
       await queries.inbox(history.user, filter, 1);
       await queries.inbox(history.user, filter, 1, { activeAt: '2026-01-01T00:00:00.000Z', id: first });
@@ -127,9 +129,9 @@ describe('every statement that runs', () => {
     await queries.memberships(history.user, 1);
     await queries.memberships(history.user, 1, first);
     await queries.messages([idOf(11)]);
-    await queries.branch(first, idOf(14), 10, true);
-    await queries.siblings(first, [null]);
-    await queries.leafBelow(first, idOf(11), 10);
+    await queries.branches([{ conversation: first, message: idOf(14) }], 10, true);
+    await queries.siblings([{ conversation: first, parent: null }]);
+    await queries.ends([{ conversation: first, message: idOf(11), steps: 10 }]);
     await queries.changes(first, 0);
     await queries.heads(0, [first]);
     await real.close();

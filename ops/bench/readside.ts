@@ -12,6 +12,7 @@ import { createStanding } from '../../gateway/standing.js';
 import { createVerifier } from '../../gateway/tokens.js';
 import { core } from '../../projections/readmodel/core/core.js';
 import { coreQueries } from '../../projections/readmodel/core/queries.js';
+import { createOperations } from '../../projections/operations.js';
 import type { Db } from '../../projections/readmodel/db.js';
 import { openPglite } from '../../projections/readmodel/pglite.js';
 import { startRunner } from '../../projections/runner.js';
@@ -57,6 +58,7 @@ export async function openReadSide(folder: string) {
   });
   const queries = coreQueries({ db, partitions, reached: runner.reached });
   const heads = repeatHeads({ core: queries, partitions, onFailure });
+  const operations = createOperations({ log, db, runners: [runner] });
   const { open } = createOpener({ keys: side.keys });
   const services = {
     log: log.id,
@@ -65,6 +67,7 @@ export async function openReadSide(folder: string) {
     outcome: side.outcome,
     sessions,
     heads,
+    operations,
     open,
   };
   const standing = createStanding({ core: queries, sessions, onTrouble: onFailure });

@@ -143,7 +143,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   meterViews(metrics.registry, {
     views: views.runners.map(({ view }) => view),
     operations,
-    obligations: () => countObligations(db),
+    obligations: () => countObligations(db, PARTITIONS),
     onTrouble,
   });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: coreRunner.reached });

@@ -15,7 +15,7 @@ afterAll(() => db.close());
 
 /** What is heard on some topics while a log is projected. */
 async function hear(events: readonly Envelope[], topics: readonly string[]) {
-  const sessions = memorySessions();
+  const sessions = memorySessions({ now: Date.now });
   const heard = new Map(topics.map((topic): [string, unknown[]] => [topic, []]));
   for (const topic of topics) await sessions.attach(topic, (notice) => heard.get(topic)?.push(notice));
   const { log, add } = await logWith(events);

@@ -60,8 +60,8 @@ describe('the questions to the core view', () => {
     expect((await queries.seen(ana.user, [gone, foreign])).get(gone)).toMatchObject({ deleted: true, role: 'owner' });
     expect(await queries.seen(idOf(77), [long, foreign, twin])).toEqual(new Map());
     expect(await queries.seen(ana.user, [])).toEqual(new Map());
-    expect(await queries.members(twin)).toMatchObject([{ person: ana.user, role: 'owner' }]);
-    expect(await queries.members(idOf(77))).toEqual([]);
+    expect(await queries.members([twin])).toMatchObject([{ person: ana.user, role: 'owner' }]);
+    expect(await queries.members([idOf(77)])).toEqual([]);
   });
 
   it('keeps the relations of several people to one conversation apart, each with its defaults', async () => {
@@ -97,13 +97,14 @@ describe('the questions to the core view', () => {
   });
 
   it('follows the newest child to the end of a branch, as far as it may', async () => {
-    const leaf = (message: string, steps: number) => queries.leafBelow(long, message, steps);
+    const leaf = async (message: string, steps: number, conversation = long) =>
+      (await queries.ends([{ conversation, message, steps }]))[0]?.id;
     expect(await leaf(idOf(100), 100)).toBe(idOf(209));
     expect(await leaf(idOf(100), 3)).toBe(idOf(103));
     expect(await leaf(idOf(100), 0)).toBe(idOf(100));
     expect(await leaf(idOf(200), 100)).toBe(idOf(200));
     expect(await leaf(idOf(77), 100)).toBeUndefined();
-    expect(await queries.leafBelow(twin, idOf(100), 100)).toBeUndefined();
+    expect(await leaf(idOf(100), 100, twin)).toBeUndefined();
   });
 
   it('walks no further up than it was asked to, and goes on where it stopped', async () => {
@@ -134,7 +135,7 @@ describe('the questions to the core view', () => {
   it('gives changed rows exactly as the single questions do, and a deleted conversation as a tombstone', async () => {
     const changes = await queries.changes(long, 0);
     expect(changes?.conversation).toEqual(await queries.conversation(long));
-    expect(changes?.members).toEqual(await queries.members(long));
+    expect(changes?.members).toEqual(await queries.members([long]));
     expect(changes?.messages).toHaveLength(21);
     for (const row of changes?.messages.slice(0, 3) ?? []) expect([row]).toEqual(await queries.messages([row.id]));
     const tombstone = await queries.changes(gone, 2);
