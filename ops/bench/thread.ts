@@ -4,8 +4,8 @@ import { type Stream, type Uuid, parseStream } from '../../domain/ids.js';
 import { seal } from '../../commands/keys/sealing.js';
 import type { Command } from '../../commands/command.js';
 import type { DomainCommand } from '../../domain/catalogue.js';
+import { readManifest } from '../../gateway/documents/manifest.js';
 import { pooledRandom } from '../run/random.js';
-import { ThreadDocument } from '../../ui/gql/generated/graphql.js';
 import { type Figure, median, scaled } from './figure.js';
 import { type ReadSide, openReadSide } from './readside.js';
 import { TEXT, commandOf, newId, startedConversation, withFolder } from './writeside.js';
@@ -29,10 +29,12 @@ export const thread = (scale: number): Promise<readonly Figure[]> =>
     const [large, small] = [await converse(readSide, messages), await converse(readSide, SMALL)];
     const identity = await readSide.verify(await readSide.authorization(0));
 
+    const query = readManifest().entries.findLast(({ document }) => document?.includes('query Thread('))?.document;
+    if (!query) throw new Error('the page opens no thread');
     const open = async (conversation: Uuid): Promise<Opened> => {
       const [asked, begun] = [readSide.statements(), performance.now()];
       const variables = { id: `conversation_${conversation}` };
-      const prepared = await readSide.pipeline({ query: ThreadDocument.toString(), variables }, identity);
+      const prepared = await readSide.pipeline({ query, variables }, identity);
       if ('errors' in prepared) throw new AggregateError(prepared.errors);
       const text = JSON.stringify(await prepared.run(prepared.args));
       if (text.split(TEXT).length !== SMALL + 1)

@@ -44,14 +44,16 @@ export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
 
   const branches: Thread['branches'] = async (asked, count, inclusive) => {
     const found = await lanes<MessageRow, MessagePlace>(asked, (those) => [
+      // By id alone, which is the key: a parent is of the same conversation as its child. Were the conversation named in the
+      // joins, a planner without statistics would take the index that begins with it, and read the whole of it at each step.
       `WITH RECURSIVE branch AS (
-         SELECT m.*, l.n, 1 AS depth FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, message, n)
-         JOIN core.messages m ON m.home = $1 AND m.conversation = l.conversation AND m.id = l.message
+         SELECT m.*, l.conversation AS wanted, l.n, 1 AS depth
+         FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, message, n)
+         JOIN core.messages m ON m.home = $1 AND m.id = l.message
          UNION ALL
-         SELECT m.*, b.n, b.depth + 1 FROM branch b JOIN core.messages m
-           ON m.home = $1 AND m.conversation = b.conversation AND m.id = b.parent
-         WHERE b.depth < $4)
-       SELECT ${m}, m.n::int AS lane FROM branch m ORDER BY m.depth`,
+         SELECT m.*, b.wanted, b.n, b.depth + 1 FROM branch b JOIN core.messages m ON m.home = $1 AND m.id = b.parent
+         WHERE b.depth < $4 AND b.conversation = b.wanted)
+       SELECT ${m}, m.n::int AS lane FROM branch m WHERE m.conversation = m.wanted ORDER BY m.depth`,
       [
         those.map(({ conversation }) => conversation),
         those.map(({ message }) => message),
@@ -72,11 +74,16 @@ export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
 
     siblings: async (asked) => {
       const found = await lanes<Pick<MessageRow, 'id'>, Pick<MessageRow, 'conversation' | 'parent'>>(asked, (those) => [
-        `SELECT l.n::int AS lane, m.id, m.seq FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n)
-         JOIN core.messages m ON m.home = $1 AND m.conversation = l.conversation AND m.parent = l.parent
+        // One by one, in order, for the same reason: a join of all at once may read the whole home.
+        `SELECT l.n::int AS lane, m.id, m.seq
+         FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n) CROSS JOIN LATERAL (
+           SELECT m.id, m.seq FROM core.messages m
+           WHERE m.home = $1 AND m.conversation = l.conversation AND m.parent = l.parent ORDER BY m.seq) m
          UNION ALL
-         SELECT l.n::int, m.id, m.seq FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n)
-         JOIN core.messages m ON m.home = $1 AND m.conversation = l.conversation AND m.parent IS NULL
+         SELECT l.n::int, m.id, m.seq
+         FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, parent, n) CROSS JOIN LATERAL (
+           SELECT m.id, m.seq FROM core.messages m
+           WHERE m.home = $1 AND m.conversation = l.conversation AND m.parent IS NULL ORDER BY m.seq) m
          WHERE l.parent IS NULL
          ORDER BY 3`,
         [those.map(({ conversation }) => conversation), those.map(({ parent }) => parent)],
