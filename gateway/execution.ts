@@ -1,4 +1,5 @@
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, createSourceEventStream, execute } from 'graphql';
+import { compileLeaves } from './leaves.js';
 
 type Results = Promise<ExecutionResult | AsyncIterable<ExecutionResult>>;
 
@@ -37,6 +38,7 @@ function executeEach(
   mask: (error: unknown) => GraphQLError,
   onEvent: ((event: unknown) => void) | undefined,
 ): Following {
+  const short = compileLeaves(args);
   const done = { done: true, value: undefined } as const;
   const leave = async (): Promise<typeof done> => {
     await source.return?.();
@@ -47,7 +49,7 @@ function executeEach(
       try {
         const event = await source.next();
         if (event.done) return done;
-        const result = execute({ ...args, rootValue: event.value });
+        const result = short?.(event.value) ?? execute({ ...args, rootValue: event.value });
         const value = masked(isPromise(result) ? await result : result);
         onEvent?.(event.value);
         return { done: false, value };
