@@ -7,7 +7,7 @@ import { maskError, tooFast } from './errors.js';
 import { type Execution, createExecution } from './execution.js';
 import type { Identity } from './identity/identity.js';
 import { type Limits, defaultLimits } from './limits/limits.js';
-import { createLoaders } from './loaders.js';
+import { type Loaders, createLoaders } from './loaders.js';
 import type { Operation } from './operation.js';
 import { createRegistrar } from './register.js';
 import { schema } from './schema/schema.js';
@@ -64,7 +64,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
     if (type === OperationTypeNode.SUBSCRIPTION) await take('subscribes', identity, subscribes);
     await register(identity);
-    const contextValue: Context = { ...services, identity, load: createLoaders(services, identity) };
+    // Made when they are first asked for: many operations load nothing, and to make them costs more than to run those.
+    let load: Loaders | undefined;
+    const contextValue: Context = {
+      ...services,
+      identity,
+      get load() {
+        load ??= createLoaders(services, identity);
+        return load;
+      },
+    };
     const { document } = compiled;
     const args: ExecutionArgs = { schema, document, contextValue, variableValues: operation.variables, operationName };
     return { args, ...execution };
