@@ -84,9 +84,25 @@ const refused: ReadonlySet<string> = new Set([
 /** Codes that are told apart: every one that the code knows. Any other is `OTHER`, so that nobody can make up labels. */
 const known: ReadonlySet<string> = new Set([
   ...refused,
-  ...['BAD_ID', 'BAD_INPUT', 'BAD_POSITION', 'BAD_REQUEST', 'BAD_USER_INPUT', 'CURSOR_EXPIRED', 'ERASED', 'FORBIDDEN'],
-  ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'INTERNAL', 'NOT_FOUND', 'OPERATION_UNKNOWN'],
-  ...['SESSION_ENDED', 'SUSPENDED', 'TOKEN_EXPIRED', 'TOKEN_INVALID', 'TOKEN_MISSING', 'UNAVAILABLE'],
+  'BAD_ID',
+  'BAD_INPUT',
+  'BAD_POSITION',
+  'BAD_REQUEST',
+  'BAD_USER_INPUT',
+  'CURSOR_EXPIRED',
+  'ERASED',
+  'FORBIDDEN',
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'INTERNAL',
+  'NOT_FOUND',
+  'OPERATION_UNKNOWN',
+  'SESSION_ENDED',
+  'SUSPENDED',
+  'TOKEN_EXPIRED',
+  'TOKEN_INVALID',
+  'TOKEN_MISSING',
+  'UNAVAILABLE',
 ]);
 
 const codeOf = (errors: readonly GraphQLError[]): string => {

@@ -33,7 +33,7 @@ db.exec('CREATE TABLE bare (n INTEGER PRIMARY KEY, entry TEXT)');
 const insert = db.prepare('INSERT INTO bare (entry) VALUES (?)');
 sockets.on('connection', (socket) =>
   socket.on('message', (data) => {
-    const text = String(data);
+    const text = Buffer.isBuffer(data) ? data.toString() : '';
     insert.run(text);
     socket.send(text);
   }),

@@ -97,7 +97,12 @@ async function withToken(url: string, token: string): Promise<Person> {
   };
   const id = at(await ask('{ viewer { user { id } } }'), 'viewer', 'user', 'id');
   const user = typeof id === 'string' ? id.slice('user_'.length) : '';
-  return { user, authorization, ask, newId: () => timedId(Date.now(), new Uint8Array(randomBytes(16)), bucketOf(user)) };
+  return {
+    user,
+    authorization,
+    ask,
+    newId: () => timedId(Date.now(), new Uint8Array(randomBytes(16)), bucketOf(user)),
+  };
 }
 
 async function config(url: string): Promise<{ issuer: string; clientId: string }> {

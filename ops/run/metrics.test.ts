@@ -35,7 +35,7 @@ describe('every metric', () => {
     expect(metric.help).toMatch(/^[A-Z].+\.$/);
     expect(name.endsWith('_total')).toBe(kindOf(metric) === 'counter');
     // What is measured has a base unit in its name; what is only counted has none, or says what is counted.
-    if (kindOf(metric) === 'histogram') expect(name).toMatch(/_(seconds|bytes|records)$/);
+    expect(name).toMatch(kindOf(metric) === 'histogram' ? /_(seconds|bytes|records)$/ : /./);
     expect(name).not.toMatch(/_(ms|milliseconds|minutes|kb|count|sum|bucket)$/);
     for (const label of labelsOf(metric))
       expect(label).not.toMatch(/^(le|quantile|__.*)$|id$|user|person|conversation/);

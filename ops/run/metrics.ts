@@ -29,17 +29,18 @@ export function createMeters(registry: Registry, now: () => number) {
     batches: meterBatches(registers, now),
     /** Sizes are looked at when they are asked for. */
     stores: (files: Readonly<Record<string, string>>): void => {
-      new Gauge({
+      const size = new Gauge({
         name: 'verbatim_store_size_bytes',
         help: 'Size of the file of a store, without what is not yet moved into it.',
         labelNames: ['store'],
-        registers,
+        registers: [],
         collect() {
           for (const [store, file] of Object.entries(files)) {
             this.set({ store }, statSync(file, { throwIfNoEntry: false })?.size ?? 0);
           }
         },
       });
+      registry.registerMetric(size);
     },
   };
 }

@@ -12,7 +12,8 @@ export type ScrapeOptions = {
 
 /** How far the views are, looked at when it is asked for: a few small statements, shared by all who ask at once. */
 export function meterViews(registry: Registry, { views, operations, obligations, onTrouble }: ScrapeOptions): void {
-  const registers = [registry];
+  const add = (gauge: ConstructorParameters<typeof Gauge>[0]): void =>
+    registry.registerMetric(new Gauge({ ...gauge, registers: [] }));
   const lag = shared(operations.lag, onTrouble);
   const rebuilds = shared(() => Promise.all(views.map((view) => operations.rebuilding(view))), onTrouble);
   const owed = shared(obligations, onTrouble);
@@ -24,21 +25,19 @@ export function meterViews(registry: Registry, { views, operations, obligations,
     return rows.filter(({ view, generation }) => live.get(view) === generation);
   };
 
-  new Gauge({
+  add({
     name: 'verbatim_projection_lag_records',
     help: 'Records of the log that a view does not show yet, by view and home.',
     labelNames: ['view', 'home'],
-    registers,
     async collect() {
       this.reset();
       for (const { view, home, behind } of await liveLag()) this.set({ view, home }, behind);
     },
   });
-  new Gauge({
+  add({
     name: 'verbatim_projection_parked_streams',
     help: 'Streams that are held up by an event that a view refuses.',
     labelNames: ['view'],
-    registers,
     async collect() {
       this.reset();
       for (const { view, parked } of await liveLag()) this.inc({ view }, parked);
@@ -48,11 +47,10 @@ export function meterViews(registry: Registry, { views, operations, obligations,
     ['done', 'Records that the generation beside the live one has taken; 0 where none is being built.'],
     ['of', 'Records that the generation beside the live one has to take; 0 where none is being built.'],
   ] as const) {
-    new Gauge({
+    add({
       name: what === 'done' ? 'verbatim_rebuild_done_records' : 'verbatim_rebuild_records',
       help,
       labelNames: ['view'],
-      registers,
       async collect() {
         this.reset();
         const all = (await rebuilds()) ?? [];
@@ -60,11 +58,10 @@ export function meterViews(registry: Registry, { views, operations, obligations,
       },
     });
   }
-  new Gauge({
+  add({
     name: 'verbatim_open_obligations',
     help: 'What was promised and is not yet done, by kind.',
     labelNames: ['kind'],
-    registers,
     async collect() {
       this.reset();
       for (const [kind, open] of (await owed()) ?? []) this.set({ kind }, open);
