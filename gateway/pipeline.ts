@@ -1,23 +1,20 @@
-import { type ExecutionArgs, type ExecutionResult, GraphQLError, OperationTypeNode } from 'graphql';
-import { createYoga } from 'graphql-yoga';
+import { type ExecutionArgs, type GraphQLError, OperationTypeNode } from 'graphql';
 import type { Rate } from '../projections/sessions/sessions.js';
 import type { Context, Services } from './context.js';
 import { createCompiler, operationIn } from './documents/compile.js';
 import type { Documents } from './documents/documents.js';
 import { maskError, tooFast } from './errors.js';
+import { type Execution, createExecution } from './execution.js';
 import type { Identity } from './identity/identity.js';
 import { type Limits, defaultLimits } from './limits/limits.js';
-import { createLoaders } from './loaders.js';
+import { type Loaders, createLoaders } from './loaders.js';
 import type { Operation } from './operation.js';
 import { createRegistrar } from './register.js';
 import { schema } from './schema/schema.js';
 import type { Standing } from './standing.js';
 
 /** A request made ready to run, or what is wrong with it. */
-export type Prepared =
-  | { readonly errors: readonly GraphQLError[] }
-  | { readonly args: ExecutionArgs; readonly run: Run; readonly follow: Run };
-type Run = (args: ExecutionArgs) => Promise<ExecutionResult | AsyncIterable<ExecutionResult>>;
+export type Prepared = { readonly errors: readonly GraphQLError[] } | ({ readonly args: ExecutionArgs } & Execution);
 
 export type Pipeline = (operation: Operation, identity: Identity) => Promise<Prepared>;
 
@@ -42,12 +39,8 @@ export type PipelineOptions = {
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { services, documents, standing, limits = defaultLimits, introspection, verbose = false } = options;
   const masking = { ...options, verbose };
-  const yoga = createYoga<object, Context>({
-    schema,
-    logging: false,
-    parserAndValidationCache: false,
-    maskedErrors: { maskError: (error) => maskError(error, masking) },
-  });
+  const mask = (error: unknown): GraphQLError => maskError(error, masking);
+  const execution = createExecution(mask);
   const compile = createCompiler({ schema, limits: limits.document, introspection });
   const register = createRegistrar(services);
 
@@ -71,19 +64,20 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
     if (type === OperationTypeNode.SUBSCRIPTION) await take('subscribes', identity, subscribes);
     await register(identity);
-    const contextValue: Context = { ...services, identity, load: createLoaders(services, identity) };
-    // The types speak of a Request, which sockets do not have; the context is given by hand.
-    const enveloped = yoga.getEnveloped();
-    const args: ExecutionArgs = {
-      schema: enveloped.schema,
-      document: compiled.document,
-      contextValue: await enveloped.contextFactory(contextValue),
-      variableValues: operation.variables,
-      operationName,
+    // Made when they are first asked for: many operations load nothing, and to make them costs more than to run those.
+    let load: Loaders | undefined;
+    const contextValue: Context = {
+      ...services,
+      identity,
+      get load() {
+        load ??= createLoaders(services, identity);
+        return load;
+      },
     };
-    return { args, run: enveloped.execute, follow: enveloped.subscribe };
+    const { document } = compiled;
+    const args: ExecutionArgs = { schema, document, contextValue, variableValues: operation.variables, operationName };
+    return { args, ...execution };
   };
 
-  return (operation, identity) =>
-    prepare(operation, identity).catch((error: unknown) => ({ errors: [maskError(error, masking)] }));
+  return (operation, identity) => prepare(operation, identity).catch((error: unknown) => ({ errors: [mask(error)] }));
 }

@@ -3,7 +3,7 @@ import type { Context as HonoContext, Handler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { statusOf } from './errors.js';
 import { type Limits, defaultLimits } from './limits/limits.js';
-import type { Metrics } from './metrics.js';
+import { type Metrics, countRefusal } from './metrics.js';
 import { operationOf } from './operation.js';
 import type { Pipeline } from './pipeline.js';
 import { TokenError, type Verifier } from './tokens.js';
@@ -30,7 +30,10 @@ export function postHandler({ pipeline, verify, limits = defaultLimits, publicUr
 
   const handle = async (c: HonoContext): Promise<Response> => {
     const refusal = refuse(c, origin, limits.body);
-    if (refusal) return refusal;
+    if (refusal) {
+      countRefusal(metrics, refusal.code);
+      return c.json(fault(refusal.code, refusal.message), refusal.status);
+    }
     try {
       const identity = await verify(c.req.header('authorization'));
       const body: unknown = await c.req.json().catch(() => undefined);
@@ -59,10 +62,11 @@ export function postHandler({ pipeline, verify, limits = defaultLimits, publicUr
   };
 }
 
+type Refusal = { readonly status: ContentfulStatusCode; readonly code: string; readonly message: string };
+
 /** What is told from the headers alone. Undefined where nothing is wrong. */
-function refuse(c: HonoContext, origin: string, largest: number): Response | undefined {
-  const no = (status: ContentfulStatusCode, code: string, message: string): Response =>
-    c.json(fault(code, message), status);
+function refuse(c: HonoContext, origin: string, largest: number): Refusal | undefined {
+  const no = (status: ContentfulStatusCode, code: string, message: string): Refusal => ({ status, code, message });
   const from = c.req.header('origin');
   if (from !== undefined && from !== origin) {
     return no(403, 'ORIGIN_NOT_ALLOWED', `Only pages of ${origin} may ask here; programs send no Origin.`);

@@ -11,7 +11,7 @@ import { inlineScripts, securityHeaders } from './headers.js';
 import { hostRule } from './hosts.js';
 import type { EmbeddedProvider, Issuer } from './identity/identity.js';
 import type { Limits } from './limits/limits.js';
-import type { Metrics } from './metrics.js';
+import { type Metrics, measurePipeline } from './metrics.js';
 import type { Pipeline } from './pipeline.js';
 import { fault, postHandler } from './post.js';
 import { serveSockets } from './sockets.js';
@@ -55,6 +55,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, port, opsPort, publicUrl, provider, metrics } = options;
   const app = getRequestListener(publicApp(options).fetch);
   const rule = hostRule(publicUrl);
+  const headers = Object.entries(securityHeaders(publicUrl));
 
   const people = createServer((request, response) => {
     const { url = '/' } = request;
@@ -66,6 +67,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     } else if (provider && url.startsWith('/oidc/')) {
       provider.handle(request, response);
     } else {
+      // Said here, for to add a header to an answer of hono makes it anew. What an answer says itself goes before.
+      for (const [name, value] of headers) response.setHeader(name, value);
       answer(app, request, response);
     }
   });
@@ -75,7 +78,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // Longer than proxies keep theirs: who closes first must not be the one that gets the next request. In ms.
   people.keepAliveTimeout = 75_000;
   people.on('clientError', answerBroken);
-  const closeSockets = serveSockets(people, { ...options, origin: new URL(publicUrl).origin, rule });
+  const closeSockets = serveSockets(people, {
+    ...options,
+    pipeline: measurePipeline(metrics, 'socket', options.pipeline),
+    origin: new URL(publicUrl).origin,
+    rule,
+  });
   const ops = getRequestListener(opsApp(options).fetch);
   const operators = createServer((request, response) => answer(ops, request, response));
 
@@ -120,16 +128,10 @@ function answer(app: Listener, request: IncomingMessage, response: ServerRespons
 function publicApp(options: GatewayOptions): Hono {
   const { page, issuer, publicUrl } = options;
   const app = new Hono();
-  const headers = securityHeaders(publicUrl);
   let indexPage: { html: string; headers: Readonly<Record<string, string>> } | undefined;
 
-  app.use(async (c, next) => {
-    await next();
-    for (const [name, value] of Object.entries(headers)) {
-      if (!c.res.headers.has(name)) c.header(name, value);
-    }
-  });
-  app.post('/graphql', postHandler(options));
+  const pipeline = measurePipeline(options.metrics, 'post', options.pipeline);
+  app.post('/graphql', postHandler({ ...options, pipeline }));
   app.all('/graphql', (c) =>
     c.json(fault('METHOD_NOT_ALLOWED', 'Send POST, or open a WebSocket here.'), 405, { allow: 'POST' }),
   );

@@ -85,7 +85,7 @@ describe('who may be here no longer', () => {
       headers: { 'content-type': 'application/json', authorization: await bearer(subject, changes) },
       body: JSON.stringify({ query }),
     });
-    const { errors } = await response.json();
+    const { errors } = JSON.parse(await response.text());
     return { status: response.status, code: errors?.[0]?.extensions.code };
   };
 

@@ -8,7 +8,7 @@ import { addressBehind } from './address.js';
 import type { HostRule } from './hosts.js';
 import { type Limits, defaultLimits } from './limits/limits.js';
 import { watchReaders } from './limits/readers.js';
-import type { Metrics } from './metrics.js';
+import { type Metrics, countRefusal } from './metrics.js';
 import { operationOf } from './operation.js';
 import type { Pipeline, Prepared } from './pipeline.js';
 import { clientError } from './schema/ids.js';
@@ -46,7 +46,7 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
     handleProtocols,
   });
   const seats = createSeats({ ...options, limits, onCount: (count) => metrics.sockets.set(count) });
-  const readers = watchReaders(limits.socket, now);
+  const readers = watchReaders(limits.socket, now, () => metrics.slow.inc());
   const door = createDoor(limits.socket);
   const addressOf = addressBehind(publicUrl.startsWith('https:'));
 
@@ -55,8 +55,11 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
     onConnect: async ({ connectionParams, subscriptions, extra: { socket } }) => {
       const authorization = connectionParams?.['authorization'];
       const refusal = await seats.sit(socket, authorization, () => Object.keys(subscriptions).length);
-      if (refusal) cut(socket, ...refusal);
-      else door.pass(socket);
+      if (refusal) {
+        // The reason begins with the code.
+        countRefusal(metrics, refusal[1].split(':')[0] ?? '');
+        cut(socket, ...refusal);
+      } else door.pass(socket);
       return !refusal;
     },
     onSubscribe: async ({ extra: { socket } }, id, payload) => {
@@ -70,14 +73,14 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
         if ('errors' in prepared) return prepared.errors;
         return { ...prepared.args, rootValue: { run: prepared.run, follow: prepared.follow } };
       } catch (error) {
-        if (error instanceof GraphQLError) return [error];
-        throw error;
+        if (!(error instanceof GraphQLError)) throw error;
+        countRefusal(metrics, String(error.extensions['code']));
+        return [error];
       }
     },
     onNext: async ({ extra: { socket } }) => {
       readers.check(socket);
       await seats.check(socket);
-      metrics.deliveries.inc();
     },
     execute: (args) => ways(args.rootValue).run(args),
     subscribe: (args) => ways(args.rootValue).follow(args),
@@ -105,8 +108,10 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
           socket.on('message', (data) => {
             if (socket.readyState !== socket.OPEN) return;
             const { wait, full } = spend(limits.socket.frames, 1, frames, now());
-            if (wait > 0)
+            if (wait > 0) {
+              countRefusal(metrics, 'RATE_LIMITED');
               return cut(socket, CloseCode.TooManyInitialisationRequests, 'RATE_LIMITED: Too many messages.');
+            }
             frames = full;
             const text = textOf(data);
             take(text).catch((error: unknown) => {

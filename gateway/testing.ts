@@ -58,6 +58,8 @@ type HarnessOptions = {
   readonly introspection?: boolean;
   /** The roles of people who have others than `user`. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
+  /** How often heads are repeated, in ms. */
+  readonly headsEvery?: number;
   readonly verbose?: boolean;
   readonly explorer?: boolean;
   readonly limits?: Limits;
@@ -189,7 +191,7 @@ export async function startHarness(options: HarnessOptions = {}) {
       headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(subject, changes)}` },
       body: JSON.stringify({ query, variables }),
     });
-    return { status: response.status, data: undefined, ...(await response.json()) };
+    return { status: response.status, data: undefined, ...JSON.parse(await response.text()) };
   };
 
   const sockets: Client[] = [];

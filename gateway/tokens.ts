@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { errors, jwtVerify } from 'jose';
 import { type Uuid, derivedId } from '../domain/ids.js';
 import { roles } from '../domain/instance.js';
@@ -54,16 +54,16 @@ export function createVerifier({ issuer, namespace, now, room = 10_000 }: Verifi
   return async (authorization) => {
     const token = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1];
     if (!token) throw new TokenError('TOKEN_MISSING', 'Sign in: send an access token as "Authorization: Bearer …".');
-    const hash = createHash('sha256').update(token).digest('base64');
-    const hit = known.get(hash);
+    const name = hash('sha256', token, 'base64');
+    const hit = known.get(name);
     if (hit && hit.expires > now()) return hit;
     try {
       const identity = await check(token);
       if (known.size >= room) known.clear();
-      known.set(hash, identity);
+      known.set(name, identity);
       return identity;
     } catch (error) {
-      known.delete(hash);
+      known.delete(name);
       if (error instanceof errors.JWTExpired) throw new TokenError('TOKEN_EXPIRED', 'The token has ended: refresh it.');
       throw new TokenError('TOKEN_INVALID', 'This is not an access token of the issuer for this service.');
     }

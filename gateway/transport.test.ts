@@ -12,7 +12,7 @@ afterAll(() => harness.stop());
 
 const post = async (headers: Record<string, string>, body: string): Promise<{ status: number; code: string }> => {
   const response = await fetch(`${harness.publicUrl}/graphql`, { method: 'POST', headers, body });
-  const { errors } = await response.json();
+  const { errors } = JSON.parse(await response.text());
   return { status: response.status, code: errors?.[0]?.extensions?.code };
 };
 

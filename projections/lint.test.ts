@@ -5,6 +5,7 @@ import { core } from './readmodel/core/core.js';
 import { coreQueries } from './readmodel/core/queries.js';
 import type { Db, Queryable, Rows } from './readmodel/db.js';
 import { obligations, relationsReader, watchObligations } from './readmodel/obligations/obligations.js';
+import { countObligations } from './readmodel/obligations/open.js';
 import { openPglite } from './readmodel/pglite.js';
 import { startRunner } from './runner.js';
 import { faults, forbidden, shapes } from './sql-testing.js';
@@ -113,6 +114,7 @@ describe('every statement that runs', () => {
     });
     await watched.port(runner).watch(() => undefined);
     await relationsReader(db, runner)(history.user, { partition: 0, offset: 0 });
+    await countObligations(db, PARTITIONS);
     await runner.stop();
     const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
     await queries.users([history.user]);
@@ -127,10 +129,9 @@ describe('every statement that runs', () => {
     await queries.memberships(history.user, 1);
     await queries.memberships(history.user, 1, first);
     await queries.messages([idOf(11)]);
-    await queries.branch(first, idOf(14), 10, true);
+    await queries.branches([{ conversation: first, message: idOf(14) }], 10, true);
     await queries.siblings([{ conversation: first, parent: null }]);
     await queries.ends([{ conversation: first, message: idOf(11), steps: 10 }]);
-    await queries.acquainted(history.user, [history.user]);
     await queries.changes(first, 0);
     await queries.heads(0, [first]);
     await real.close();

@@ -10,10 +10,15 @@ type Reader = { unread: number; since: number; pinged: number; alive: boolean };
 
 /**
  * Cuts off who does not read: too much unread at a delivery, or for a while; nothing read for long; or no answer to a
- * ping. They come back and resume; until then what is sent to them would pile up here.
+ * ping; `onCut` is told of each. They come back and resume; until then what is sent to them would pile up here.
  */
-export function watchReaders({ unread, stalled }: Limits['socket'], now: () => number) {
+export function watchReaders({ unread, stalled }: Limits['socket'], now: () => number, onCut: () => void) {
   const readers = new Map<WebSocket, Reader>();
+
+  const cutOff = (socket: WebSocket): void => {
+    onCut();
+    socket.terminate();
+  };
 
   const look = (socket: WebSocket, reader: Reader): void => {
     const { bufferedAmount } = socket;
@@ -21,9 +26,9 @@ export function watchReaders({ unread, stalled }: Limits['socket'], now: () => n
     if (reads) reader.since = now();
     reader.unread = bufferedAmount;
     // Much may be on its way to somebody who reads: one delivery can be large, and would be again when they come back.
-    if (!reads && (bufferedAmount > unread || now() - reader.since > stalled)) return socket.terminate();
+    if (!reads && (bufferedAmount > unread || now() - reader.since > stalled)) return cutOff(socket);
     if (now() - reader.pinged < SILENCE) return;
-    if (!reader.alive) return socket.terminate();
+    if (!reader.alive) return cutOff(socket);
     reader.alive = false;
     reader.pinged = now();
     if (socket.readyState === socket.OPEN) socket.ping();
@@ -44,7 +49,7 @@ export function watchReaders({ unread, stalled }: Limits['socket'], now: () => n
     },
     /** At a delivery, for what other deliveries have left. */
     check: (socket: WebSocket): void => {
-      if (socket.bufferedAmount > unread) socket.terminate();
+      if (socket.bufferedAmount > unread) cutOff(socket);
     },
     stop: () => clearInterval(timer),
   };

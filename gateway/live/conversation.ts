@@ -8,10 +8,10 @@ const LONGEST_QUEUE = 64;
 
 /**
  * The rows that versions (from, to] changed. `removed`: the last delivery, for in `to` the subscriber ceased to be a
- * member; nothing of what else those versions changed is theirs to see.
+ * member; nothing of what else those versions changed is theirs to see. `at`: when `to` came to be, where that was told.
  */
 export type ConversationDelivery =
-  | (Changes & { readonly from: number; readonly removed: false })
+  | (Changes & { readonly from: number; readonly removed: false; readonly at?: string })
   | { readonly from: number; readonly to: number; readonly removed: true };
 
 /**
@@ -55,7 +55,7 @@ export const followConversation = (
     // Not `asOf`, which is only what a client says: a removal before it must be found all the same.
     known = seen?.version ?? 0;
 
-    const take = (changes: Changes): ConversationDelivery | undefined => {
+    const take = (changes: Changes & { readonly at?: string }): ConversationDelivery | undefined => {
       const from = last;
       const own = changes.members.find(({ person }) => person === user);
       member = own ? !own.removed : member;
@@ -68,7 +68,7 @@ export const followConversation = (
       last = changes.to;
       over = changes.conversation.deleted;
       const isNew = ({ version }: { readonly version: number }): boolean => version > from;
-      const { to, conversation, messages, members } = changes;
+      const { to, conversation, messages, members, at } = changes;
       return {
         from,
         to,
@@ -76,6 +76,7 @@ export const followConversation = (
         messages: messages.filter(isNew),
         members: members.filter(isNew),
         removed: false,
+        ...(at === undefined ? {} : { at }),
       };
     };
 

@@ -1,10 +1,14 @@
 import { coldLoad } from './cold-load.js';
 import { commands } from './commands.js';
 import type { Bench } from './figure.js';
+import { deltas } from './deltas.js';
+import { live } from './live.js';
 import { memory } from './memory.js';
+import { post } from './post.js';
 import { rebuild } from './rebuild.js';
 import { replay } from './replay.js';
 import { start } from './start.js';
+import { thread } from './thread.js';
 
 /** All benches by name. */
 export const benches: Readonly<Record<string, Bench>> = {
@@ -13,5 +17,9 @@ export const benches: Readonly<Record<string, Bench>> = {
   rebuild: { about: 'the core view filled from the log, against bare batch inserts of its messages', run: rebuild },
   memory: { about: 'what a worker takes after 1,000,000 conversations, against one after 10,000', run: memory },
   'cold-load': { about: 'the first command on a conversation of 100,000 events, against one of 50', run: coldLoad },
+  post: { about: 'a small GraphQL POST with a token, against plain hono with JSON in and out', run: post },
+  deltas: { about: 'pieces of running replies over GraphQL, one reply a socket, against bare ws frames', run: deltas },
+  thread: { about: 'a conversation of 100,000 messages opened by the page, against one of 50', run: thread },
+  live: { about: 'a message from sent to delivered, against a bare commit and a bare ws frame', run: live },
   start: { about: 'first and second start to the first page and to ready, beside a bare Node server', run: start },
 };

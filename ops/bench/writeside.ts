@@ -26,7 +26,11 @@ import { PARTITIONS } from '../run/folder.js';
 import { pooledRandom } from '../run/random.js';
 import { wait } from '../run/wait.js';
 
-const NAMESPACE = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
+/** In which the ids of people are made. */
+export const NAMESPACE = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
+
+/** How many people there are. */
+export const PEOPLE = 50;
 
 const random = pooledRandom();
 
@@ -57,6 +61,8 @@ export async function openWriteSide(folder: string, log: Log) {
   await worker.ready;
   return {
     client,
+    keys,
+    outcome: worker.outcome,
     /** Hands a sealed command to its owner. Throws where it is not accepted. */
     hand: async (command: Command): Promise<Answer> =>
       accepted(await channel.submit(homeOf(command.stream, partitions), command, command.hash.length)),
@@ -70,18 +76,22 @@ export async function openWriteSide(folder: string, log: Log) {
 export type WriteSide = Awaited<ReturnType<typeof openWriteSide>>;
 
 /** The answer, if it says that the command was accepted. */
-export function accepted<T extends { readonly status: string }>(answer: T): T {
-  if (answer.status !== 'accepted') throw new Error(`a command was answered ${JSON.stringify(answer)}`);
+export function accepted<T extends { readonly status: string }>(answer: T): Extract<T, { status: 'accepted' }> {
+  if (!isAccepted(answer)) throw new Error(`a command was answered ${JSON.stringify(answer)}`);
   return answer;
 }
 
-/** One of 50 people. */
-export const person = (n: number): Uuid => derivedId(NAMESPACE, `person ${n % 50}`);
+const isAccepted = <T extends { readonly status: string }>(answer: T): answer is Extract<T, { status: 'accepted' }> =>
+  answer.status === 'accepted';
+
+/** One of 50 people, by the name that their token bears. */
+export const subjectOf = (n: number): string => `person ${n % PEOPLE}`;
+export const person = (n: number): Uuid => derivedId(NAMESPACE, subjectOf(n));
 
 /** A new id at a person's home. */
 export const newId = (home: Uuid): Uuid => timedId(Date.now(), random(16), bucketOf(home));
 
-const TEXT = 'Twenty characters.. '.repeat(10);
+export const TEXT = 'Twenty characters.. '.repeat(10);
 const TITLE = 'A title';
 
 /** One of 50 people starts a conversation with 200 characters: sealing, rules, events and their hash chain. */

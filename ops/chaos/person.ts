@@ -4,6 +4,8 @@ import { type Uuid, bucketOf, timedId } from '../../domain/ids.js';
 /** Somebody with an account and a token, who talks to a server as the page does. */
 export type Person = {
   readonly user: Uuid;
+  /** What they send to say who they are. */
+  readonly authorization: string;
   /** A new id at this person's home. */
   newId(): Uuid;
   /** Asks over POST. Throws where there is no answer, or not one from GraphQL, or one with errors. */
@@ -81,10 +83,11 @@ async function enter(url: string, login: string, step: 'register' | 'login'): Pr
 }
 
 async function withToken(url: string, token: string): Promise<Person> {
+  const authorization = `Bearer ${token}`;
   const ask: Person['ask'] = async (query, variables = {}) => {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      headers: { 'content-type': 'application/json', authorization },
       body: JSON.stringify({ query, variables }),
     });
     const answer: unknown = await response.json();
@@ -94,7 +97,12 @@ async function withToken(url: string, token: string): Promise<Person> {
   };
   const id = at(await ask('{ viewer { user { id } } }'), 'viewer', 'user', 'id');
   const user = typeof id === 'string' ? id.slice('user_'.length) : '';
-  return { user, ask, newId: () => timedId(Date.now(), new Uint8Array(randomBytes(16)), bucketOf(user)) };
+  return {
+    user,
+    authorization,
+    ask,
+    newId: () => timedId(Date.now(), new Uint8Array(randomBytes(16)), bucketOf(user)),
+  };
 }
 
 async function config(url: string): Promise<{ issuer: string; clientId: string }> {

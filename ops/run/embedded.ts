@@ -21,6 +21,7 @@ import { createVerifier } from '../../gateway/tokens.js';
 import { coreQueries } from '../../projections/readmodel/core/queries.js';
 import { createOperations } from '../../projections/operations.js';
 import { relationsReader, watchObligations } from '../../projections/readmodel/obligations/obligations.js';
+import { countObligations } from '../../projections/readmodel/obligations/open.js';
 import { openOrRecreate } from '../../projections/readmodel/pglite.js';
 import { announce } from '../../projections/sessions/announce.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
@@ -30,9 +31,11 @@ import { branchReader } from './branch.js';
 import { messageOf } from './errors.js';
 import { type Folder, PARTITIONS } from './folder.js';
 import { mendingDb } from './mending.js';
+import { createMeters } from './metrics.js';
 import { pooledRandom } from './random.js';
 import { recorder } from './audit.js';
 import { startReactors } from './reactors.js';
+import { meterViews } from './scrape.js';
 import { wait } from './wait.js';
 
 /** Where people's ids come from, together with the provider's subjects. Fixed for the life of an installation. */
@@ -77,13 +80,22 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const { folder, publicUrl, page, say, onFailure } = options;
   const waiting = new Set(['the page', 'the log', 'the read models']);
 
-  const log = openSqliteLog({ file: folder.file('log.db'), partitions: PARTITIONS, newId });
+  const metrics = createMetrics();
+  const meters = createMeters(metrics.registry, now);
+  meters.stores({
+    log: folder.file('log.db'),
+    keys: folder.file('keys.db'),
+    identity: folder.file('identity.db'),
+    snapshots: folder.file('snapshots.db'),
+  });
+
+  const log = meters.log(openSqliteLog({ file: folder.file('log.db'), partitions: PARTITIONS, newId }));
   const keys = cacheKeys({
     keys: openKeys({ file: folder.file('keys.db'), random, masters: options.masterKeys }),
     now,
   });
   const opener = createOpener({ keys });
-  const sessions = memorySessions({ now });
+  const sessions = meters.sessions(memorySessions({ now }));
   const provider = await openProvider({
     ...options,
     file: folder.file('identity.db'),
@@ -93,9 +105,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     onSessionEnd: sessions.endSession,
   });
 
-  const snapshots = openSnapshots({ file: folder.file('snapshots.db'), state: STATE });
+  const snapshots = meters.snapshots(openSnapshots({ file: folder.file('snapshots.db'), state: STATE }));
   const channel = memoryChannel({ partitions: PARTITIONS });
-  const client = createClient({ channel, keys, partitions: PARTITIONS, now, random, wait });
+  const client = meters.client(createClient({ channel, keys, partitions: PARTITIONS, now, random, wait }));
   const worker = startWorker({
     log,
     snapshots,
@@ -118,15 +130,25 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       core: {
         onCommit: (notices) => announce(sessions, notices),
         onProgress: progress('rebuilding the read models', say),
+        onBatch: meters.batches('core'),
       },
-      obligations: { onCommit: watch.told, onAgain: () => void watch.again().catch(onTrouble) },
+      obligations: {
+        onCommit: watch.told,
+        onAgain: () => void watch.again().catch(onTrouble),
+        onBatch: meters.batches('obligations'),
+      },
     },
   );
   const [coreRunner, obligationsRunner] = [views.runner('core'), views.runner('obligations')];
   const operations = createOperations({ log, db, runners: views.runners });
+  meterViews(metrics.registry, {
+    views: views.runners.map(({ view }) => view),
+    operations,
+    obligations: () => countObligations(db, PARTITIONS),
+    onTrouble,
+  });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: coreRunner.reached });
 
-  const metrics = createMetrics();
   const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure: onTrouble });
   const { outcome } = worker;
   const standing = createStanding({ core: queries, sessions, onTrouble });

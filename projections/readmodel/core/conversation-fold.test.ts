@@ -49,7 +49,8 @@ describe('a conversation', () => {
       postedSeq: 0,
     };
     expect(await queries.members([id])).toEqual([member]);
-    expect(notices).toEqual([{ from: 0, to: 1, conversation: row, messages: [], members: [member], people: [user] }]);
+    const told = { from: 0, to: 1, conversation: row, messages: [], members: [member], people: [user] };
+    expect(notices).toEqual([{ ...told, at: row.startedAt }]);
   });
 
   it('is named by a person or by the assistant, whose attempts show nothing', async () => {

@@ -69,7 +69,10 @@ async function foldConversations(
     foldConversation(known, event);
     after.set(id, known);
   }
-  const notices = [...after].flatMap(([id, conversation]) => noticeOf(before.get(id) ?? nothing, conversation));
+  const newest = new Map(events.map((event) => [idOf(event), event.at]));
+  const notices = [...after].flatMap(([id, conversation]) =>
+    noticeOf(before.get(id) ?? nothing, conversation, newest.get(id) ?? ''),
+  );
   await stage.save(
     conversations,
     notices.map(({ conversation }) => conversation),
@@ -114,7 +117,7 @@ const changedIn = <Row>(before: ReadonlyMap<Uuid, Row>, after: ReadonlyMap<Uuid,
 const peopleIn = ({ members: people }: Conversation): readonly Uuid[] =>
   [...people.values()].flatMap(({ person, removed }) => (removed ? [] : [person]));
 
-function noticeOf(before: Conversation, after: Conversation): readonly ConversationNotice[] {
+function noticeOf(before: Conversation, after: Conversation, at: string): readonly ConversationNotice[] {
   if (!after.row) return [];
   return [
     {
@@ -124,6 +127,7 @@ function noticeOf(before: Conversation, after: Conversation): readonly Conversat
       messages: changedIn(before.messages, after.messages).toSorted((a, b) => a.seq - b.seq),
       members: changedIn(before.members, after.members).toSorted((a, b) => a.joined - b.joined),
       people: [...new Set([...peopleIn(before), ...peopleIn(after)])],
+      at,
     },
   ];
 }

@@ -128,8 +128,12 @@ export type Changes = {
 
 /** What is told after the commit: see `announce`. */
 export type CoreNotice = ConversationNotice | MembershipNotice | UserNotice;
-/** The rows that versions (from, to] changed. `people`: who is a member now, or was until then. */
-export type ConversationNotice = Changes & { readonly from: number; readonly people: readonly Uuid[] };
+/** The rows that versions (from, to] changed. `people`: who is a member now, or was until then. `at`: when `to` came to be. */
+export type ConversationNotice = Changes & {
+  readonly from: number;
+  readonly people: readonly Uuid[];
+  readonly at: string;
+};
 export type MembershipNotice = { readonly membership: MembershipRow };
 export type UserNotice = { readonly user: UserRow };
 

@@ -48,6 +48,8 @@ export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
 
   const branches: Thread['branches'] = async (asked, count, inclusive) => {
     const found = await lanes<MessageRow, MessagePlace>(asked, (those) => [
+      // By id alone, which is the key: a parent is of the same conversation as its child. Were the conversation named in the
+      // joins, a planner without statistics would take the index that begins with it, and read the whole of it at each step.
       `WITH RECURSIVE branch AS (
          SELECT f.*, l.conversation AS asked, l.n, 1 AS depth
          FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS l(conversation, message, n) CROSS JOIN LATERAL (
