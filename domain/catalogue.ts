@@ -66,14 +66,17 @@ const kinds = new Map<string, StreamKind>(Object.entries(kindOfCommand));
 
 const chains = chainsOf(upcasters, new Set(Object.keys(contentTable)));
 
+/** The version under which events of each type are written today. */
+const newest = new Map(Object.keys(contentTable).map((type) => [type, newestOf(chains, type)]));
+
 /** The version under which events of a type are written today. */
-export const schemaOf = (type: string): number => newestOf(chains, type);
+export const schemaOf = (type: string): number => newest.get(type) ?? 1;
 
 const isKnown = ({ type, schema }: Envelope): boolean =>
-  Object.hasOwn(contentTable, type) && Number.isInteger(schema) && schema >= 1 && schema <= schemaOf(type);
+  newest.has(type) && Number.isInteger(schema) && schema >= 1 && schema <= schemaOf(type);
 
 /** Whether this is an event with the newest version of its type. */
-const isEvent = (stored: Envelope): stored is Recorded => isKnown(stored) && stored.schema === schemaOf(stored.type);
+const isEvent = (stored: Envelope): stored is Recorded => stored.schema === newest.get(stored.type);
 
 /**
  * Reads a stored event, whatever version it was written with, as the newest would have it. Throws on a type or version
