@@ -115,20 +115,27 @@ function kindOf<S, C extends Typed, E extends Typed>(
   ours: (event: Typed) => event is E,
   meant: (command: Asked<Typed>) => command is Asked<C>,
 ): Kind {
+  // Methods, not arrows: one is made at each event of each stream, and the loader of TypeScript gives arrows their names.
   const at = (state: S): Aggregate => ({
     state,
-    evolve: (event) => {
+    evolve(event) {
       if (!ours(event)) throw new Error(`${event.type} does not belong to this stream`);
       return at(evolve(state, event));
     },
-    decide: (command) => {
+    decide(command) {
       if (!meant(command)) throw new Error(`${command.type} does not belong to this stream`);
       return decide(command, state);
     },
-    bare: () => chunked?.bare(state) ?? state,
-    chunks: () => chunked?.chunks(state) ?? noChunks,
-    size: () => chunked?.size(state) ?? 0,
-    withChunk: (number, chunk) => {
+    bare() {
+      return chunked?.bare(state) ?? state;
+    },
+    chunks() {
+      return chunked?.chunks(state) ?? noChunks;
+    },
+    size() {
+      return chunked?.size(state) ?? 0;
+    },
+    withChunk(number, chunk) {
       if (!chunked) throw new Error('this aggregate has no chunks');
       return at(chunked.withChunk(state, number, chunk));
     },
