@@ -66,14 +66,17 @@ const kinds = new Map<string, StreamKind>(Object.entries(kindOfCommand));
 
 const chains = chainsOf(upcasters, new Set(Object.keys(contentTable)));
 
+/** The version under which events of each type are written today. */
+const newest = new Map(Object.keys(contentTable).map((type) => [type, newestOf(chains, type)]));
+
 /** The version under which events of a type are written today. */
-export const schemaOf = (type: string): number => newestOf(chains, type);
+export const schemaOf = (type: string): number => newest.get(type) ?? 1;
 
 const isKnown = ({ type, schema }: Envelope): boolean =>
-  Object.hasOwn(contentTable, type) && Number.isInteger(schema) && schema >= 1 && schema <= schemaOf(type);
+  newest.has(type) && Number.isInteger(schema) && schema >= 1 && schema <= schemaOf(type);
 
 /** Whether this is an event with the newest version of its type. */
-const isEvent = (stored: Envelope): stored is Recorded => isKnown(stored) && stored.schema === schemaOf(stored.type);
+const isEvent = (stored: Envelope): stored is Recorded => stored.schema === newest.get(stored.type);
 
 /**
  * Reads a stored event, whatever version it was written with, as the newest would have it. Throws on a type or version
@@ -112,20 +115,27 @@ function kindOf<S, C extends Typed, E extends Typed>(
   ours: (event: Typed) => event is E,
   meant: (command: Asked<Typed>) => command is Asked<C>,
 ): Kind {
+  // Methods, not arrows: one is made at each event of each stream, and the loader of TypeScript gives arrows their names.
   const at = (state: S): Aggregate => ({
     state,
-    evolve: (event) => {
+    evolve(event) {
       if (!ours(event)) throw new Error(`${event.type} does not belong to this stream`);
       return at(evolve(state, event));
     },
-    decide: (command) => {
+    decide(command) {
       if (!meant(command)) throw new Error(`${command.type} does not belong to this stream`);
       return decide(command, state);
     },
-    bare: () => chunked?.bare(state) ?? state,
-    chunks: () => chunked?.chunks(state) ?? noChunks,
-    size: () => chunked?.size(state) ?? 0,
-    withChunk: (number, chunk) => {
+    bare() {
+      return chunked?.bare(state) ?? state;
+    },
+    chunks() {
+      return chunked?.chunks(state) ?? noChunks;
+    },
+    size() {
+      return chunked?.size(state) ?? 0;
+    },
+    withChunk(number, chunk) {
       if (!chunked) throw new Error('this aggregate has no chunks');
       return at(chunked.withChunk(state, number, chunk));
     },

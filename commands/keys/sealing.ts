@@ -44,10 +44,15 @@ export function unseal(key: Key, sealed: Sealed, content: string): string {
  */
 export function payloadHash(key: Key | undefined, payload: object): string {
   if (!key) return sha256(payload);
-  return createHmac('sha256', derived(key, 'verbatim payload hash'))
+  const hashKey = hashKeys.get(key) ?? derived(key, 'verbatim payload hash');
+  hashKeys.set(key, hashKey);
+  return createHmac('sha256', hashKey)
     .update(stringify(payload) ?? '')
     .digest('base64url');
 }
+
+/** What is derived from a key, for as long as that is at hand. */
+const hashKeys = new WeakMap<Key, Uint8Array>();
 
 /** A key for another purpose: the first block of HKDF-Expand (RFC 5869). Nothing is extracted: a key is random already. */
 const derived = (key: Key, purpose: string): Uint8Array =>

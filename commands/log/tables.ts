@@ -30,17 +30,7 @@ export function openTables(db: Database.Database, partitions: number, newId: () 
   splitOldTable(db);
   addOldSums(db, partitions);
   const id = identityIn(db, partitions) ?? begin(db, partitions, newId());
-  const each = Array.from({ length: partitions }, (_, partition) => ({
-    // As bare values: to make an object of each row takes longer than to read it.
-    scan: db
-      .prepare(`SELECT "offset", entry, sum FROM records_${partition} WHERE "offset" >= ? ORDER BY "offset" LIMIT ?`)
-      .raw(),
-  }));
-  const of = (partition: number) => {
-    const found = each[partition];
-    if (!found) throw new RangeError(`partition ${partition} of ${partitions}`);
-    return found;
-  };
+  const groups = Array.from({ length: partitions }, (_, partition) => groupIn(db, partition));
   const lastMark = (which: string) =>
     db.prepare(
       `SELECT "offset", fence, at, sum FROM marks WHERE partition = ? AND ${which} ORDER BY "offset" DESC LIMIT 1`,
@@ -62,10 +52,18 @@ export function openTables(db: Database.Database, partitions: number, newId: () 
         [partition, offset, fence, at, sumOf(partition, offset, fence + at)],
       ]);
     },
-    scan: (partition, from, limit) =>
-      of(partition)
-        .scan.all(from, limit)
-        .map((row, at) => placed(row, partition, from + at)),
+    scan: (partition, from, limit) => {
+      const group = groups[partition];
+      if (!group) throw new RangeError(`partition ${partition} of ${partitions}`);
+      const records: Placed[] = [];
+      let asked = 0;
+      do {
+        const more = Math.min(GROUP, limit - asked);
+        addGroup(records, group, partition, from + asked, more);
+        asked += more;
+      } while (records.length === asked && asked < limit);
+      return records;
+    },
     mark: (partition, place) => {
       const row: unknown =
         'offset' in place ? markByOffset.get(partition, place.offset) : markByTime.get(partition, place.time);
@@ -138,16 +136,43 @@ const createRecords = (db: Database.Database, partition: number): void => {
   db.exec(`CREATE TABLE records_${partition} ("offset" INTEGER PRIMARY KEY, entry TEXT NOT NULL, sum INTEGER)`);
 };
 
+/** So many records come over as one value: to take values over one by one takes longer than to read them. */
+const GROUP = 100;
+
+/**
+ * The texts of the next records, by lines (JSON has no line break within), and their sums. Where a record has no sum, being
+ * of an older version, its offset stands there as a negative number.
+ */
+const groupIn = (db: Database.Database, partition: number): Database.Statement =>
+  db
+    .prepare(
+      `SELECT group_concat(entry, char(10)), group_concat(coalesce(sum, -1 - "offset"))
+        FROM (SELECT "offset", entry, sum FROM records_${partition} WHERE "offset" >= ? ORDER BY "offset" LIMIT ?)`,
+    )
+    .raw();
+
+/** Adds the next records, at most `limit`. Throws LOG_CORRUPT where one is not in its place, or not as it was written. */
+function addGroup(records: Placed[], group: Database.Statement, partition: number, from: number, limit: number): void {
+  const row: unknown = group.get(from, limit);
+  const [texts, sums]: readonly unknown[] = Array.isArray(row) ? row : [];
+  if (typeof sums !== 'string') return;
+  const lines = typeof texts === 'string' ? texts.split('\n') : [];
+  let offset = from;
+  for (const sum of sums.split(',')) {
+    records.push(placed(lines[offset - from], Number(sum), partition, offset));
+    offset += 1;
+  }
+}
+
 /** The log id in the first record of every partition; undefined where no log was begun yet. */
 function identityIn(db: Database.Database, partitions: number): Uuid | undefined {
   if (!hasTable(db, 'records_0')) return undefined;
   const first = (partition: number): Extract<Entry, { kind: 'log' }> => {
-    const row: unknown = db
-      .prepare(`SELECT "offset", entry, sum FROM records_${partition} ORDER BY "offset" LIMIT 1`)
-      .raw()
-      .get();
-    const { entry } = placed(row, partition, 0);
-    if (entry.kind !== 'log') throw corrupt(`The first record of partition ${partition} is not the identity of a log.`);
+    const found: Placed[] = [];
+    addGroup(found, groupIn(db, partition), partition, 0, 1);
+    const entry = found[0]?.entry;
+    if (entry?.kind !== 'log')
+      throw corrupt(`The first record of partition ${partition} is not the identity of a log.`);
     return entry;
   };
   const { log, partitions: made } = first(0);
@@ -171,18 +196,21 @@ export const corrupt = (what: string, cause?: unknown): LogError =>
 const sumOf = (partition: number, offset: number, text: string): number =>
   crc32(text, (partition * 2 ** 24 + offset) % 2 ** 32);
 
-function placed(row: unknown, partition: number, expected: number): Placed {
-  const fault = (what: string, cause?: unknown): LogError =>
-    corrupt(`Record ${expected} of partition ${partition} ${what}.`, cause);
-  const [offset, entry, sum]: readonly unknown[] = Array.isArray(row) ? row : [];
-  if (offset !== expected || typeof entry !== 'string') throw fault('is missing');
-  if (sum !== null && sum !== sumOf(partition, expected, entry)) throw fault('is not as it was written');
+/** The record that has to be at an offset. Its sum tells its place as well. */
+function placed(text: string | undefined, sum: number, partition: number, offset: number): Placed {
+  if (text === undefined) throw corruptAt(partition, offset, 'is missing');
+  if (sum !== sumOf(partition, offset, text) && sum !== -1 - offset) {
+    throw corruptAt(partition, offset, 'is missing, or not as it was written');
+  }
   try {
-    return { offset: expected, entry: JSON.parse(entry) };
+    return { offset, entry: JSON.parse(text) };
   } catch (error) {
-    throw fault('cannot be read', error);
+    throw corruptAt(partition, offset, 'cannot be read', error);
   }
 }
+
+const corruptAt = (partition: number, offset: number, what: string, cause?: unknown): LogError =>
+  corrupt(`Record ${offset} of partition ${partition} ${what}.`, cause);
 
 function marked(row: unknown, partition: number): Mark {
   if (typeof row === 'object' && row && 'offset' in row && 'fence' in row && 'at' in row && 'sum' in row) {

@@ -1,7 +1,7 @@
 import { schemaOf } from '../../domain/catalogue.js';
 import { type Rejection, type Typed, isRejection, reject } from '../../domain/decider.js';
 import { type Envelope, hashOf, textOf } from '../../domain/event.js';
-import { type Stream, bucketOf, homeOf, parseStream, timedId } from '../../domain/ids.js';
+import { type Stream, bucketOf, parseStream, partitionOf, timedId } from '../../domain/ids.js';
 import type { Command, Incoming, Letter, Outcome, RecordedOutcome } from '../command.js';
 import type { Fence } from '../log/fence.js';
 import type { Entry } from '../log/log.js';
@@ -74,7 +74,7 @@ function decideOne(desk: Desk, command: Command): Decided | (Rejection & { reado
   try {
     requireReadable(command);
     const { id } = parseStream(command.stream);
-    if (homeOf(command.stream, partitions) !== partition) {
+    if (partitionOf(bucketOf(id), partitions) !== partition) {
       return reject(
         'WRONG_BUCKET',
         'This stream has its home in another partition, where the command should have gone.',

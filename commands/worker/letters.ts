@@ -51,11 +51,10 @@ export function requireReadable(command: Command): void {
 /** What is wrong with the shape of a command, if anything. What its data must be is for its decider to say. */
 function faultOf(came: unknown): string | undefined {
   if (!isRecord(came)) return 'it is not an object';
-  const { id, actor, stream, hash, deadline, correlation, type, data, trace, expected } = came;
+  const { id, deadline, data, trace, expected } = came;
   if (!isId(id)) return '`id` is not a lower-case UUID';
-  for (const [name, value] of Object.entries({ actor, stream, hash, correlation, type })) {
-    if (!isName(value)) return `\`${name}\` is not a text of 1 to ${NAME} characters`;
-  }
+  const unnamed = NAMES.find((name) => !isName(came[name]));
+  if (unnamed !== undefined) return `\`${unnamed}\` is not a text of 1 to ${NAME} characters`;
   // One that is no time is no error of the shape: it is past, like any other that cannot be kept.
   if (typeof deadline !== 'string') return '`deadline` is not a text';
   if (trace !== undefined && !isName(trace)) return '`trace` is neither absent nor a text';
@@ -63,6 +62,8 @@ function faultOf(came: unknown): string | undefined {
   if (!isRecord(data)) return '`data` is not an object';
   return isDeep(data) ? `\`data\` is more than ${DEEPEST} levels deep, or holds what JSON cannot` : undefined;
 }
+
+const NAMES = ['actor', 'stream', 'hash', 'correlation', 'type'];
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

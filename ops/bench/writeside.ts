@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { memoryChannel } from '../../commands/channel.js';
 import { type Draft, createClient } from '../../commands/client/client.js';
 import type { Answer, Command } from '../../commands/command.js';
+import { cacheKeys } from '../../commands/keys/cache.js';
 import { openKeys } from '../../commands/keys/sqlite.js';
 import type { Log } from '../../commands/log/log.js';
 import { openSqliteLog } from '../../commands/log/sqlite.js';
@@ -50,7 +51,8 @@ export const openLog = (file: string): Log =>
 /** The whole write side over a log: a client that seals, and an owner of every partition. Its own files are in `folder`. */
 export async function openWriteSide(folder: string, log: Log) {
   const { partitions } = log;
-  const keys = openKeys({ file: join(folder, 'keys.db'), random });
+  // Behind their cache, as the product has them.
+  const keys = cacheKeys({ keys: openKeys({ file: join(folder, 'keys.db'), random }), now: Date.now });
   const snapshots = openSnapshots({ file: join(folder, 'snapshots.db'), state: STATE });
   const channel = memoryChannel({ partitions });
   const client = createClient({ channel, keys, partitions, now: Date.now, random, wait });
