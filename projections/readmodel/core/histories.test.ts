@@ -189,4 +189,4 @@ it('shows of any history what was last said on each thing, and tells it without 
     numRuns: 20 + examples.length,
     examples: examples.map((world): [World, readonly number[]] => [world, [7, 1, 30]]),
   });
-});
+}, 120_000);
