@@ -84,6 +84,7 @@ describe('a fork', () => {
     expect(await fork(wish)).toEqual(accepted);
     expect((await copied(wish.conversation)).sources).toEqual(branch.slice(0, 6));
     const conversation = bare(wish.conversation);
+    await expect.poll(() => harness.core.messages([copyId(conversation, branch[5] ?? '')])).toHaveLength(1);
     const rows = await harness.core.branch(conversation, copyId(conversation, branch[5] ?? ''), 10, true);
     expect(rows.map(({ id, parent }) => [id, parent])).toEqual(
       [5, 4, 3, 2, 1, 0].map((at) => [
