@@ -50,7 +50,9 @@ const schemas = async (): Promise<readonly string[]> =>
   ).rows.map(({ name }) => name);
 
 const phaseOf = async (runner: Runner) => (await runner.rebuilding())?.phase;
-const becomes = (runner: Runner, phase: string) => expect.poll(() => phaseOf(runner), { timeout: 20_000 }).toBe(phase);
+const becomes = async (runner: Runner, phase: string): Promise<void> => {
+  await expect.poll(() => phaseOf(runner), { timeout: 20_000 }).toBe(phase);
+};
 
 /** The same log, but whoever reads it only up to its end gets it record by record, and slowly. Notes from where. */
 function slowly(log: Log): { readonly log: Log; readonly starts: number[] } {
@@ -256,7 +258,7 @@ describe('a rebuild of a view that refuses events', () => {
   it('stops on what the live one took, says what, and leaves the live one alone', async () => {
     const told = history();
     const { log, add } = await logWith(told.events);
-    let refuses = (_: Recorded): boolean => false;
+    let refuses: (event: Recorded) => boolean = () => false;
     const runner = run(
       log,
       failing((event) => refuses(event)),
