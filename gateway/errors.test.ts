@@ -20,7 +20,7 @@ async function errorsOf(query: string, variables: object = {}, operationName?: s
     headers: { 'content-type': 'application/json', authorization: `Bearer ${await harness.token('ana')}` },
     body: JSON.stringify({ query, variables, operationName }),
   });
-  const { errors } = await response.json();
+  const { errors } = JSON.parse(await response.text());
   const answer = JSON.parse(JSON.stringify(await runOn(raw, String(count++), { query, variables, operationName })));
   expect(Array.isArray(answer) ? answer : answer.errors).toEqual(errors);
   return errors;

@@ -65,8 +65,6 @@ type HarnessOptions = {
   readonly limits?: Limits;
   readonly manifest?: Manifest;
   readonly arbitrary?: boolean;
-  /** How often heads are repeated, in ms. */
-  readonly headsEvery?: number;
 };
 
 /** The limits as they are, but for how fast one person may go: tests hurry. */

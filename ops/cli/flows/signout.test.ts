@@ -35,7 +35,7 @@ async function openTab(browser: Browser, login?: string): Promise<{ access: stri
     state: 'x',
     ...(login ? { prompt: 'create' } : {}),
   });
-  const first = await browser.open(`/oidc/auth?${asked}`);
+  const first = await browser.open(`/oidc/auth?${asked.toString()}`);
   const back = login ? await browser.submit(first, person(login)) : first;
   const grant = {
     grant_type: 'authorization_code',
