@@ -162,7 +162,8 @@ describe('the comparison finds', () => {
     ['a row that is missing', `DELETE FROM rm_core_g1.messages WHERE home = 0 AND id = $1`, /6 rows in|5 rows in/],
     [
       'a row too many',
-      `INSERT INTO rm_core_g1.users SELECT home, $1::uuid, name, registered_at FROM rm_core_g1.users`,
+      `INSERT INTO rm_core_g1.users SELECT home, $1::uuid, version, name, registered_at, status, instructions, theme, language
+       FROM rm_core_g1.users`,
       /table users, home 0: 2 rows|table users.*2 rows in rm_core_g1, 1 in rm_core_g2/,
     ],
   ])('%s, and nothing is switched until somebody insists', async (_, plant, what) => {
