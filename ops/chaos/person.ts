@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Uuid, bucketOf, timedId } from '../../domain/ids.js';
 
 /** Somebody with an account and a token, who talks to a server as the page does. */
@@ -8,7 +9,10 @@ export type Person = {
   readonly authorization: string;
   /** A new id at this person's home. */
   newId(): Uuid;
-  /** Asks over POST. Throws where there is no answer, or not one from GraphQL, or one with errors. */
+  /**
+   * Asks over POST, again where it was too fast. Throws where there is no answer, or not one from GraphQL, or one with
+   * errors.
+   */
   ask(query: string, variables?: object): Promise<unknown>;
 };
 
@@ -92,6 +96,11 @@ async function withToken(url: string, token: string): Promise<Person> {
     });
     const answer: unknown = await response.json();
     const errors = at(answer, 'errors');
+    const tooFast = at(errors, 0, 'extensions', 'retryAfter');
+    if (typeof tooFast === 'number') {
+      await sleep(tooFast);
+      return ask(query, variables);
+    }
     if (errors) throw new Error(`GraphQL answered ${response.status}: ${JSON.stringify(errors)}`);
     return at(answer, 'data');
   };
