@@ -53,11 +53,22 @@ describe('kill -9 in the middle of a rebuild', () => {
     return isThere ? { phase: status.phase, done: Number(status.done) } : { done: 0 };
   };
 
+  /** Begins a rebuild, and looks until it has begun to fill. */
+  const begin = async (at: Place): ReturnType<typeof look> => {
+    await asked(at, 'POST', '/rebuild', { view: 'core', reason: 'to see it go on' });
+    let seen = await look(at);
+    while (seen.done < 1_000) seen = await look(at);
+    return seen;
+  };
+
   it('is no end of it: it goes on from where it was, switches, and the view is a fold of the log', async () => {
     const first = await place();
-    await asked(first, 'POST', '/rebuild', { view: 'core', reason: 'to see it go on' });
-    let before = await look(first);
-    while (before.done < 1_000) before = await look(first);
+    let before = await begin(first);
+    // It was too fast for whoever looks: another one.
+    for (let tries = 1; tries < 5 && before.done >= CONVERSATIONS * PARTITIONS; tries++) {
+      await expect.poll(async () => (await look(first)).phase, { timeout: 120_000, interval: 100 }).toBe('kept');
+      before = await begin(first);
+    }
     await server.kill();
     expect(before.phase).toBe('filling');
     expect(before.done).toBeLessThan(CONVERSATIONS * PARTITIONS);
