@@ -53,7 +53,7 @@ export function postHandler({
       // Held until all is sent: an answer that nobody reads is in memory, too.
       const leave = places.take(identity.user);
       if (!leave) return answer(c, [tooMany(limits.person.atOnce)]);
-      c.env.outgoing.once('close', leave);
+      onceSent(c.env, leave);
       const prepared = await pipeline(() => read(c), identity);
       if ('errors' in prepared) return answer(c, prepared.errors);
       const result = await prepared.run(prepared.args);
@@ -72,6 +72,19 @@ export function postHandler({
     stop({ status: response.status });
     return response;
   };
+}
+
+/** Tells once when an answer is sent, or never will be: who has left before may have left for good. */
+function onceSent({ incoming: { socket }, outgoing }: HttpBindings, tell: () => void): void {
+  const done = (): void => {
+    outgoing.off('close', done);
+    socket.off('close', done);
+    tell();
+  };
+  outgoing.once('close', done);
+  // An answer that waits behind another on its connection is not told of its end.
+  socket.once('close', done);
+  if (socket.destroyed) done();
 }
 
 /** The operation in a body. Throws BAD_REQUEST. */
