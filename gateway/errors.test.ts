@@ -107,6 +107,8 @@ describe('errors of graphql-js', () => {
   it('suggest no names and quote no long texts', async () => {
     const [error] = JSON.parse(JSON.stringify(await errorsOf('{ viewer { rols } }')));
     expect(error.message).toBe('Cannot query field "rols" on type "Viewer".');
+    const wish = 'mutation ($input: ConversationDeleteInput!) { conversationDelete(input: $input) { __typename } }';
+    expect(JSON.stringify(await errorsOf(wish, { input: { conversatio: 1 } }))).not.toContain('Did you mean');
     const query = 'query ($n: Int!) { viewer { conversations(first: $n) { nodes { id } } } }';
     const [long] = JSON.parse(JSON.stringify(await errorsOf(query, { n: 'x'.repeat(50_000) })));
     expect(long.message.length).toBeLessThan(510);
@@ -122,7 +124,7 @@ describe('errors of graphql-js', () => {
 });
 
 describe('errors of ours', () => {
-  const masking = { newId: () => 'the-id', onFault: () => undefined, verbose: false };
+  const masking = { newId: () => 'the-id', onFault: () => undefined, verbose: false, introspection: false };
 
   it('are masked, with an id to ask about; switched on, they say what it was', () => {
     const told: unknown[] = [];

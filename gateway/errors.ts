@@ -10,6 +10,8 @@ export type Masking = {
   readonly onFault: (id: string, error: unknown) => void;
   /** Whether the client is told what was thrown, too. */
   readonly verbose: boolean;
+  /** Whether clients may read the schema, and so be told names that are like theirs. */
+  readonly introspection: boolean;
 };
 
 /** What the client sent comes back in messages, and can be large. In characters. */
@@ -18,10 +20,12 @@ const LONGEST_MESSAGE = 500;
 /** An error of the document itself, as parsing (`GRAPHQL_PARSE_FAILED`) or validation found it. */
 export function documentError(error: GraphQLError, code: DocumentCode, tellNames: boolean): GraphQLError {
   if (typeof error.extensions['code'] === 'string') return error;
-  // Suggestions are a way to read the schema where reading it is switched off.
-  const message = tellNames ? error.message : error.message.replace(/ Did you mean .*$/s, '');
-  return withCode(error, code, message);
+  return withCode(error, code, tellNames ? error.message : withoutNames(error));
 }
+
+/** Suggestions are a way to read the schema where reading it is switched off. What has a code is ours, and has none. */
+const withoutNames = ({ message, extensions }: GraphQLError): string =>
+  typeof extensions['code'] === 'string' ? message : message.replace(/ Did you mean .*$/s, '');
 
 type DocumentCode = 'GRAPHQL_PARSE_FAILED' | 'GRAPHQL_VALIDATION_FAILED';
 
@@ -29,8 +33,10 @@ type DocumentCode = 'GRAPHQL_PARSE_FAILED' | 'GRAPHQL_VALIDATION_FAILED';
  * An error of an execution, as it may go out: what the client can mend goes out as it is, with a code; of everything
  * else it gets an id to ask about.
  */
-export function maskError(error: unknown, { newId, onFault, verbose }: Masking): GraphQLError {
-  if (error instanceof GraphQLError && isClients(error)) return withCode(error, 'BAD_USER_INPUT', error.message);
+export function maskError(error: unknown, { newId, onFault, verbose, introspection }: Masking): GraphQLError {
+  if (error instanceof GraphQLError && isClients(error)) {
+    return withCode(error, 'BAD_USER_INPUT', introspection ? error.message : withoutNames(error));
+  }
   const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error;
   const id = newId();
   onFault(id, cause);
@@ -74,6 +80,18 @@ export const tooFast = (retryAfter: number): GraphQLError =>
     extensions: { code: 'RATE_LIMITED', retryAfter },
   });
 
+/** How soon a place among one's running operations is likely to be free, in ms. */
+const SOON = 200;
+
+/** More operations of one person at once than may run. */
+export const tooMany = (most: number): GraphQLError =>
+  new GraphQLError(
+    `At most ${most} queries and mutations of one person run at a time. Wait ${SOON} ms and try again.`,
+    {
+      extensions: { code: 'TOO_MANY_OPERATIONS', retryAfter: SOON },
+    },
+  );
+
 const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
   TOKEN_MISSING: 401,
   TOKEN_EXPIRED: 401,
@@ -82,6 +100,7 @@ const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
   SUSPENDED: 403,
   ERASED: 403,
   RATE_LIMITED: 429,
+  TOO_MANY_OPERATIONS: 429,
   UNAVAILABLE: 503,
   INTERNAL: 500,
 };

@@ -1,13 +1,14 @@
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, createSourceEventStream, execute } from 'graphql';
 import { compileLeaves } from './leaves.js';
 
-type Results = Promise<ExecutionResult | AsyncIterable<ExecutionResult>>;
-
 /** How a prepared operation runs: a query or a mutation by `run`, a subscription by `follow`. */
 export type Execution = {
-  readonly run: (args: ExecutionArgs) => Results;
+  readonly run: (args: ExecutionArgs) => Promise<ExecutionResult>;
   /** `onEvent` is told of each event when its result is ready, for whoever counts them. */
-  readonly follow: (args: ExecutionArgs, onEvent?: (event: unknown) => void) => Results;
+  readonly follow: (
+    args: ExecutionArgs,
+    onEvent?: (event: unknown) => void,
+  ) => Promise<ExecutionResult | AsyncIterable<ExecutionResult>>;
 };
 
 type Following = AsyncGenerator<ExecutionResult, void, void>;

@@ -8,9 +8,14 @@ const loopback = new Set(['localhost', '127.0.0.1', '[::1]']);
  * names of this machine are sent to it, for tokens and redirects belong to one origin.
  */
 export function hostRule(publicUrl: string): HostRule {
-  const { host } = new URL(publicUrl);
+  const { host, protocol } = new URL(publicUrl);
+  // As in a URL, the port that goes without saying may be said.
+  const silent = protocol === 'https:' ? /:443$/ : /:80$/;
   return (asked = '') => {
-    if (asked.toLowerCase() === host) return 'serve';
-    return loopback.has(asked.toLowerCase().replace(/:\d+$/, '')) ? 'redirect' : 'refuse';
+    if (asked.toLowerCase().replace(silent, '') === host) return 'serve';
+    return isLoopback(asked) ? 'redirect' : 'refuse';
   };
 }
+
+/** Whether a Host names this machine, on whatever port: operators come through tunnels, too. */
+export const isLoopback = (host = ''): boolean => loopback.has(host.toLowerCase().replace(/:\d+$/, ''));

@@ -1,4 +1,4 @@
-import { type ExecutionArgs, buildSchema, execute, parse } from 'graphql';
+import { type ExecutionArgs, GraphQLObjectType, buildSchema, execute, parse } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { compileLeaves } from './leaves.js';
 import { schema } from './schema/schema.js';
@@ -25,6 +25,31 @@ describe('a subscription to scalars', () => {
     expect(JSON.stringify(short)).toBe(JSON.stringify(long));
   });
 
+  it('has a field under whatever name', async () => {
+    const args = argsOf('subscription { replyDeltas(id: "message_x") { __proto__: text offset } }');
+    const short = JSON.stringify(compileLeaves(args)?.(piece));
+    expect(short).toContain('"__proto__":"more"');
+    expect(short).toBe(JSON.stringify(await execute({ ...args, rootValue: piece })));
+  });
+
+  it('goes the long way from a value on that comes later, and leaves its failure to that', async () => {
+    const late = buildSchema('type Query { a: Int } type Event { a: Int } type Subscription { event: Event }');
+    const read = compileLeaves(argsOf('subscription { event { a } }', late));
+    // An unhandled rejection would fail this run.
+    expect(read?.({ event: { a: Promise.reject(new Error('no')) } })).toBeUndefined();
+    let asked = 0;
+    expect(read?.({ event: { a: () => (asked += 1) } })).toBeUndefined();
+    expect(asked).toBe(0);
+  });
+
+  it('takes the long way where a type tells its own', () => {
+    const told = buildSchema('type Query { a: Int } type Event { a: Int } type Subscription { event: Event }');
+    const type = told.getType('Event');
+    if (!(type instanceof GraphQLObjectType)) throw new Error('there is no such type');
+    type.isTypeOf = () => false;
+    expect(compileLeaves(argsOf('subscription { event { a } }', told))).toBeUndefined();
+  });
+
   it.each([
     'subscription ($id: ID!) { replyDeltas(id: $id) { text @include(if: true) } }',
     'subscription ($id: ID!) { replyDeltas(id: $id) { text __typename } }',
@@ -44,12 +69,15 @@ describe('a subscription to scalars', () => {
     expect(read?.({ event: { must: 1, may: null } })).toEqual({ data: { event: { must: 1, may: null } } });
     for (const event of [
       null,
+      Object.assign(new Error('no'), { must: 1 }),
       { must: null },
-      { must: Promise.resolve(1) },
       { must: new Error('no') },
       { must: 'not a number' },
     ]) {
       expect(read?.({ event })).toBeUndefined();
+    }
+    for (const late of [{ must: Promise.resolve(1) }, Promise.resolve({ must: 1 })]) {
+      expect(compileLeaves(argsOf('subscription { event { must may } }', small))?.({ event: late })).toBeUndefined();
     }
   });
 });

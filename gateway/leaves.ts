@@ -23,13 +23,18 @@ type Reader = (
   node: FieldNode,
   given?: Readonly<Record<string, unknown>>,
 ) => (source: unknown) => unknown;
-type Leaf = { readonly key: string; readonly read: (source: unknown) => unknown };
+type Leaf = {
+  readonly key: string;
+  readonly read: (source: unknown) => unknown;
+  /** What goes out for what was read; undefined for what the long way must deal with. */
+  readonly finish: (value: unknown) => unknown;
+};
 
 /**
  * A shorter way for subscriptions that ask for scalars of one object and nothing else, as each piece of a running reply is
  * asked for: what each event needs is found out once. Gives the very result that execution would; undefined for an event
  * that takes the long way, because something of it failed, is missing or comes later. Undefined where the document is not
- * of this kind. Resolvers on the way get an `info` without the event in `rootValue`.
+ * of this kind. A resolver that answers later is asked once more by the long way, which all later events take then. Resolvers on the way get an `info` without the event in `rootValue`.
  */
 export function compileLeaves(args: ExecutionArgs): ((event: unknown) => ExecutionResult | undefined) | undefined {
   const { document, schema, contextValue, operationName } = args;
@@ -39,7 +44,7 @@ export function compileLeaves(args: ExecutionArgs): ((event: unknown) => Executi
   const [only, ...others] = plainFields(operation.selectionSet) ?? [];
   const field = only && root.getFields()[only.name.value];
   const type = field && getNullableType(field.type);
-  if (!only || others.length > 0 || !field || !isObjectType(type)) return undefined;
+  if (!only || others.length > 0 || !field || !isObjectType(type) || type.isTypeOf) return undefined;
   const variables = getVariableValues(schema, operation.variableDefinitions ?? [], { ...args.variableValues });
   if (!variables.coerced) return undefined;
   const rootArgs = getArgumentValues(field, only, variables.coerced);
@@ -53,18 +58,24 @@ export function compileLeaves(args: ExecutionArgs): ((event: unknown) => Executi
   const leaves = only.selectionSet && plainFields(only.selectionSet)?.map((node) => leafOf(type, node, reader));
   if (!leaves?.every((leaf) => leaf !== undefined)) return undefined;
   const rootKey = keyOf(only);
+  let late = false;
 
   return (event) => {
+    if (late) return undefined;
     try {
       const source = object(event);
-      if (typeof source !== 'object' || source === null || source instanceof Promise) return undefined;
-      const values: Record<string, unknown> = {};
-      for (const { key, read } of leaves) {
-        const value = read(source);
+      late = isLate(source);
+      if (typeof source !== 'object' || source === null || late || source instanceof Error) return undefined;
+      const values: [string, unknown][] = [];
+      for (const { key, read, finish } of leaves) {
+        const found = read(source);
+        late = isLate(found);
+        const value = late ? undefined : finish(found);
         if (value === undefined) return undefined;
-        values[key] = value;
+        values.push([key, value]);
       }
-      return { data: { [rootKey]: values } };
+      // Not by assignment, for a key may be `__proto__`.
+      return { data: { [rootKey]: Object.fromEntries(values) } };
     } catch {
       // The long way fails in the same place, and says so as it should be said.
       return undefined;
@@ -72,20 +83,19 @@ export function compileLeaves(args: ExecutionArgs): ((event: unknown) => Executi
   };
 }
 
-/** How a scalar is read; it gives undefined for what the long way must deal with. Undefined where it is no scalar. */
+/** How a scalar is read. Undefined where it is no scalar. */
 function leafOf(parent: GraphQLObjectType, node: FieldNode, reader: Reader): Leaf | undefined {
   const field = parent.getFields()[node.name.value];
   const type = field && getNullableType(field.type);
   if (!field || !isLeafType(type) || field.args.length > 0) return undefined;
-  const read = reader(parent, field, node);
   const nullable = !isNonNullType(field.type);
   return {
     key: keyOf(node),
-    read: (source) => {
-      const value = read(source);
-      if (value instanceof Promise || value instanceof Error) return undefined;
+    read: reader(parent, field, node),
+    finish: (value) => {
+      if (value instanceof Error) return undefined;
       if (value === null || value === undefined) return nullable ? null : undefined;
-      return type.serialize(value);
+      return type.serialize(value) ?? undefined;
     },
   };
 }
@@ -97,6 +107,16 @@ function plainFields({ selections }: SelectionSetNode): readonly FieldNode[] | u
   if (keys.size < selections.length) return undefined;
   return fields.filter((each) => each.kind === Kind.FIELD);
 }
+
+/** Whether a value comes later. If it fails, the long way tells, which asks for it again. */
+function isLate(value: unknown): boolean {
+  if (!(value instanceof Promise) && !(isObject(value) && 'then' in value && typeof value.then === 'function'))
+    return false;
+  Promise.resolve(value).catch(() => undefined);
+  return true;
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 const keyOf = ({ alias, name }: FieldNode): string => alias?.value ?? name.value;
 

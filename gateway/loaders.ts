@@ -36,22 +36,26 @@ const mapped = <Row extends { readonly id: Uuid }>(rows: readonly Row[]): Readon
 
 /** What a resolver may load. Whether the viewer may see it is not asked here: see `seenConversation`. */
 export function createLoaders({ core, open }: Services, { user: viewer }: Identity) {
-  const text = batch(open);
+  const text = batch(async (asked: readonly { readonly sealed: Sealed; readonly content: string }[]) => {
+    const items = [...new Map(asked.map((item) => [item.content, item])).values()];
+    const opened = await open(items);
+    const found = new Map(items.map(({ content }, n) => [content, opened[n] ?? null]));
+    return asked.map(({ content }) => found.get(content) ?? null);
+  });
   const relations = byId((ids) => core.relations(viewer, ids));
   const members = batch(async (ids: readonly Uuid[]) => {
     const rows = await core.members([...new Set(ids)]);
     return ids.map((id) => rows.filter(({ conversation }) => conversation === id));
   });
-  const branch = batch(async (keys: readonly BranchKey[]) => {
+  const branch = batch(async (asked: readonly BranchKey[]) => {
+    const keys = [...new Map(asked.map((key) => [placeOf(key), key])).values()];
     const kinds = [...new Set(keys.map(kindOf))];
     const groups = kinds.map((kind) => keys.filter((key) => kindOf(key) === kind));
     const found = await Promise.all(
       groups.map((group) => core.branches(group, group[0]?.first ?? 0, group[0]?.inclusive ?? true)),
     );
-    return keys.map((key) => {
-      const kind = kinds.indexOf(kindOf(key));
-      return found[kind]?.[groups[kind]?.indexOf(key) ?? -1] ?? [];
-    });
+    const rows = new Map(groups.flatMap((group, n) => group.map((key, at) => [placeOf(key), found[n]?.[at] ?? []])));
+    return asked.map((key) => rows.get(placeOf(key)) ?? []);
   });
   return {
     user: byId<UserRow>(async (ids) => mapped(await core.users(ids))),
@@ -79,6 +83,9 @@ export function createLoaders({ core, open }: Services, { user: viewer }: Identi
       text.load({ sealed, content: contentOf.tag(membershipId(conversation, viewer), n) }),
   };
 }
+
+/** Whoever asks for the same branch gets the same rows. */
+const placeOf = (key: BranchKey): string => `${kindOf(key)} ${key.conversation} ${key.message}`;
 
 /** Branches of one kind are read by one statement. */
 const kindOf = ({ first, inclusive }: BranchKey): string => `${first} ${inclusive}`;

@@ -135,7 +135,7 @@ export function measurePipeline(metrics: Metrics, transport: 'post' | 'socket', 
 
     const run: Ways['run'] = async (args) => {
       const result = await prepared.run(args);
-      time(type, Symbol.asyncIterator in result ? undefined : result.errors);
+      time(type, result.errors);
       return result;
     };
     const follow: Ways['follow'] = async (args) => {

@@ -3,20 +3,26 @@ import type { Rate } from '../projections/sessions/sessions.js';
 import type { Context, Services } from './context.js';
 import { createCompiler, operationIn } from './documents/compile.js';
 import type { Documents } from './documents/documents.js';
-import { maskError, tooFast } from './errors.js';
+import { maskError, tooFast, tooMany } from './errors.js';
 import { type Execution, createExecution } from './execution.js';
 import type { Identity } from './identity/identity.js';
 import { type Limits, defaultLimits } from './limits/limits.js';
+import { createPlaces } from './limits/places.js';
 import { type Loaders, createLoaders } from './loaders.js';
 import type { Operation } from './operation.js';
 import { createRegistrar } from './register.js';
+import { clientError } from './schema/ids.js';
 import { schema } from './schema/schema.js';
 import type { Standing } from './standing.js';
 
 /** A request made ready to run, or what is wrong with it. */
 export type Prepared = { readonly errors: readonly GraphQLError[] } | ({ readonly args: ExecutionArgs } & Execution);
 
-export type Pipeline = (operation: Operation, identity: Identity) => Promise<Prepared>;
+/**
+ * Takes an operation, or how to read the one of a POST: that costs more than a refusal, so it is done once it is paid for.
+ * What is read that way cannot be followed.
+ */
+export type Pipeline = (operation: Operation | (() => Promise<Operation>), identity: Identity) => Promise<Prepared>;
 
 export type PipelineOptions = {
   readonly services: Services;
@@ -38,7 +44,7 @@ export type PipelineOptions = {
  */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { services, documents, standing, limits = defaultLimits, introspection, verbose = false } = options;
-  const masking = { ...options, verbose };
+  const masking = { ...options, verbose, introspection };
   const mask = (error: unknown): GraphQLError => maskError(error, masking);
   const execution = createExecution(mask);
   const compile = createCompiler({ schema, limits: limits.document, introspection });
@@ -49,10 +55,21 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (wait > 0) throw tooFast(wait);
   };
 
-  const prepare = async (operation: Operation, identity: Identity): Promise<Prepared> => {
+  /** What an operation has loaded is in memory all at once, so that a person may run only so many. */
+  const places = createPlaces(limits.person.atOnce);
+  const runFor =
+    ({ user }: Identity): Execution['run'] =>
+    async (args) => {
+      const leave = places.take(user);
+      return leave ? execution.run(args).finally(leave) : { errors: [tooMany(limits.person.atOnce)] };
+    };
+
+  const prepare: Pipeline = async (given, identity) => {
     const { operations, subscribes } = limits.person;
     await take('operations', identity, operations);
-    await standing.check(identity);
+    const { registered } = await standing.check(identity);
+    const posted = typeof given === 'function';
+    const operation = posted ? await given() : given;
     const compiled = compile(documents(operation, identity));
     if ('errors' in compiled) return compiled;
     const operationName = operation.operationName || undefined;
@@ -62,8 +79,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (type === OperationTypeNode.MUTATION && rootFields > 1) {
       await take('operations', identity, operations, rootFields - 1);
     }
-    if (type === OperationTypeNode.SUBSCRIPTION) await take('subscribes', identity, subscribes);
-    await register(identity);
+    if (type === OperationTypeNode.SUBSCRIPTION) {
+      if (posted) throw clientError('BAD_REQUEST', 'Subscriptions go over a WebSocket.');
+      await take('subscribes', identity, subscribes);
+    }
+    // Whoever is in the view reads while the write side is away.
+    if (!registered) await register(identity);
     // Made when they are first asked for: many operations load nothing, and to make them costs more than to run those.
     let load: Loaders | undefined;
     const contextValue: Context = {
@@ -76,7 +97,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     };
     const { document } = compiled;
     const args: ExecutionArgs = { schema, document, contextValue, variableValues: operation.variables, operationName };
-    return { args, ...execution };
+    return { args, run: runFor(identity), follow: execution.follow };
   };
 
   return (operation, identity) => prepare(operation, identity).catch((error: unknown) => ({ errors: [mask(error)] }));

@@ -1,11 +1,14 @@
 import { GraphQLError } from 'graphql';
-import type { Context as HonoContext, Handler } from 'hono';
+import type { HttpBindings } from '@hono/node-server';
+import type { Context, Handler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { statusOf } from './errors.js';
+import { statusOf, tooMany } from './errors.js';
 import { type Limits, defaultLimits } from './limits/limits.js';
+import { createPlaces } from './limits/places.js';
 import { type Metrics, countRefusal } from './metrics.js';
-import { operationOf } from './operation.js';
+import { type Operation, operationOf } from './operation.js';
 import type { Pipeline } from './pipeline.js';
+import { clientError } from './schema/ids.js';
 import { TokenError, type Verifier } from './tokens.js';
 
 export type PostOptions = {
@@ -16,9 +19,20 @@ export type PostOptions = {
   readonly metrics: Metrics;
 };
 
+/** What is served by Node: answers can be watched until they are sent. */
+export type Served = { readonly Bindings: HttpBindings };
+type HonoContext = Context<Served>;
+
 /** GraphQL over POST: JSON in, JSON out, a bearer token and no cookies, so that no other site can ask in one's name. */
-export function postHandler({ pipeline, verify, limits = defaultLimits, publicUrl, metrics }: PostOptions): Handler {
+export function postHandler({
+  pipeline,
+  verify,
+  limits = defaultLimits,
+  publicUrl,
+  metrics,
+}: PostOptions): Handler<Served> {
   const { origin } = new URL(publicUrl);
+  const places = createPlaces(limits.person.atOnce);
 
   const answer = (c: HonoContext, errors: readonly GraphQLError[]): Response => {
     const status = statusOf(errors);
@@ -36,17 +50,15 @@ export function postHandler({ pipeline, verify, limits = defaultLimits, publicUr
     }
     try {
       const identity = await verify(c.req.header('authorization'));
-      const body: unknown = await c.req.json().catch(() => undefined);
-      if (body === undefined) return c.json(fault('BAD_REQUEST', 'The body is not JSON.'), 400);
-      const operation = operationOf(body);
-      if (operation instanceof GraphQLError) return answer(c, [operation]);
-      const prepared = await pipeline(operation, identity);
+      // Held until all is sent: an answer that nobody reads is in memory, too.
+      const leave = places.take(identity.user);
+      if (!leave) return answer(c, [tooMany(limits.person.atOnce)]);
+      onceSent(c.env, leave);
+      const prepared = await pipeline(() => read(c), identity);
       if ('errors' in prepared) return answer(c, prepared.errors);
       const result = await prepared.run(prepared.args);
-      if (Symbol.asyncIterator in result) {
-        return c.json(fault('BAD_REQUEST', 'Subscriptions go over a WebSocket.'), 400);
-      }
-      return c.json(result);
+      // What did not begin has no data, not even null.
+      return result.data === undefined && result.errors ? answer(c, result.errors) : c.json(result);
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
       c.header('www-authenticate', 'Bearer');
@@ -60,6 +72,28 @@ export function postHandler({ pipeline, verify, limits = defaultLimits, publicUr
     stop({ status: response.status });
     return response;
   };
+}
+
+/** Tells once when an answer is sent, or never will be: who has left before may have left for good. */
+function onceSent({ incoming: { socket }, outgoing }: HttpBindings, tell: () => void): void {
+  const done = (): void => {
+    outgoing.off('close', done);
+    socket.off('close', done);
+    tell();
+  };
+  outgoing.once('close', done);
+  // An answer that waits behind another on its connection is not told of its end.
+  socket.once('close', done);
+  if (socket.destroyed) done();
+}
+
+/** The operation in a body. Throws BAD_REQUEST. */
+async function read(c: HonoContext): Promise<Operation> {
+  const body: unknown = await c.req.json().catch(() => undefined);
+  if (body === undefined) throw clientError('BAD_REQUEST', 'The body is not JSON.');
+  const operation = operationOf(body);
+  if (operation instanceof GraphQLError) throw operation;
+  return operation;
 }
 
 type Refusal = { readonly status: ContentfulStatusCode; readonly code: string; readonly message: string };

@@ -4,6 +4,9 @@ import { nameFor, streamOf } from '../domain/ids.js';
 import { PATIENCE, type Services } from './context.js';
 import type { Identity } from './identity/identity.js';
 
+/** How many people are remembered who were asked about and are not in the view: those who are there need no memory. */
+const ROOM = 10_000;
+
 /**
  * Whoever comes with a valid token for the first time is registered: the identity provider is the master of accounts,
  * the log of what they do. The command is named after the person, so that it is done once however often it is sent.
@@ -32,6 +35,8 @@ export function createRegistrar({
   return async (identity) => {
     const sending = known.get(identity.user) ?? send(identity);
     known.set(identity.user, sending);
+    const [oldest] = known.keys();
+    if (known.size > ROOM && oldest !== undefined) known.delete(oldest);
     const sent = await sending.catch(() => undefined);
     // Refused for good is as good as done: under another name by now, or erased. Only what was not decided is sent again.
     if (!sent || isUndecided(sent)) known.delete(identity.user);

@@ -17,7 +17,7 @@ export type Seat = {
   running(): number;
 };
 
-/** What a socket is closed with: a code of graphql-ws (4403 may come back, 4400, 4401 and 4429 not) and a reason. */
+/** What a socket is closed with: a code (4403 may come back with a fresh token, 1013 as they are, 4400, 4401 and 4429 not) and a reason. */
 export type Refusal = readonly [code: number, reason: string];
 
 export type SeatsOptions = {
@@ -161,5 +161,6 @@ function refusalOf(error: unknown): Refusal {
   if (error instanceof TokenError) return [CloseCode.Forbidden, `${error.code}: ${error.message}`];
   if (!(error instanceof GraphQLError)) throw error;
   const code = String(error.extensions['code']);
-  return [code === 'UNAVAILABLE' ? CloseCode.Forbidden : CloseCode.Unauthorized, `${code}: ${error.message}`];
+  // 1013: try again later. Not 4403, at which clients throw their token away, with which nothing is wrong.
+  return [code === 'UNAVAILABLE' ? 1013 : CloseCode.Unauthorized, `${code}: ${error.message}`];
 }

@@ -8,12 +8,12 @@ import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { compress } from 'hono/compress';
 import { inlineScripts, securityHeaders } from './headers.js';
-import { hostRule } from './hosts.js';
+import { hostRule, isLoopback } from './hosts.js';
 import type { EmbeddedProvider, Issuer } from './identity/identity.js';
 import type { Limits } from './limits/limits.js';
 import { type Metrics, measurePipeline } from './metrics.js';
 import type { Pipeline } from './pipeline.js';
-import { fault, postHandler } from './post.js';
+import { type Served, fault, postHandler } from './post.js';
 import { serveSockets } from './sockets.js';
 import type { Standing } from './standing.js';
 import type { Verifier } from './tokens.js';
@@ -85,7 +85,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     rule,
   });
   const ops = getRequestListener(opsApp(options).fetch);
-  const operators = createServer((request, response) => answer(ops, request, response));
+  const operators = createServer((request, response) => {
+    // Else a page could make its own name point here, and read what it likes.
+    if (isLoopback(request.headers.host)) return answer(ops, request, response);
+    const body = fault('WRONG_HOST', 'Ask for localhost: operators are served under no other name.');
+    response.writeHead(421, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
 
   await listen(people, port, host);
   await listen(operators, opsPort, '127.0.0.1');
@@ -125,9 +130,9 @@ function answer(app: Listener, request: IncomingMessage, response: ServerRespons
   Promise.resolve(app(request, response)).catch(() => response.destroy());
 }
 
-function publicApp(options: GatewayOptions): Hono {
+function publicApp(options: GatewayOptions): Hono<Served> {
   const { page, issuer, publicUrl } = options;
-  const app = new Hono();
+  const app = new Hono<Served>();
   let indexPage: { html: string; headers: Readonly<Record<string, string>> } | undefined;
 
   const pipeline = measurePipeline(options.metrics, 'post', options.pipeline);
@@ -172,16 +177,16 @@ function publicApp(options: GatewayOptions): Hono {
   return app;
 }
 
-function opsApp(options: GatewayOptions): Hono {
+function opsApp(options: GatewayOptions): Hono<Served> {
   const { registry } = options.metrics;
-  const app = new Hono();
+  const app = new Hono<Served>();
   health(app, options);
   app.get('/metrics', async (c) => c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }));
   if (options.operators) app.route('/', options.operators);
   return app;
 }
 
-function health(app: Hono, { waitingFor }: GatewayOptions): void {
+function health(app: Hono<Served>, { waitingFor }: GatewayOptions): void {
   app.get('/healthz', (c) => c.json({ product: PRODUCT, status: 'ok' }));
   app.get('/readyz', (c) => {
     const waiting = waitingFor();

@@ -11,6 +11,7 @@ import { watchReaders } from './limits/readers.js';
 import { type Metrics, countRefusal } from './metrics.js';
 import { operationOf } from './operation.js';
 import type { Pipeline, Prepared } from './pipeline.js';
+import { fault } from './post.js';
 import { clientError } from './schema/ids.js';
 import { createSeats, cut } from './seats.js';
 import type { Standing } from './standing.js';
@@ -137,10 +138,15 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const { origin: from, host } = request.headers;
     const path = URL.canParse(request.url ?? '/', origin) ? new URL(request.url ?? '/', origin).pathname : '';
-    if (rule(host) !== 'serve') return refuse(socket, '421 Misdirected Request', `Open it at ${publicUrl}.`);
-    if (path !== '/graphql') return refuse(socket, '404 Not Found', 'WebSockets are at /graphql.');
-    if (from !== undefined && from !== origin) return refuse(socket, '403 Forbidden', `Only pages of ${origin} may.`);
-    if (!door.mayEnter(addressOf(request))) return refuse(socket, '429 Too Many Requests', 'Wait, and try again.');
+    if (rule(host) !== 'serve')
+      return refuse(socket, '421 Misdirected Request', 'WRONG_HOST', `Open it at ${publicUrl}.`);
+    if (path !== '/graphql') return refuse(socket, '404 Not Found', 'NOT_FOUND', 'WebSockets are at /graphql.');
+    if (from !== undefined && from !== origin) {
+      return refuse(socket, '403 Forbidden', 'ORIGIN_NOT_ALLOWED', `Only pages of ${origin} may.`);
+    }
+    if (!door.mayEnter(addressOf(request))) {
+      return refuse(socket, '429 Too Many Requests', 'TOO_MANY_SOCKETS', 'Wait, and try again.');
+    }
     sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request));
   };
   server.on('upgrade', upgrade);
@@ -205,10 +211,10 @@ type Ways = Pick<Exclude<Prepared, { errors: unknown }>, 'run' | 'follow'>;
 const isWays = (value: unknown): value is Ways =>
   typeof value === 'object' && value !== null && 'run' in value && 'follow' in value;
 
-function refuse(socket: Duplex, status: string, why: string): void {
-  const body = `${why}\n`;
+function refuse(socket: Duplex, status: string, code: string, why: string): void {
+  const body = JSON.stringify(fault(code, why));
   socket.on('error', () => undefined);
   socket.end(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -9,8 +9,11 @@ type Loss = 'SUSPENDED' | 'ERASED' | 'SESSION_ENDED';
 
 /** Whether somebody may still be here: a token outlives the session that it came from, and the good standing of its person. */
 export type Standing = {
-  /** Throws SUSPENDED, ERASED or SESSION_ENDED; UNAVAILABLE where it cannot be told now. In memory for who is active. */
-  check(who: Who): Promise<void>;
+  /**
+   * Throws SUSPENDED, ERASED or SESSION_ENDED; UNAVAILABLE where it cannot be told now. In memory for who is active.
+   * Resolves with whether the view shows them registered.
+   */
+  check(who: Who): Promise<{ readonly registered: boolean }>;
   /** Tells once when the standing is lost, at once if it is already. Resolves with how to stop watching. */
   watch(who: Who, onLost: (error: GraphQLError) => void): Promise<Detach>;
   stop(): void;
@@ -27,6 +30,8 @@ export type StandingOptions = {
 };
 
 type Entry = {
+  /** Whether the view has shown this person. */
+  registered: boolean;
   /** The version of the person that this knows. */
   version: number;
   lost: Loss | undefined;
@@ -46,7 +51,9 @@ export function createStanding({ core, sessions, every = 5_000, onTrouble }: Sta
   };
 
   const see = (entry: Entry, row: Pick<UserRow, 'version' | 'status'> | undefined): void => {
-    if (!row || row.version < entry.version) return;
+    if (!row) return;
+    entry.registered = true;
+    if (row.version < entry.version) return;
     entry.version = row.version;
     lose(entry, row.status === 'active' ? undefined : row.status === 'suspended' ? 'SUSPENDED' : 'ERASED');
   };
@@ -54,6 +61,7 @@ export function createStanding({ core, sessions, every = 5_000, onTrouble }: Sta
   /** Attaches before it reads, so that nothing falls between. */
   const open = async (topic: string, hear: (entry: Entry, notice: unknown) => void): Promise<Entry> => {
     const entry: Entry = {
+      registered: false,
       version: 0,
       lost: undefined,
       used: true,
@@ -98,11 +106,10 @@ export function createStanding({ core, sessions, every = 5_000, onTrouble }: Sta
     }
   };
 
-  const entriesOf = ({ user, session }: Who): Promise<readonly Entry[]> =>
-    Promise.all([
-      entryIn(users, user, openUser),
-      ...(session === undefined ? [] : [entryIn(ended, session, openSession)]),
-    ]);
+  const entriesOf = ({ user, session }: Who): Promise<readonly [person: Entry, session?: Entry]> =>
+    session === undefined
+      ? entryIn(users, user, openUser).then((entry) => [entry])
+      : Promise.all([entryIn(users, user, openUser), entryIn(ended, session, openSession)]);
 
   /** Looks at all who are active again, and forgets the others. */
   const lookAgain = async (): Promise<void> => {
@@ -130,22 +137,24 @@ export function createStanding({ core, sessions, every = 5_000, onTrouble }: Sta
 
   return {
     check: async (who) => {
-      for (const { lost } of await entriesOf(who)) if (lost) throw lossError(lost);
+      const entries = await entriesOf(who);
+      for (const entry of entries) if (entry?.lost) throw lossError(entry.lost);
+      return entries[0];
     },
     watch: async (who, onLost) => {
       const entries = await entriesOf(who);
       let told = false;
       const look = (): void => {
-        const lost = entries.find((entry) => entry.lost)?.lost;
+        const lost = entries.find((entry) => entry?.lost)?.lost;
         if (!lost || told) return;
         told = true;
         onLost(lossError(lost));
       };
-      for (const { listeners } of entries) listeners.add(look);
+      for (const entry of entries) entry?.listeners.add(look);
       look();
       return () => {
         told = true;
-        for (const { listeners } of entries) listeners.delete(look);
+        for (const entry of entries) entry?.listeners.delete(look);
       };
     },
     stop: () => clearInterval(timer),

@@ -71,7 +71,7 @@ type HarnessOptions = {
 const hurry = { burst: 1_000_000, perSecond: 1_000_000 };
 const unhurried: Limits = {
   ...defaultLimits,
-  person: { ...defaultLimits.person, operations: hurry, subscribes: hurry },
+  person: { ...defaultLimits.person, operations: hurry, subscribes: hurry, atOnce: 1_000 },
 };
 
 export async function startHarness(options: HarnessOptions = {}) {

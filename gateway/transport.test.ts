@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { hostRule } from './hosts.js';
 import { type Harness, startHarness } from './testing.js';
 
 let harness: Harness;
@@ -164,6 +165,32 @@ describe('transport', () => {
     }
   });
 
+  it('takes no subscription over POST, which is no fault of the server', async () => {
+    const before = harness.failures.length;
+    expect(await harness.ask('ana', 'subscription { inbox { complete } }')).toMatchObject({
+      status: 400,
+      errors: [{ message: 'Subscriptions go over a WebSocket.', extensions: { code: 'BAD_REQUEST' } }],
+    });
+    expect(harness.failures).toHaveLength(before);
+  });
+
+  it('refuses as a cursor what only looks like one', async () => {
+    const id = harness.newId('ana');
+    for (const time of [
+      '1',
+      '2026',
+      '-1',
+      '99999',
+      '2026-02-31',
+      '2026-02-31T00:00:00.000Z',
+      '+012026-01-31T00:00:00.000Z',
+    ]) {
+      const after = Buffer.from(`${time} ${id}`).toString('base64url');
+      const { errors } = await harness.ask('ana', `{ viewer { conversations(after: "${after}") { nodes { id } } } }`);
+      expect(errors).toMatchObject([{ extensions: { code: 'BAD_INPUT' } }]);
+    }
+  });
+
   it('answers GET with what to send', async () => {
     const response = await fetch(`${harness.publicUrl}/graphql?query={viewer{roles}}`);
     expect({ status: response.status, allow: response.headers.get('allow') }).toEqual({ status: 405, allow: 'POST' });
@@ -191,11 +218,20 @@ describe('transport', () => {
     expect(await statusFor(`localhost:${port}`)).toBe(503);
   });
 
+  it('takes the default port as none', () => {
+    const secure = hostRule('https://chat.example');
+    expect(['chat.example', 'Chat.Example:443', 'chat.example:80'].map(secure)).toEqual(['serve', 'serve', 'refuse']);
+    expect(hostRule('http://chat.example:8080')('chat.example:80')).toBe('refuse');
+  });
+
   it('opens no socket for a page of another origin', async () => {
     const url = `ws://localhost:${new URL(harness.publicUrl).port}/graphql`;
     const socket = new WebSocket(url, 'graphql-transport-ws', { origin: 'https://evil.example' });
     const [, response] = await once(socket, 'unexpected-response');
     expect(response.statusCode).toBe(403);
+    response.setEncoding('utf8');
+    const [body] = await once(response, 'data');
+    expect(JSON.parse(body)).toMatchObject({ errors: [{ extensions: { code: 'ORIGIN_NOT_ALLOWED' } }] });
     socket.on('error', () => undefined).terminate();
   });
 
@@ -218,6 +254,11 @@ describe('transport', () => {
   it('keeps metrics on the operators’ port', async () => {
     expect(await (await fetch(`${harness.opsUrl}/metrics`)).text()).toContain('verbatim_sockets');
     expect((await fetch(`${harness.opsUrl}/healthz`)).status).toBe(200);
+    // A name that a page has made to point here.
+    const request = httpRequest(`${harness.opsUrl}/metrics`, { headers: { host: 'evil.example' } }).end();
+    const [refused] = await once(request, 'response');
+    refused.resume();
+    expect(refused.statusCode).toBe(421);
     expect((await fetch(`${harness.publicUrl}/metrics`)).status).toBe(503);
   });
 });

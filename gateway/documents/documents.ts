@@ -18,7 +18,11 @@ const PROGRAMS = 'api';
 
 export function createDocuments({ manifest, arbitrary, now }: DocumentsOptions): Documents {
   const entries = new Map(manifest.entries.map((entry) => [`sha256:${entry.hash}`, entry]));
-  const texts = new Set(manifest.entries.map(({ document }) => document));
+  const byText = new Map(manifest.entries.map((entry) => [entry.document, entry]));
+  const isOfPage = (query: string): boolean => {
+    const entry = byText.get(query);
+    return entry !== undefined && isLive(entry, now());
+  };
 
   return ({ query, documentId }, { scopes }) => {
     if (documentId !== undefined) {
@@ -26,7 +30,7 @@ export function createDocuments({ manifest, arbitrary, now }: DocumentsOptions):
       if (entry && entry.document !== null && isLive(entry, now())) return entry.document;
       throw clientError('DOCUMENT_UNKNOWN', 'This server does not know that document: reload the page.');
     }
-    if (query !== undefined && (arbitrary || scopes.includes(PROGRAMS) || texts.has(query))) return query;
+    if (query !== undefined && (arbitrary || scopes.includes(PROGRAMS) || isOfPage(query))) return query;
     throw clientError(
       'DOCUMENT_NOT_ALLOWED',
       'This server takes the documents of its own page, by `documentId`. Programs may send others with a token of scope "api".',

@@ -107,6 +107,7 @@ describe('the documents that are served', () => {
     expect(documents({ query: b }, person)).toBe(b);
     now = Date.parse('2026-05-02');
     expect(() => documents(old, person)).toThrow(/does not know that document: reload the page/);
+    expect(() => documents({ query: a }, person)).toThrow(/documents of its own page/);
     expect(documents({ documentId: `sha256:${sha256(b)}` }, person)).toBe(b);
   });
 

@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createDocuments } from '../documents/documents.js';
+import { publishDocuments, sha256 } from '../documents/manifest.js';
 import { createVerifier } from '../tokens.js';
 import { type Browser, type Place, codesIn, openBrowser, openClient, openPlace, person } from './testing.js';
 
@@ -21,6 +23,8 @@ afterAll(async () => {
 afterEach(() => {
   vi.restoreAllMocks();
 });
+
+const NAMESPACE = '7d9b7a4e-2f3c-5d5e-8a6b-0c1d2e3f4000';
 
 let people = 0;
 /** Somebody new, signed in, with the tokens that they got. */
@@ -76,7 +80,7 @@ describe('the provider', () => {
 
     const verify = createVerifier({
       issuer: place.provider(),
-      namespace: '7d9b7a4e-2f3c-5d5e-8a6b-0c1d2e3f4000',
+      namespace: NAMESPACE,
       now: Date.now,
     });
     expect(await verify(`Bearer ${tokens.access_token}`)).toMatchObject({
@@ -86,6 +90,23 @@ describe('the provider', () => {
     });
     await expect(verify(`Bearer ${tokens.id_token}`)).rejects.toMatchObject({ code: 'TOKEN_INVALID' });
     await expect(verify(`Bearer ${tokens.refresh_token}`)).rejects.toMatchObject({ code: 'TOKEN_INVALID' });
+  });
+
+  it('gives nobody the scope of programs, whatever the page asks for, so that persisted documents bind all people', async () => {
+    const { browser } = await newcomer();
+    const { url, redeem } = await client.begin({ scope: 'openid profile api' });
+    const tokens = await redeem(await browser.open(url));
+    const refreshed = await client.refresh(tokens.refresh_token ?? '');
+    const document = '{ viewer { roles } }';
+    const manifest = publishDocuments({ entries: [] }, [document], '2026-01-31');
+    const documents = createDocuments({ manifest, arbitrary: false, now: Date.now });
+    const verify = createVerifier({ issuer: place.provider(), namespace: NAMESPACE, now: Date.now });
+    for (const { access_token } of [tokens, refreshed]) {
+      const identity = await verify(`Bearer ${access_token}`);
+      expect(identity.scopes).not.toContain('api');
+      expect(() => documents({ query: '{ viewer { user { id } } }' }, identity)).toThrow(/documents of its own page/);
+      expect(documents({ documentId: `sha256:${sha256(document)}` }, identity)).toBe(document);
+    }
   });
 
   it('lets the second sign-in of a session pass without a form, and without a page if asked so', async () => {

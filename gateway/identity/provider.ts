@@ -90,7 +90,6 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
       // Our own page needs nobody's consent, the first time or after a grant was revoked.
       const made = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
       made.addOIDCScope('openid profile');
-      made.addResourceScope(RESOURCE, 'api');
       await made.save();
       return made;
     },
@@ -205,7 +204,8 @@ function fixed(origin: string): Configuration {
         defaultResource: async () => RESOURCE,
         useGrantedResource: async () => true,
         getResourceServerInfo: async () => ({
-          scope: 'api',
+          // People get no scope here: `api` is for clients that are programs, of which this provider has none yet.
+          scope: '',
           audience: AUDIENCE,
           accessTokenFormat: 'jwt',
           accessTokenTTL: ACCESS_TOKEN,

@@ -33,6 +33,11 @@ export function remembered(cost: Cost): Cost {
   };
 }
 
+/** What single fields cost, as many objects: a text may be as large as 100 KB, a page of objects is not. */
+const weights: Readonly<Record<string, number>> = { 'TextPart.text': 4 };
+
+export const weightOf = (type: string, field: string): number => weights[`${type}.${field}`] ?? 0;
+
 /** How many entries a list is taken to have where the document does not say. */
 const ASSUMED = 5;
 

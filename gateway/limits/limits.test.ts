@@ -36,6 +36,19 @@ describe('the size of a document', () => {
     expect(refusal('{ viewer { conversations(first: 100) { nodes { id title } } } }')).toBeUndefined();
   });
 
+  it('weighs texts, which may be long, so that usual pages stay far below it', () => {
+    expect(refusal(one.replace('50', '100'), { id: 'x' })).toBeUndefined();
+    const heavy =
+      'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Conversation { thread(first: 16) { messages { parts { ... on TextPart { text } } } } } } }';
+    expect(refusal(heavy, { ids: Array.from({ length: 100 }, () => 'x') })).toMatchObject({
+      extensions: { code: 'DOCUMENT_TOO_LARGE', found: 41_800 },
+    });
+    const roomy = createCompiler({ schema, limits: { ...defaultLimits.document, cost: 3_000 }, introspection: false });
+    const compiled = roomy(one);
+    if ('errors' in compiled) throw compiled.errors[0];
+    expect(() => operationIn(compiled, undefined).checkCost({ id: 'x' })).not.toThrow();
+  });
+
   it('counts the entries of pages inside pages, by literals, variables and defaults alike', () => {
     const literals = page.replace('$conversations) {', '100) {').replace('first: $messages', 'first: 100');
     for (const [query, variables] of [
@@ -116,6 +129,7 @@ describe('the rate of a person', () => {
           operations: { burst: 10, perSecond: 2 },
           subscribes: { burst: 3, perSecond: 1 },
           sockets: 3,
+          atOnce: 20,
           running: 4,
         },
         socket: { ...defaultLimits.socket, running: 3, frames: { burst: 60, perSecond: 1 } },
@@ -125,12 +139,18 @@ describe('the rate of a person', () => {
   afterAll(() => harness.stop());
 
   const query = '{ viewer { roles } }';
-  const post = async (subject: string, asked = query): Promise<Response> =>
+  const send = async (subject: string, body: string): Promise<Response> =>
     fetch(`${harness.publicUrl}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${await harness.token(subject)}` },
-      body: JSON.stringify({ query: asked }),
+      body,
     });
+  const post = (subject: string, asked = query): Promise<Response> => send(subject, JSON.stringify({ query: asked }));
+
+  it('is charged for bodies that are no operation, too', async () => {
+    for (let n = 0; n < 10; n++) expect((await send('gus', n % 2 === 0 ? '[' : '[]')).status).toBe(400);
+    expect((await send('gus', '[')).status).toBe(429);
+  });
 
   it('is refused beyond its burst with when to come back, over POST and sockets alike, and for nobody else', async () => {
     const answers = await Promise.all(Array.from({ length: 11 }, () => post('ana')));

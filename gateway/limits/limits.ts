@@ -21,6 +21,8 @@ export type Limits = {
     /** Of those, how many may begin a subscription. */
     readonly subscribes: Rate;
     readonly sockets: number;
+    /** Queries and mutations that run at a time, over POST and sockets. */
+    readonly atOnce: number;
     /** Running at a time, over all sockets. */
     readonly running: number;
   };
@@ -59,6 +61,7 @@ export const defaultLimits: Limits = {
     operations: { burst: 200, perSecond: 50 },
     subscribes: { burst: 100, perSecond: 10 },
     sockets: 20,
+    atOnce: 20,
     running: 200,
   },
   socket: {

@@ -13,7 +13,7 @@ import {
   getNamedType,
   isCompositeType,
 } from 'graphql';
-import { type Cost, type Values, add, entriesOf, literal, remembered, times, valueOf } from './cost.js';
+import { type Cost, type Values, add, entriesOf, literal, remembered, times, valueOf, weightOf } from './cost.js';
 import type { Limits } from './limits.js';
 
 /** What is known of an operation before it runs. */
@@ -65,10 +65,12 @@ export function shapesOf(
 function measurer(schema: GraphQLSchema, fragments: ReadonlyMap<string, FragmentDefinitionNode>, defaults: Values) {
   const known = new Map<string, Part>();
 
-  const field = (node: FieldNode, fields: Fields, inPage: boolean): Part => {
+  const field = (node: FieldNode, of: string, fields: Fields, inPage: boolean): Part => {
     const definition = fields[node.name.value];
     const type = definition && getNamedType(definition.type);
-    if (!definition || !node.selectionSet || !isCompositeType(type)) return { depth: 1, fields: 1, cost: 0 };
+    if (!definition || !node.selectionSet || !isCompositeType(type)) {
+      return { depth: 1, fields: 1, cost: weightOf(of, node.name.value) };
+    }
     const { entries, page } = entriesOf(definition, node.arguments ?? [], defaults, inPage);
     const inner = measure(node.selectionSet, type, page);
     return {
@@ -93,7 +95,7 @@ function measurer(schema: GraphQLSchema, fragments: ReadonlyMap<string, Fragment
   function measure({ selections }: SelectionSetNode, type: GraphQLCompositeType, inPage: boolean): Part {
     const fields: Fields = 'getFields' in type ? type.getFields() : {};
     const parts = selections.map((selection): Part => {
-      if (selection.kind === Kind.FIELD) return field(selection, fields, inPage);
+      if (selection.kind === Kind.FIELD) return field(selection, type.name, fields, inPage);
       if (selection.kind === Kind.FRAGMENT_SPREAD) return fragment(selection.name.value, inPage);
       const on = selection.typeCondition && schema.getType(selection.typeCondition.name.value);
       return measure(selection.selectionSet, isCompositeType(on) ? on : type, inPage);

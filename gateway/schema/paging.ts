@@ -31,7 +31,7 @@ const noCursor = () => clientError('BAD_INPUT', 'This is not the cursor of a pag
 /** The place in the sidebar in a cursor. Throws BAD_INPUT. */
 export function parseCursor(cursor: string): { activeAt: string; id: string } {
   const [activeAt, id, ...rest] = placeIn(cursor);
-  if (activeAt && id && isUuid(id) && rest.length === 0 && !Number.isNaN(Date.parse(activeAt))) return { activeAt, id };
+  if (activeAt && id && isUuid(id) && rest.length === 0 && isTime(activeAt)) return { activeAt, id };
   throw noCursor();
 }
 
@@ -41,5 +41,11 @@ export function parseIdCursor(cursor: string): string {
   if (id && isUuid(id) && rest.length === 0) return id;
   throw noCursor();
 }
+
+/** Whether it is a time as cursors hold it. `Date.parse` alone takes much that the database does not, as "1". */
+const isTime = (text: string): boolean =>
+  text.length === '2026-01-31T00:00:00.000Z'.length &&
+  !Number.isNaN(Date.parse(text)) &&
+  new Date(text).toISOString() === text;
 
 const placeIn = (cursor: string): readonly string[] => Buffer.from(cursor, 'base64url').toString().split(' ');
