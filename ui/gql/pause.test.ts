@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { openPause } from './pause.js';
 
-it('grows with each failure up to half a minute, and begins anew after a success', () => {
-  const pause = openPause(1_000);
+it('grows with each failure up to its longest, and begins anew after a success', () => {
+  const pause = openPause(1_000, 30_000);
   const within = (ms: number, least: number): void => {
     expect(ms).toBeGreaterThanOrEqual(least);
     expect(ms).toBeLessThanOrEqual(least * 1.5);

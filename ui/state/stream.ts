@@ -4,7 +4,9 @@ import { ReplyDeltas } from '../gql/operations.js';
 import { openPause } from '../gql/pause.js';
 import { type Stream, mergeDelta } from './thread.js';
 
+/** Somebody waits for these words: the pauses grow, but not by much. In ms. */
 const AGAIN_MS = 500;
+const LONGEST_AGAIN_MS = 2_000;
 const FLUSH_MS = 33;
 const SLOW_FLUSH_MS = 50;
 const HIDDEN_FLUSH_MS = 100;
@@ -38,7 +40,7 @@ export function followReply(
     if (!running()) return;
     let leave: (() => void) | undefined;
     let again: ReturnType<typeof setTimeout> | undefined;
-    const pause = openPause(AGAIN_MS);
+    const pause = openPause(AGAIN_MS, LONGEST_AGAIN_MS);
     const follow = (): void => {
       leave = subscribe(
         ReplyDeltas,
