@@ -1,8 +1,11 @@
+import { fileURLToPath } from 'node:url';
 import solid from 'vite-plugin-solid';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   plugins: [solid()],
+  // The build of ws for browsers is a refusal; tests run a server of it beside the page.
+  resolve: { alias: [{ find: /^ws$/, replacement: fileURLToPath(import.meta.resolve('ws')) }] },
   test: {
     name: 'ui',
     root: import.meta.dirname,

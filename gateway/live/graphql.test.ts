@@ -47,7 +47,7 @@ function follow(subject: string, query: string, variables: Record<string, unknow
 const TYPING = 'subscription ($id: ID!) { typing(conversation: $id) { people { id name } } }';
 const SET = 'mutation ($id: ID!, $typing: Boolean!) { typingSet(conversation: $id, typing: $typing) }';
 const EVENTS = `subscription ($id: ID!, $asOf: Int!) { conversationEvents(id: $id, asOf: $asOf) {
-  from to conversation { id version title } messages { id parts { ... on TextPart { text } } } members { person role removed } } }`;
+  from to removed conversation { id version title } messages { id parts { ... on TextPart { text } } } members { person role removed } } }`;
 const INBOX = 'subscription { inbox { complete conversations { id title unread } gone } }';
 const DELTAS = 'subscription ($id: ID!) { replyDeltas(id: $id) { offset text } }';
 
@@ -86,7 +86,7 @@ describe('typing', () => {
 });
 
 describe('a member from another home', () => {
-  it('gets what happens until they are removed; then an update without a conversation, which is the last', async () => {
+  it('gets what happens until they are removed; then an update that says so, which is the last', async () => {
     const room = await openRoom(harness, 'ana', { bob: 'reader' });
     await shown(harness, await room.rename('ana', 'Ours'));
     const bob = follow('bob', EVENTS, { id: `conversation_${room.id}`, asOf: 0 });
@@ -94,7 +94,10 @@ describe('a member from another home', () => {
     const added = await room.add('cleo');
     await expect.poll(() => bob.got.at(-1)?.conversationEvents?.to).toBe(added.version);
     expect(bob.got.at(-1)).toMatchObject({
-      conversationEvents: { members: [{ person: `user_${harness.userOf('cleo')}`, role: 'WRITER', removed: false }] },
+      conversationEvents: {
+        removed: false,
+        members: [{ person: `user_${harness.userOf('cleo')}`, role: 'WRITER', removed: false }],
+      },
     });
     await room.post('cleo', 'Hello, Bob');
     const { version } = await room.remove('bob');
@@ -103,6 +106,7 @@ describe('a member from another home', () => {
     expect(bob.got.at(-1)?.conversationEvents).toEqual({
       from: expect.any(Number),
       to: version,
+      removed: true,
       conversation: null,
       messages: [],
       members: [],

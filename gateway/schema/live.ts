@@ -22,8 +22,11 @@ const ConversationUpdate = builder.objectRef<ConversationDelivery>('Conversation
     conversation: t.field({
       type: Conversation,
       nullable: true,
-      description: 'The conversation itself. Null: the viewer is a member no longer, and this is the last update.',
+      description: 'The conversation itself. Null where `removed` holds, or where an error beside it says why.',
       resolve: (update) => (update.removed ? null : conversationNode(update.conversation)),
+    }),
+    removed: t.exposeBoolean('removed', {
+      description: 'Whether the viewer is a member no longer: then this is the last update.',
     }),
     messages: t.field({
       type: [Message],

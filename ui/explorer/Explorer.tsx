@@ -32,7 +32,7 @@ const readSchema = (): Promise<Schema> =>
       (result) => (answer = result),
       () => {
         if (isSchema(answer)) resolve(answer.data.schema);
-        else reject(new Error('This server does not tell its schema (GRAPHQL_INTROSPECTION).'));
+        else reject(new Error(`This server does not tell its schema. It says: ${refusalIn(answer)}`));
       },
     );
   });
@@ -44,6 +44,12 @@ const isSchema = (answer: unknown): answer is { readonly data: { readonly schema
   typeof answer.data === 'object' &&
   answer.data !== null &&
   'schema' in answer.data;
+
+const refusalIn = (answer: unknown): string => {
+  const errors = typeof answer === 'object' && answer !== null && 'errors' in answer ? answer.errors : [];
+  const [error]: unknown[] = Array.isArray(errors) ? errors : [];
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : 'nothing.';
+};
 
 /** The object in a text, or what is wrong with it. */
 function variablesIn(text: string): Record<string, unknown> | string {

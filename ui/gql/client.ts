@@ -3,13 +3,15 @@ import type { GraphQLFormattedError } from 'graphql';
 import { createSignal } from 'solid-js';
 import { ended, token, tokenEnds } from '../auth/session.js';
 import type { TypedDocumentString } from './generated/graphql.js';
+import { openPause } from './pause.js';
 
-/** What the gateway answers where it has no data; `code` is stable. */
+/** What the gateway answers where something failed; `code` is stable. `retryAfter`: the ms to wait before asking again. */
 export class GqlError extends Error {
   override name = 'GqlError';
   constructor(
     readonly code: string,
     message: string,
+    readonly retryAfter = 0,
   ) {
     super(message);
   }
@@ -129,9 +131,8 @@ function openClient(): Client {
         clearTimeout(silence);
         clearTimeout(renewal);
         setOpen(false);
-        if (!(event instanceof CloseEvent)) return;
-        if (event.code === FORBIDDEN) refused = used;
-        if (event.code === UNAUTHORIZED) ended();
+        if (codeOf(event) === FORBIDDEN) refused = used;
+        if (codeOf(event) === UNAUTHORIZED) ended();
       },
     },
   });
@@ -139,42 +140,54 @@ function openClient(): Client {
 
 /**
  * Follows a subscription over any number of sockets. After a cut it is asked anew with the same variables object, so
- * `onNext` raises in it from where to go on. Returns how to leave.
+ * `onNext` raises in it from where to go on. It ends once, with the error if there was one: then it is left already, and
+ * a result with errors is one, whatever data stands beside them. Returns how to leave, after which nothing is told.
  */
 export function subscribe<T, V extends Record<string, unknown>>(
   document: TypedDocumentString<T, V>,
   variables: V,
   onNext: (data: T) => void,
-  onEnd: (error?: GqlError) => void = () => undefined,
+  onEnd: (error?: GqlError) => void,
 ): () => void {
-  let leave: (() => void) | undefined;
+  let over = false;
+  let release: (() => void) | undefined;
   let again: ReturnType<typeof setTimeout> | undefined;
+  const pause = openPause(FATAL_PAUSE_MS);
   // The protocol wants a `query`; beside an empty one, the `documentId` counts.
   const payload: SubscribePayload & { readonly documentId: string } = {
     query: '',
     documentId: hashOf(document),
     variables,
   };
+  const leave = (): void => {
+    over = true;
+    clearTimeout(again);
+    release?.();
+  };
+  const end = (error?: GqlError): void => {
+    if (over) return;
+    leave();
+    onEnd(error);
+  };
   const ask = (): void => {
-    leave = live().subscribe<T>(payload, {
+    release = live().subscribe<T>(payload, {
       next: ({ data, errors }) => {
-        const [error] = errors ?? [];
-        if (data) onNext(data);
-        else if (error) onEnd(errorOf(error));
+        if (over) return;
+        pause.reset();
+        if (errors?.length) end(errorOf(errors[0]));
+        else if (data) onNext(data);
       },
       error: (error) => {
-        // Anything but an answer: the socket was closed for good, as for too many of them. That too may pass.
-        if (Array.isArray(error)) onEnd(errorOf(error[0]));
-        else again = setTimeout(ask, FATAL_PAUSE_MS);
+        if (Array.isArray(error)) return end(errorOf(error[0]));
+        // Anything but an answer: the socket was closed for good. That too may pass, as too many of them do, unless the
+        // session is over: then the page shows the sign-in.
+        if (!over && codeOf(error) !== UNAUTHORIZED) again = setTimeout(ask, pause.next());
       },
-      complete: () => onEnd(),
+      complete: () => end(),
     });
   };
   ask();
-  return () => {
-    clearTimeout(again);
-    leave?.();
-  };
+  return leave;
 }
 
 /** Runs a document of somebody's own, of any kind, and tells each result as it comes. Returns how to leave. */
@@ -196,7 +209,15 @@ export const explore = (
     },
   );
 
+/** What a socket was closed with, if this is of a closing. */
+const codeOf = (event: unknown): unknown =>
+  typeof event === 'object' && event !== null && 'code' in event ? event.code : undefined;
+
 function errorOf(error: GraphQLFormattedError | undefined): GqlError {
-  const code = error?.extensions?.['code'];
-  return new GqlError(typeof code === 'string' ? code : 'UNKNOWN', error?.message ?? 'The server gave no reason.');
+  const { code, retryAfter } = error?.extensions ?? {};
+  return new GqlError(
+    typeof code === 'string' ? code : 'UNKNOWN',
+    error?.message ?? 'The server gave no reason.',
+    typeof retryAfter === 'number' ? retryAfter : 0,
+  );
 }

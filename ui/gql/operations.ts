@@ -150,6 +150,7 @@ export const ConversationEvents = graphql(/* GraphQL */ `
     conversationEvents(id: $id, asOf: $asOf, after: $after) {
       from
       to
+      removed
       conversation {
         ...ConversationFields
       }

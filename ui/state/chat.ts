@@ -1,5 +1,5 @@
 import { type Accessor, createSignal, onCleanup } from 'solid-js';
-import { connected, request, subscribe } from '../gql/client.js';
+import { GqlError, connected, request, subscribe } from '../gql/client.js';
 import type { OutcomeFieldsFragment, ThreadQuery as ThreadAnswer } from '../gql/generated/graphql.js';
 import {
   ConversationEvents,
@@ -9,6 +9,7 @@ import {
   StopMutation,
   ThreadQuery,
 } from '../gql/operations.js';
+import { openPause } from '../gql/pause.js';
 import { newId } from './ids.js';
 import { type Post, openOutbox } from './outbox.js';
 import { type Failure, type Place, openSender } from './sender.js';
@@ -60,6 +61,7 @@ export function openChat(id: string, viewer: string, fresh: boolean): Chat {
   let again: ReturnType<typeof setTimeout> | undefined;
   let closed = false;
   let marked = 0;
+  const pause = openPause(AGAIN_MS);
 
   const takePage = ({ conversation, to, leaf }: Page): void => {
     const { messages, before } = conversation.thread;
@@ -76,11 +78,12 @@ export function openChat(id: string, viewer: string, fresh: boolean): Chat {
       ConversationEvents,
       variables,
       ({ conversationEvents: update }) => {
+        pause.reset();
         // After a cut the same object is asked again: it must not tell the past a second time.
         variables.asOf = update.to;
         setThread((known) => merge(known, update));
-        // None: the viewer is a member no longer, and what is gone for them alone is gone all the same.
-        if (update.conversation?.deleted ?? true) setState('deleted');
+        // What is gone for the viewer alone is gone all the same.
+        if (update.removed || update.conversation?.deleted) setState('deleted');
       },
       (error) => {
         leave = undefined;
@@ -89,7 +92,7 @@ export function openChat(id: string, viewer: string, fresh: boolean): Chat {
         if (error?.code === 'NOT_FOUND' && thread().conversation) setState('missing');
         else {
           if (error?.code === 'CURSOR_EXPIRED') setAccepted(undefined);
-          again = setTimeout(follow, AGAIN_MS);
+          again = setTimeout(follow, pause.next(error));
         }
       },
     );
@@ -111,11 +114,12 @@ export function openChat(id: string, viewer: string, fresh: boolean): Chat {
       const { asOf } = thread();
       takePage({ conversation, to: asOf === 0 ? conversation.thread.asOf : asOf, leaf });
       setState('ready');
+      pause.reset();
       follow();
-    } catch {
+    } catch (error) {
       if (closed) return;
       setState('unreachable');
-      again = setTimeout(() => void load(leaf), AGAIN_MS);
+      again = setTimeout(() => void load(leaf), pause.next(error instanceof GqlError ? error : undefined));
     }
   };
 

@@ -1,6 +1,7 @@
 import { type Accessor, createSignal, onCleanup } from 'solid-js';
-import { request, subscribe } from '../gql/client.js';
+import { GqlError, request, subscribe } from '../gql/client.js';
 import { ConversationsQuery, DeleteMutation, Inbox as InboxSubscription, RenameMutation } from '../gql/operations.js';
+import { openPause } from '../gql/pause.js';
 import { newId } from './ids.js';
 import type { Conversation } from './thread.js';
 
@@ -32,6 +33,8 @@ export function mergeInbox(
     .toSorted((a, b) => (a.activeAt === b.activeAt ? (a.id < b.id ? 1 : -1) : a.activeAt < b.activeAt ? 1 : -1));
 }
 
+const AGAIN_MS = 1_000;
+
 /** The person's conversations, kept up to date. */
 export function openInbox(): Inbox {
   const [conversations, setConversations] = createSignal<readonly Conversation[]>([]);
@@ -39,13 +42,38 @@ export function openInbox(): Inbox {
   const [after, setAfter] = createSignal<string | null>(null);
   let pages = 0;
 
-  const leave = subscribe(InboxSubscription, {}, ({ inbox }) => {
-    // A whole page replaces what was there, unless more of the list is on the screen than the page holds.
-    setConversations((list) => mergeInbox(inbox.complete && pages === 0 ? [] : list, inbox.conversations, inbox.gone));
-    if (inbox.complete && !loaded()) void loadMore();
-    setLoaded(true);
+  let leave: (() => void) | undefined;
+  let again: ReturnType<typeof setTimeout> | undefined;
+  let first: ReturnType<typeof setTimeout> | undefined;
+  let closed = false;
+  const pause = openPause(AGAIN_MS);
+  const listPause = openPause(AGAIN_MS);
+  const follow = (): void => {
+    leave = subscribe(
+      InboxSubscription,
+      {},
+      ({ inbox }) => {
+        pause.reset();
+        // A whole page replaces what was there, unless more of the list is on the screen than the page holds.
+        setConversations((list) =>
+          mergeInbox(inbox.complete && pages === 0 ? [] : list, inbox.conversations, inbox.gone),
+        );
+        if (inbox.complete && !loaded()) loadFirst();
+        setLoaded(true);
+      },
+      // Whatever it was: what a new one tells first is the whole page, so nothing is missed.
+      (error) => {
+        again = setTimeout(follow, pause.next(error));
+      },
+    );
+  };
+  follow();
+  onCleanup(() => {
+    closed = true;
+    clearTimeout(first);
+    clearTimeout(again);
+    leave?.();
   });
-  onCleanup(leave);
 
   const loadMore = async (): Promise<void> => {
     const { viewer } = await request(ConversationsQuery, { after: after() });
@@ -53,6 +81,14 @@ export function openInbox(): Inbox {
     if (after() !== null) pages += 1;
     setConversations((list) => mergeInbox(list, nodes));
     setAfter(pageInfo.hasNextPage ? (pageInfo.endCursor ?? null) : null);
+  };
+
+  /** Where the list goes on below the first page. */
+  const loadFirst = (): void => {
+    loadMore().catch((error: unknown) => {
+      if (closed) return;
+      first = setTimeout(loadFirst, listPause.next(error instanceof GqlError ? error : undefined));
+    });
   };
 
   return {

@@ -1,8 +1,12 @@
 import { type Accessor, createEffect, createSignal, onCleanup, untrack } from 'solid-js';
 import { subscribe } from '../gql/client.js';
 import { ReplyDeltas } from '../gql/operations.js';
+import { openPause } from '../gql/pause.js';
 import { type Stream, mergeDelta } from './thread.js';
 
+/** Somebody waits for these words: the pauses grow, but not by much. In ms. */
+const AGAIN_MS = 500;
+const LONGEST_AGAIN_MS = 2_000;
 const FLUSH_MS = 33;
 const SLOW_FLUSH_MS = 50;
 const HIDDEN_FLUSH_MS = 100;
@@ -36,17 +40,19 @@ export function followReply(
     if (!running()) return;
     let leave: (() => void) | undefined;
     let again: ReturnType<typeof setTimeout> | undefined;
+    const pause = openPause(AGAIN_MS, LONGEST_AGAIN_MS);
     const follow = (): void => {
       leave = subscribe(
         ReplyDeltas,
         { id, after: untrack(position) ?? null },
         ({ replyDeltas: delta }) => {
+          pause.reset();
           stream = mergeDelta(stream, delta);
           timer ??= setTimeout(flush, document.hidden ? HIDDEN_FLUSH_MS : slow ? SLOW_FLUSH_MS : FLUSH_MS);
         },
         // Not in the view yet, or ended and its end still on the way: ask again until the row says that it is over.
-        () => {
-          again = setTimeout(follow, 500);
+        (error) => {
+          again = setTimeout(follow, pause.next(error));
         },
       );
     };

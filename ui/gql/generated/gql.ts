@@ -27,7 +27,7 @@ type Documents = {
     "\n  mutation Delete($input: ConversationDeleteInput!) {\n    outcome: conversationDelete(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": typeof types.DeleteDocument,
     "\n  mutation Read($input: ConversationReadInput!) {\n    outcome: conversationRead(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": typeof types.ReadDocument,
     "\n  mutation Stop($input: ReplyStopInput!) {\n    outcome: replyStop(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": typeof types.StopDocument,
-    "\n  subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {\n    conversationEvents(id: $id, asOf: $asOf, after: $after) {\n      from\n      to\n      conversation {\n        ...ConversationFields\n      }\n      messages {\n        ...MessageFields\n      }\n    }\n  }\n": typeof types.ConversationEventsDocument,
+    "\n  subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {\n    conversationEvents(id: $id, asOf: $asOf, after: $after) {\n      from\n      to\n      removed\n      conversation {\n        ...ConversationFields\n      }\n      messages {\n        ...MessageFields\n      }\n    }\n  }\n": typeof types.ConversationEventsDocument,
     "\n  subscription ReplyDeltas($id: ID!, $after: Position) {\n    replyDeltas(id: $id, after: $after) {\n      attempt\n      offset\n      text\n    }\n  }\n": typeof types.ReplyDeltasDocument,
     "\n  subscription Inbox {\n    inbox {\n      complete\n      conversations {\n        ...ConversationFields\n      }\n      gone\n    }\n  }\n": typeof types.InboxDocument,
 };
@@ -44,7 +44,7 @@ const documents: Documents = {
     "\n  mutation Delete($input: ConversationDeleteInput!) {\n    outcome: conversationDelete(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": types.DeleteDocument,
     "\n  mutation Read($input: ConversationReadInput!) {\n    outcome: conversationRead(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": types.ReadDocument,
     "\n  mutation Stop($input: ReplyStopInput!) {\n    outcome: replyStop(input: $input) {\n      ...OutcomeFields\n    }\n  }\n": types.StopDocument,
-    "\n  subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {\n    conversationEvents(id: $id, asOf: $asOf, after: $after) {\n      from\n      to\n      conversation {\n        ...ConversationFields\n      }\n      messages {\n        ...MessageFields\n      }\n    }\n  }\n": types.ConversationEventsDocument,
+    "\n  subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {\n    conversationEvents(id: $id, asOf: $asOf, after: $after) {\n      from\n      to\n      removed\n      conversation {\n        ...ConversationFields\n      }\n      messages {\n        ...MessageFields\n      }\n    }\n  }\n": types.ConversationEventsDocument,
     "\n  subscription ReplyDeltas($id: ID!, $after: Position) {\n    replyDeltas(id: $id, after: $after) {\n      attempt\n      offset\n      text\n    }\n  }\n": types.ReplyDeltasDocument,
     "\n  subscription Inbox {\n    inbox {\n      complete\n      conversations {\n        ...ConversationFields\n      }\n      gone\n    }\n  }\n": types.InboxDocument,
 };
@@ -100,7 +100,7 @@ export function graphql(source: "\n  mutation Stop($input: ReplyStopInput!) {\n 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {\n    conversationEvents(id: $id, asOf: $asOf, after: $after) {\n      from\n      to\n      conversation {\n        ...ConversationFields\n      }\n      messages {\n        ...MessageFields\n      }\n    }\n  }\n"): typeof import('./graphql').ConversationEventsDocument;
+export function graphql(source: "\n  subscription ConversationEvents($id: ID!, $asOf: Int!, $after: Position) {\n    conversationEvents(id: $id, asOf: $asOf, after: $after) {\n      from\n      to\n      removed\n      conversation {\n        ...ConversationFields\n      }\n      messages {\n        ...MessageFields\n      }\n    }\n  }\n"): typeof import('./graphql').ConversationEventsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -251,7 +251,7 @@ export type ConversationEventsSubscriptionVariables = Exact<{
 }>;
 
 
-export type ConversationEventsSubscription = { conversationEvents: { from: number, to: number, conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean } | null, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } };
+export type ConversationEventsSubscription = { conversationEvents: { from: number, to: number, removed: boolean, conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean } | null, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } };
 
 export type ReplyDeltasSubscriptionVariables = Exact<{
   id: string | number;
@@ -345,6 +345,6 @@ export const RenameDocument = {"__meta__":{"hash":"sha256:6c6138dc36ee8e9a11e70b
 export const DeleteDocument = {"__meta__":{"hash":"sha256:2807dea06a0fb6c01670df7fa9c053636bda90376817914c2ee7d0665a6a19c9"}} as unknown as TypedDocumentString<DeleteMutation, DeleteMutationVariables>;
 export const ReadDocument = {"__meta__":{"hash":"sha256:fc178382b07159f8b4c7039fda4d7ef37ae63d647f0d60105d894fcda1033476"}} as unknown as TypedDocumentString<ReadMutation, ReadMutationVariables>;
 export const StopDocument = {"__meta__":{"hash":"sha256:0f508e587b0a3e5c976ed5d234515563a180d70754583173329ecaada1d08e88"}} as unknown as TypedDocumentString<StopMutation, StopMutationVariables>;
-export const ConversationEventsDocument = {"__meta__":{"hash":"sha256:36fc8c96813c45dbad4a93940590a35ac16fa787b6c680b8a70509fe6fd37ce1"}} as unknown as TypedDocumentString<ConversationEventsSubscription, ConversationEventsSubscriptionVariables>;
+export const ConversationEventsDocument = {"__meta__":{"hash":"sha256:01aa2edf3fbe6b3e842305b6947718bddd6c4fd7644ddd1cdb1351ac3181851d"}} as unknown as TypedDocumentString<ConversationEventsSubscription, ConversationEventsSubscriptionVariables>;
 export const ReplyDeltasDocument = {"__meta__":{"hash":"sha256:a093b55e191246c782e110819c4a224973abe5e0a7b14e45ae27862a966f1919"}} as unknown as TypedDocumentString<ReplyDeltasSubscription, ReplyDeltasSubscriptionVariables>;
 export const InboxDocument = {"__meta__":{"hash":"sha256:5dbb1b0ccd9097826f3fa5a5f1b2e0c7b29c683d6165f3a1f447a045dc69b947"}} as unknown as TypedDocumentString<InboxSubscription, InboxSubscriptionVariables>;
