@@ -115,6 +115,14 @@ describe('to suspend a person', () => {
     expect((await told(id)).map(({ type }) => type).toSorted()).toEqual(['OperatorActed', 'UserSuspended']);
   });
 
+  it('is not for oneself: the last operator would lock everybody out for good', async () => {
+    const own = harness.userOf('oleg');
+    const wish = { commandId: harness.newId('oleg'), user: `user_${own}`, reason: 'A slip' };
+    expect(await tell(harness, 'oleg', 'userSuspend', wish)).toMatchObject({ code: 'INVALID' });
+    expect(await told(own)).toEqual([]);
+    expect((await harness.ask('oleg', '{ lag { view } }')).errors).toBeUndefined();
+  });
+
   it('is for ops alone, and of people that there are', async () => {
     const { id, user, commandId } = await newPerson();
     for (const subject of ['ana', 'anna']) {

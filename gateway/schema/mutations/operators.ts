@@ -13,7 +13,7 @@ import { INPUT } from '../words.js';
 builder.mutationFields((t) => ({
   userSuspend: t.field({
     type: CommandOutcome,
-    description: 'Keeps a person out: what they send is refused, and what they have open is closed. For ops.',
+    description: 'Keeps a person out: what they send is refused, and what they have open is closed. For ops, and never for oneself.',
     args: { input: t.arg({ type: UserSuspendInput, description: INPUT }) },
     resolve: (_, { input, input: { reason } }, context) => {
       const user = requireNodeId('user', input.user);

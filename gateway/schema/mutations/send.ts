@@ -72,6 +72,10 @@ type HouseWish = Without<Extract<Draft, { type: 'SuspendUser' | 'ReinstateUser' 
 export async function sendForOperator(context: Context, wish: HouseWish, action: string, target: Uuid): Promise<Done> {
   const { client, identity } = context;
   if (!identity.roles.includes('ops')) return refused('FORBIDDEN', 'This is for those who run this server.');
+  // The last one who did could let nobody in again, themselves neither.
+  if (wish.type === 'SuspendUser' && target === identity.user) {
+    return refused('INVALID', 'You cannot suspend yourself: another operator can.');
+  }
   const fault = faultOf(wish);
   if (fault) return fault;
   const own = (sent: Sent): Done => done(sent.status === 'pending' ? { ...sent, command: wish.id } : sent, undefined);
