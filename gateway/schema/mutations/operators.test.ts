@@ -110,9 +110,11 @@ describe('to suspend a person', () => {
     const wish = { commandId, user, reason: 'Sends spam' };
     expect(await tell(harness, 'olga', 'userSuspend', wish)).toEqual({ __typename: 'Pending', commandId });
     expect(await told(id)).toMatchObject([{ type: 'UserSuspended' }]);
+    expect(await outcome('olga', commandId)).toEqual({ commandOutcome: null });
     between = (send) => send;
     expect(await tell(harness, 'olga', 'userSuspend', wish)).toMatchObject({ __typename: 'Accepted' });
     expect((await told(id)).map(({ type }) => type).toSorted()).toEqual(['OperatorActed', 'UserSuspended']);
+    expect(await outcome('olga', commandId)).toEqual({ commandOutcome: { __typename: 'Accepted' } });
   });
 
   it('is not for oneself: the last operator would lock everybody out for good', async () => {

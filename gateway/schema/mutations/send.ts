@@ -9,13 +9,12 @@ import {
   bucketOfStream,
   instanceStream,
   isClientId,
-  nameFor,
   parseStream,
   streamOf,
 } from '../../../domain/ids.js';
 import type { Context } from '../../context.js';
 import { requireNodeId } from '../ids.js';
-import { type Done, done, houseCommandId, refused } from '../outcome.js';
+import { type Done, auditCommandId, done, houseCommandId, refused } from '../outcome.js';
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 
@@ -84,7 +83,7 @@ export async function sendForOperator(context: Context, wish: HouseWish, action:
   // What was so already is nothing that an operator did.
   if (sent.status !== 'accepted' || sent.events === 0) return own(sent);
   const audit = await client.send({
-    id: nameFor(instanceStream, identity.user, wish.id),
+    id: auditCommandId(identity.user, wish.id),
     actor: SYSTEM,
     stream: instanceStream,
     type: 'RecordAction',
