@@ -157,7 +157,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     metrics.faults.inc();
     say(`fault ${id}: ${error instanceof Error ? error.stack : String(error)}`);
   };
-  const services = { log: log.id, core: queries, client, outcome, sessions, heads, operations, open: opener.open };
+  const services = { now, log: log.id, core: queries, client, outcome, sessions, heads, operations, open: opener.open };
   const gateway = await startGateway({
     ...options,
     issuer: provider,

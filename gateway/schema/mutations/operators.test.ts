@@ -147,7 +147,7 @@ describe('to try a dead letter again', () => {
   };
   const audit = async (stream: string) =>
     (await eventsOf(harness)).flatMap(({ type, data }) =>
-      type === 'OperatorActed' && data.target === `core ${stream}` ? [data] : [],
+      type === 'OperatorActed' && 'target' in data && data.target === `core ${stream}` ? [data] : [],
     );
 
   it('stands in the audit with who did it and why, each time', async () => {
