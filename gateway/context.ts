@@ -12,6 +12,8 @@ import { requirePosition } from './schema/ids.js';
 
 /** What the gateway works with; all of it is passed in. */
 export type Services = {
+  /** Ms since 1970. */
+  readonly now: () => number;
   readonly log: Uuid;
   readonly core: CoreQueries;
   readonly client: CommandClient;

@@ -120,6 +120,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   const queries = coreQueries({ db, ...questions });
   const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: options.headsEvery ?? 300, onFailure });
   const services = {
+    now: () => Date.now(),
     log: log.id,
     core: coreQueries({ db: counted, ...questions }),
     client: options.commands?.(client) ?? client,

@@ -292,7 +292,8 @@ describe('what can be done', () => {
     spoiled.stream = undefined;
     const got = await everybody(async (who) => {
       expect(await parked()).toEqual({ data: { deadLetters: [{ stream: shared.stuck }] } });
-      const there = await ask(harness, who, `mutation { deadLetterRetry(view: "core", stream: "${shared.stuck}") }`);
+      const wish = `view: "core", stream: "${shared.stuck}", reason: "It is mended"`;
+      const there = await ask(harness, who, `mutation { deadLetterRetry(${wish}) }`);
       return 'code' in there ? there : { data: found(there.data, 'deadLetterRetry') };
     });
     expect(row && faultsOf(row, got)).toEqual([]);

@@ -79,6 +79,54 @@ describe('accounts', () => {
     }
   });
 
+  it('erases a person: nothing is left but a subject that is never given again', async () => {
+    const twice = await openIdentityStore({
+      file: join(folder, 'twice.db'),
+      newId: () => 'the subject',
+      now: () => at,
+    });
+    const ada = await twice.accounts.register(person('ada-to-erase', { name: 'Ada Lovelace' }));
+    if (typeof ada === 'string') throw new Error(ada);
+    for (const payload of [{ accountId: ada.subject }, { session: { accountId: ada.subject } }]) {
+      twice.rows.put('Session', JSON.stringify(payload), { payload, grant: undefined, uid: undefined, ttl: 60 });
+    }
+    twice.rows.put('Session', 'of another', { payload: { accountId: 'x' }, grant: undefined, uid: undefined, ttl: 60 });
+    expect(twice.accounts.subjects()).toEqual([ada.subject]);
+    for (let times = 0; times < 2; times++) twice.accounts.erase([ada.subject]);
+    expect(twice.accounts.subjects()).toEqual([]);
+    expect(twice.accounts.find(ada.subject)).toBeUndefined();
+    for (const login of ['ada-to-erase', '', ada.subject]) {
+      for (const password of ['correct horse battery', '', 'nobody has this password']) {
+        expect(await twice.accounts.check(login, password)).toBeUndefined();
+      }
+    }
+    expect([twice.accounts.first(), twice.accounts.hasFirst()]).toEqual([undefined, true]);
+    expect(await twice.accounts.register(person('eve', { onlyFirst: true }))).toBe('closed');
+    expect(await twice.accounts.register(person('ada-to-erase'))).toBe('taken');
+    expect(twice.rows.get('Session', 'id', 'of another')).toBeDefined();
+    for (const name of readdirSync(folder).filter((each) => each.startsWith('twice.db'))) {
+      const bytes = readFileSync(join(folder, name));
+      for (const text of ['ada-to-erase', 'Lovelace', '"accountId":"the subject"', '$argon2']) {
+        expect([name, text, bytes.includes(text)]).toEqual([name, text, false]);
+      }
+    }
+    twice.close();
+  });
+
+  it('says so where the bytes of an erased person cannot leave yet, and has them leave when it is done again', async () => {
+    const ada = await store.accounts.register(person('ada-to-erase'));
+    if (typeof ada === 'string') throw new Error(ada);
+    const reader = new Database(file);
+    reader.exec('BEGIN; SELECT * FROM accounts');
+    expect(() => store.accounts.erase([ada.subject])).toThrow(expect.objectContaining({ code: 'ACCOUNT_LEFT' }));
+    reader.exec('COMMIT');
+    reader.close();
+    store.accounts.erase([]);
+    for (const name of readdirSync(folder)) {
+      expect(readFileSync(join(folder, name)).includes('ada-to-erase')).toBe(false);
+    }
+  });
+
   it('survives a reopen, secrets and all', async () => {
     const ada = await store.accounts.register(person('ada'));
     expect(await store.secret('key', async () => 'made')).toBe('made');

@@ -21,7 +21,28 @@ export type Accounts = {
   check(login: string, password: string): Promise<Account | undefined>;
   find(subject: string): Account | undefined;
   first(): Account | undefined;
+  /** Whether there ever was a first account: it may be erased by now, and nobody takes its place. */
+  hasFirst(): boolean;
+  /** Of all who are not erased. */
+  subjects(): readonly string[];
+  /**
+   * Erases people: what is left of each is the subject, so that it is never given again; their sessions and grants end, and
+   * their login is free. The bytes leave the file and its write-ahead log, also those of erasures before that were broken
+   * off; where somebody reads the file, it throws AccountLeft. May be done again.
+   */
+  erase(subjects: readonly string[]): void;
 };
+
+/** People are erased, but somebody reads the file, so that their bytes still stand in its write-ahead log. */
+export class AccountLeft extends Error {
+  override name = 'AccountLeft';
+  readonly code = 'ACCOUNT_LEFT';
+  constructor(file: string) {
+    super(
+      `bytes of erased accounts are still on the disk, for somebody reads ${file}: erase them again when nobody does`,
+    );
+  }
+}
 
 export type Registration = {
   readonly login: string;
@@ -73,6 +94,9 @@ const tables = `
   CREATE INDEX IF NOT EXISTS rows_uid ON rows (kind, uid);
   CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);`;
 
+/** An account, and not what an erasure left of one. */
+const there = `password <> ''`;
+
 /**
  * Opens the identity store: one SQLite file, mode 0600, synced at every commit. `now` in ms since 1970. Throws
  * IdentityError if the file does not hold what it should.
@@ -86,14 +110,14 @@ export async function openIdentityStore({ file, newId, now }: StoreOptions): Pro
   const nobody = await hash('nobody has this password');
 
   const select = (where: string, value: string): Row | undefined =>
-    rowOf(db.prepare(`SELECT * FROM accounts WHERE ${where} = ?`).get(value));
+    rowOf(db.prepare(`SELECT * FROM accounts WHERE ${where} = ? AND ${there}`).get(value));
 
   const accounts: Accounts = {
     register: async ({ login, name, password, onlyFirst }) => {
       const hashed = await hash(canonical(password));
       const subject = newId();
       const add = db.transaction((): Account | 'taken' | 'closed' => {
-        if (onlyFirst && accounts.first()) return 'closed';
+        if (onlyFirst && accounts.hasFirst()) return 'closed';
         const { changes } = db
           .prepare('INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING')
           .run(subject, login, keyOf(login), name, hashed, JSON.stringify(['user']));
@@ -115,6 +139,22 @@ export async function openIdentityStore({ file, newId, now }: StoreOptions): Pro
     first: () => {
       const row: unknown = db.prepare('SELECT subject FROM first_account').get();
       return isRecord(row) && typeof row['subject'] === 'string' ? accounts.find(row['subject']) : undefined;
+    },
+    hasFirst: () => db.prepare('SELECT 1 FROM first_account').get() !== undefined,
+    subjects: () => db.prepare(`SELECT subject FROM accounts WHERE ${there}`).all().map(subjectOf),
+    erase: (subjects) => {
+      const empty = db.prepare(
+        `UPDATE accounts SET login = '', login_key = subject, name = '', password = '', roles = '[]' WHERE subject = ?`,
+      );
+      const endRows = db.prepare('DELETE FROM rows WHERE instr(payload, ?) > 0');
+      db.transaction(() => {
+        for (const subject of subjects) {
+          empty.run(subject);
+          endRows.run(subject);
+        }
+      }).immediate();
+      const row: unknown = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+      if (!isRecord(row) || row['busy'] !== 0) throw new AccountLeft(file);
     },
   };
 
@@ -175,7 +215,7 @@ export async function openIdentityStore({ file, newId, now }: StoreOptions): Pro
 function openDatabase(file: string): Database.Database {
   const db = new Database(file);
   try {
-    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${tables}`);
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; ${tables}`);
     return db;
   } catch (cause) {
     db.close();
@@ -194,6 +234,8 @@ export const canonical = (text: string): string => text.normalize('NFKC');
 
 /** Names to log in are one whatever their case. */
 export const keyOf = (login: string): string => canonical(login).toLowerCase();
+
+const subjectOf = (row: unknown): string => (isRecord(row) ? String(row['subject']) : '');
 
 type Row = { readonly account: Account; readonly password: string };
 

@@ -34,5 +34,9 @@ export type EmbeddedProvider = Issuer & {
   handle(request: IncomingMessage, response: ServerResponse): void;
   /** The account that took all roles because it was the first, if there is one. */
   first(): { readonly subject: string; readonly roles: readonly Role[] } | undefined;
+  /** Of all who have an account. */
+  subjects(): readonly string[];
+  /** Erases accounts, with all sessions and grants of theirs. May be done again. Throws AccountLeft: then it must be. */
+  erase(subjects: readonly string[]): void;
   close(): void;
 };

@@ -44,7 +44,7 @@ export function interactionPages(
   const showSignIn = (response: ServerResponse, form: Form, status?: number): void =>
     send(response, signInPage(form, registration === 'open'), status);
   const showRegister = (response: ServerResponse, form: Form, status?: number): void => {
-    const first = !accounts.first();
+    const first = !accounts.hasFirst();
     send(response, registerPage(form, { first, code: first && firstCode !== undefined }), status);
   };
   const showClosed = (response: ServerResponse, action: string): void =>
@@ -60,7 +60,7 @@ export function interactionPages(
     );
 
   const show = async (response: ServerResponse, action: string, asked: string | null): Promise<void> => {
-    const first = !accounts.first();
+    const first = !accounts.hasFirst();
     if (first || asked === 'register') {
       if (first || registration === 'open') showRegister(response, { action });
       else showClosed(response, action);
@@ -104,7 +104,7 @@ export function interactionPages(
 
   /** What is wrong with the one-time code of the first account, if it needs one. */
   const codeFault = (request: IncomingMessage, code: string): Fault | undefined => {
-    if (firstCode === undefined || accounts.first()) return undefined;
+    if (firstCode === undefined || accounts.hasFirst()) return undefined;
     const address = addressOf(request);
     // Not a name that anybody can have: names hold no spaces.
     const blocked = tooMany(address, 'the code', 'codes');
@@ -123,7 +123,7 @@ export function interactionPages(
     const { login, name, password } = form;
     const shown = { action, login, name };
     const onlyFirst = registration === 'closed';
-    if (onlyFirst && accounts.first()) return showClosed(response, action);
+    if (onlyFirst && accounts.hasFirst()) return showClosed(response, action);
     const faults = faultsOf(form);
     const code = codeFault(request, form.code);
     if (code) faults['code'] = code;

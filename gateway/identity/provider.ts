@@ -147,6 +147,8 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
         });
     },
     first: () => accounts.first(),
+    subjects: () => accounts.subjects(),
+    erase: (subjects) => accounts.erase(subjects),
     close: () => {
       clearInterval(sweeper);
       store.close();

@@ -2,7 +2,7 @@ import type { Sent } from '../../commands/client/client.js';
 import { positionToken } from '../../commands/client/position.js';
 import { Refused } from '../../commands/command.js';
 import { type RejectionCode, SYSTEM } from '../../domain/decider.js';
-import { type Uuid, bucketOf, derivedId, parseStream } from '../../domain/ids.js';
+import { type Uuid, bucketOf, derivedId, instanceStream, nameFor, parseStream } from '../../domain/ids.js';
 import { type Context, PATIENCE, seenConversation } from '../context.js';
 import { builder } from './builder.js';
 import { errorCodes } from './codes.js';
@@ -99,6 +99,17 @@ export const CommandOutcome = builder.unionType('CommandOutcome', {
 /** The id of what the installation does when an operator asks: two operators may have chosen the same one. */
 export const houseCommandId = (operator: Uuid, id: Uuid): Uuid => derivedId(operator, id, bucketOf(id));
 
+/** The id of the record in the audit of what an operator asked for. */
+export const auditCommandId = (operator: Uuid, id: Uuid): Uuid => nameFor(instanceStream, operator, id);
+
+/** What came of what an operator asked for: it is accepted once the audit has it too, unless it changed nothing. */
+async function houseOutcome(context: Context, operator: Uuid, id: Uuid): ReturnType<Context['outcome']> {
+  const sent = await outcomeOf(context, SYSTEM, houseCommandId(operator, id));
+  if (sent?.status !== 'accepted' || sent.events === 0) return sent;
+  const audit = await outcomeOf(context, SYSTEM, auditCommandId(operator, id));
+  return audit?.status === 'accepted' ? sent : audit;
+}
+
 builder.queryField('commandOutcome', (t) =>
   t.field({
     type: CommandOutcome,
@@ -109,8 +120,7 @@ builder.queryField('commandOutcome', (t) =>
     resolve: async (_, { id }, context) => {
       const { user, roles } = context.identity;
       const own = await outcomeOf(context, user, id);
-      const answer =
-        own ?? (roles.includes('ops') ? await outcomeOf(context, SYSTEM, houseCommandId(user, id)) : undefined);
+      const answer = own ?? (roles.includes('ops') ? await houseOutcome(context, user, id) : undefined);
       return answer && done(answer, answer.status === 'accepted' ? conversationOf(answer.stream) : undefined);
     },
   }),

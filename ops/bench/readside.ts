@@ -61,6 +61,7 @@ export async function openReadSide(folder: string) {
   const operations = createOperations({ log, db, runners: [runner] });
   const { open } = createOpener({ keys: side.keys });
   const services = {
+    now: Date.now,
     log: log.id,
     core: queries,
     client: side.client,

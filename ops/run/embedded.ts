@@ -27,6 +27,7 @@ import { announce } from '../../projections/sessions/announce.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
 import { startViews } from '../../projections/views.js';
 import { operatorRoutes } from '../operators/operators.js';
+import { eraseAgain, withAccount } from './accounts.js';
 import { branchReader } from './branch.js';
 import { messageOf } from './errors.js';
 import { type Folder, PARTITIONS } from './folder.js';
@@ -156,7 +157,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     metrics.faults.inc();
     say(`fault ${id}: ${error instanceof Error ? error.stack : String(error)}`);
   };
-  const services = { log: log.id, core: queries, client, outcome, sessions, heads, operations, open: opener.open };
+  const services = { now, log: log.id, core: queries, client, outcome, sessions, heads, operations, open: opener.open };
   const gateway = await startGateway({
     ...options,
     issuer: provider,
@@ -181,12 +182,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
   folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });
 
+  const accounts = { provider, namespace: PEOPLE };
   const reactors = startReactors(Promise.all([worker.ready, coreRunner.caughtUp, obligationsRunner.caughtUp]), {
     obligations: watch.port(obligationsRunner),
     relations: relationsReader(db, obligationsRunner),
     branch: branchReader(queries, opener),
     client,
-    destroyKey: keys.destroy,
+    destroyKey: withAccount(keys.destroy, accounts),
     live: sessions,
     executor: newId(),
     now,
@@ -214,6 +216,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       .catch(onFailure);
   }, 1_000);
 
+  const accountsErased = coreRunner.caughtUp.then(() => eraseAgain(queries, accounts).catch(onTrouble));
+
   const arrive = async (what: string, there: Promise<unknown>): Promise<void> => {
     await there;
     waiting.delete(what);
@@ -221,7 +225,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const ready = Promise.all([
     arrive('the page', page.built),
     arrive('the log', worker.ready),
-    arrive('the read models', Promise.all([coreRunner.caughtUp, reactors.started])),
+    arrive('the read models', Promise.all([accountsErased, reactors.started])),
   ]).then(() => undefined);
   ready.catch(onFailure);
 

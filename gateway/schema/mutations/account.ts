@@ -43,7 +43,7 @@ builder.mutationFields((t) => ({
   accountErase: t.field({
     type: CommandOutcome,
     description:
-      'Erases the viewer: their key is destroyed, and with it every text of theirs, and they leave every conversation. It cannot be taken back.',
+      'Erases the viewer: their key is destroyed, and with it every text of theirs, they leave every conversation, and their account is gone. It cannot be taken back.',
     args: { input: t.arg({ type: AccountEraseInput, description: INPUT }) },
     resolve: (_, { input }, context) => {
       const { user } = context.identity;

@@ -1,4 +1,7 @@
-import { conversationKey, personKey } from '../../../domain/content.js';
+import type { Plain } from '../../../commands/client/client.js';
+import { type Sealed, conversationKey, personKey } from '../../../domain/content.js';
+import { conversation as rules } from '../../../domain/conversation.js';
+import { isRejection } from '../../../domain/decider.js';
 import { type Uuid, bucketOf } from '../../../domain/ids.js';
 import type { Context } from '../../context.js';
 import { builder } from '../builder.js';
@@ -12,10 +15,10 @@ import {
   ConversationStartInput,
   ConversationUnshareInput,
 } from '../inputs/conversation.js';
-import { CommandOutcome, type Done, refused } from '../outcome.js';
+import { CommandOutcome, type Done, outcomeOf, refused } from '../outcome.js';
 import { keyOfTitle } from './access.js';
 import { fork } from './fork.js';
-import { aimAtConversation, faultOf, send } from './send.js';
+import { type Wish, aimAtConversation, faultOf, send } from './send.js';
 import { textPart, titleField, titleOf } from './texts.js';
 import { INPUT } from '../words.js';
 
@@ -27,6 +30,26 @@ const strayFault = ({ identity }: Context, conversation: Uuid): Done | undefined
     ? undefined
     : refused('WRONG_BUCKET', 'A conversation ends in the last three digits of the id of who starts it.');
 
+type Start = Extract<Wish, { type: 'StartConversation' }>;
+
+/** What is wrong with a temporary conversation. Asked here too: the key that is made for it would stay if it is refused. */
+async function temporaryFault(context: Context, id: Uuid, expires: string, { data, ...wish }: Start) {
+  const user = context.identity.user;
+  const key = conversationKey(id);
+  const sealed = ({ content }: Plain): Sealed => ({ key, content, box: '' });
+  const fault = faultOf(wish);
+  if (fault) return fault;
+  // Looked for before it is asked whether this wish began it: what was accepted is answered as it was.
+  const there = await context.core.conversation(id);
+  if ((await outcomeOf(context, user, wish.id))?.status === 'accepted') return undefined;
+  const parts = data.parts.map(({ text, ...part }) => ({ ...part, text: sealed(text) }));
+  const start = { actor: user, id, type: wish.type, data: { ...data, parts, title: sealed(data.title) } };
+  const decided = rules.decide(start, rules.initial);
+  if (isRejection(decided)) return refused(decided.rejected, decided.message);
+  if (Date.parse(expires) <= context.now()) return refused('INVALID', `${expires} is over: it needs a time to come.`);
+  return there && refused('ID_TAKEN', 'This conversation exists: make a new id.');
+}
+
 builder.mutationFields((t) => ({
   conversationStart: t.field({
     type: CommandOutcome,
@@ -37,21 +60,22 @@ builder.mutationFields((t) => ({
       const message = requireNodeId('message', input.message);
       const reply = requireNodeId('message', input.reply);
       const expires = input.expires ?? null;
-      return (
+      const wish = {
+        ...aim,
+        type: 'StartConversation',
+        key: expires === null ? personKey(context.identity.user) : conversationKey(conversation),
+        data: {
+          message,
+          reply,
+          parts: [textPart(message, input.text)],
+          ...titleField(conversation, titleOf(input.text)),
+          expires,
+        },
+      } as const;
+      const fault =
         strayFault(context, conversation) ??
-        send(context, conversation, {
-          ...aim,
-          type: 'StartConversation',
-          key: expires === null ? personKey(context.identity.user) : conversationKey(conversation),
-          data: {
-            message,
-            reply,
-            parts: [textPart(message, input.text)],
-            ...titleField(conversation, titleOf(input.text)),
-            expires,
-          },
-        })
-      );
+        (expires === null ? undefined : await temporaryFault(context, conversation, expires, wish));
+      return fault ?? send(context, conversation, wish);
     },
   }),
   conversationFork: t.field({

@@ -32,7 +32,7 @@ const PAGE = limits.copies;
 const ROOM = 192 * 1024;
 
 export async function fork(context: Context, wish: Fork): Promise<Done> {
-  const until = Date.now() + PATIENCE;
+  const until = context.now() + PATIENCE;
   try {
     const begun = await begin(context, wish);
     return begun ?? (await copyBranch(context, wish, until));
@@ -104,7 +104,7 @@ async function copyBranch(context: Context, wish: Fork, until: number): Promise<
       const id = nameOf(last);
       const sent = await client.send({ id, actor: identity.user, stream, type: 'CopyMessages', data: { messages } });
       if (sent.status !== 'accepted' || last === leaf) return answer(wish, sent);
-      if (Date.now() > until) return answer(wish, { status: 'pending', command });
+      if (context.now() > until) return answer(wish, { status: 'pending', command });
     }
   }
   return gone;

@@ -2,7 +2,8 @@ import { builder } from '../builder.js';
 import { requireNodeId } from '../ids.js';
 import { MemberAddInput, MemberRemoveInput, MemberRoleChangeInput } from '../inputs/member.js';
 import { CommandOutcome, refused } from '../outcome.js';
-import { aimAtConversation, send } from './send.js';
+import { notFound, seenSoon } from './access.js';
+import { aimAtConversation, faultOf, send } from './send.js';
 import { INPUT } from '../words.js';
 
 // Who belongs to a conversation.
@@ -15,6 +16,12 @@ builder.mutationFields((t) => ({
     resolve: async (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const user = requireNodeId('user', input.user);
+      const fault = faultOf(aim);
+      if (fault) return fault;
+      // Asked first: whoever is no owner does not learn whether there is such a person.
+      const seen = await seenSoon(context, conversation);
+      if (!seen) return notFound;
+      if (seen.role !== 'owner') return refused('FORBIDDEN', 'Only owners take people in: ask one of them.');
       const person = await context.load.user.load(user);
       // A conversation takes anybody by their id: whether there is such a person is not its to know.
       if (person?.status !== 'active') {

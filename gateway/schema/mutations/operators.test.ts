@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CommandClient } from '../../../commands/client/client.js';
+import { streamOf } from '../../../domain/ids.js';
 import { type Harness, astray, startHarness } from '../../testing.js';
 import { eventsOf, tell } from './testing.js';
 
@@ -110,9 +111,19 @@ describe('to suspend a person', () => {
     const wish = { commandId, user, reason: 'Sends spam' };
     expect(await tell(harness, 'olga', 'userSuspend', wish)).toEqual({ __typename: 'Pending', commandId });
     expect(await told(id)).toMatchObject([{ type: 'UserSuspended' }]);
+    expect(await outcome('olga', commandId)).toEqual({ commandOutcome: null });
     between = (send) => send;
     expect(await tell(harness, 'olga', 'userSuspend', wish)).toMatchObject({ __typename: 'Accepted' });
     expect((await told(id)).map(({ type }) => type).toSorted()).toEqual(['OperatorActed', 'UserSuspended']);
+    expect(await outcome('olga', commandId)).toEqual({ commandOutcome: { __typename: 'Accepted' } });
+  });
+
+  it('is not for oneself: the last operator would lock everybody out for good', async () => {
+    const own = harness.userOf('oleg');
+    const wish = { commandId: harness.newId('oleg'), user: `user_${own}`, reason: 'A slip' };
+    expect(await tell(harness, 'oleg', 'userSuspend', wish)).toMatchObject({ code: 'INVALID' });
+    expect(await told(own)).toEqual([]);
+    expect((await harness.ask('oleg', '{ lag { view } }')).errors).toBeUndefined();
   });
 
   it('is for ops alone, and of people that there are', async () => {
@@ -125,6 +136,40 @@ describe('to suspend a person', () => {
     expect(await told(id)).toEqual([]);
     const nobody = { commandId: harness.newId('nobody'), user: `user_${harness.userOf('nobody')}`, reason: 'x' };
     expect(await tell(harness, 'olga', 'userSuspend', nobody)).toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+describe('to try a dead letter again', () => {
+  const retry = async (who: string, stream: string, reason: string): Promise<unknown> => {
+    const query =
+      'mutation ($stream: String!, $reason: String!) { deadLetterRetry(view: "core", stream: $stream, reason: $reason) }';
+    return (await harness.ask(who, query, { stream, reason })).errors?.[0]?.extensions?.code;
+  };
+  const audit = async (stream: string) =>
+    (await eventsOf(harness)).flatMap(({ type, data }) =>
+      type === 'OperatorActed' && 'target' in data && data.target === `core ${stream}` ? [data] : [],
+    );
+
+  it('stands in the audit with who did it and why, each time', async () => {
+    const by = harness.userOf('olga');
+    const stream = streamOf('user', by);
+    const acted = { by, action: 'retry', target: `core ${stream}` };
+    expect(await retry('olga', stream, 'It is mended')).toBe('NOT_PARKED');
+    expect(await audit(stream)).toEqual([{ ...acted, reason: 'It is mended' }]);
+    expect(await retry('olga', stream, 'Now it is')).toBe('NOT_PARKED');
+    expect(await audit(stream)).toHaveLength(2);
+  });
+
+  it('is not done without a reason, by others, of what is no stream, or where it cannot be recorded', async () => {
+    const stream = streamOf('user', harness.userOf('oleg'));
+    expect(await retry('olga', 'user-y', 'It is mended')).toBe('BAD_INPUT');
+    expect(await retry('olga', stream, ' ')).toBe('BAD_INPUT');
+    expect(await retry('olga', stream, 'x'.repeat(501))).toBe('BAD_INPUT');
+    expect(await retry('anna', stream, 'I want to')).toBe('FORBIDDEN');
+    between = () => async (draft) => ({ status: 'pending', command: draft.id });
+    expect(await retry('olga', stream, 'It is mended')).toBe('UNAVAILABLE');
+    between = (send) => send;
+    expect(await audit(stream)).toEqual([]);
   });
 });
 

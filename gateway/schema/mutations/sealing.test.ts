@@ -7,8 +7,17 @@ import { type Harness, startHarness } from '../../testing.js';
 import { type Result, type World, addMembers, answer, bare, doIt, eventsOf, makeWorld, tell } from './testing.js';
 
 let harness: Harness;
+/** Those that were asked for: each is made then, if it is not there. */
+const keysMade = new Set<string>();
 beforeAll(async () => {
-  harness = await startHarness();
+  harness = await startHarness({
+    commands: ({ send }) => ({
+      send: (draft) => {
+        if (draft.key !== undefined) keysMade.add(draft.key);
+        return send(draft);
+      },
+    }),
+  });
   for (const person of ['ana', 'bert']) await harness.ask(person, '{ viewer { user { id } } }');
 }, 60_000);
 afterAll(() => harness.stop());
@@ -197,6 +206,39 @@ describe('a temporary conversation', () => {
   });
 });
 
+describe('a key of a temporary conversation', () => {
+  const start = (changes: Readonly<Record<string, string>> = {}) => {
+    const ids = { conversation: `conversation_${newId()}`, message: `message_${newId()}`, reply: `message_${newId()}` };
+    return { commandId: newId(), ...ids, text: 'For a while', expires: '2100-01-31T09:15:00.000Z', ...changes };
+  };
+  const begin = (input: ReturnType<typeof start>) => tell(harness, 'ana', 'conversationStart', input);
+
+  it.each([
+    ['a time that is over', 'INVALID', () => ({ expires: '2020-01-31T09:15:00.000Z' })],
+    ['what is no time', 'INVALID', () => ({ expires: 'tomorrow' })],
+    ['no text', 'INVALID', () => ({ text: ' ' })],
+    ['too much text', 'TOO_LARGE', () => ({ text: 'x'.repeat(100_001) })],
+    ['an id that is no client’s', 'INVALID', () => ({ conversation: `conversation_${harness.userOf('ana')}` })],
+    ['a message in another bucket', 'WRONG_BUCKET', () => ({ message: `message_${newId('bert')}` })],
+    ['a command in another bucket', 'WRONG_BUCKET', () => ({ commandId: newId('bert') })],
+  ])('is not made for %s', async (_, code, changes) => {
+    const input = start(changes());
+    expect(await begin(input)).toMatchObject({ code });
+    expect(keysMade).not.toContain(conversationKey(bare(input.conversation)));
+  });
+
+  it('is not made where the conversation exists; what began it is answered as it was, also sent again', async () => {
+    const { conversation } = await makeWorld(harness, 'ana');
+    expect(await begin(start({ conversation }))).toMatchObject({ code: 'ID_TAKEN' });
+    expect(keysMade).not.toContain(conversationKey(bare(conversation)));
+    const soon = start({ expires: new Date(Date.now() + 1_000).toISOString() });
+    const first = await begin(soon);
+    expect(first).toMatchObject({ __typename: 'Accepted' });
+    while (Date.now() <= Date.parse(soon.expires)) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await begin(soon)).toEqual(first);
+  });
+});
+
 describe('a title', () => {
   it('that another owner gives is sealed under the key of who started it; once they are erased, under theirs', async () => {
     const world = await makeWorld(harness, 'eva', 'Mine');
@@ -234,6 +276,31 @@ describe('a person who is to join', () => {
       });
     expect(await add('nobody-yet')).toMatchObject({ code: 'NOT_FOUND' });
     expect(await add('bert')).toMatchObject({ __typename: 'Accepted' });
+  });
+
+  it('is told of to owners alone: others are answered alike, whether there is such a person or not', async () => {
+    const world = await makeWorld(harness, 'ana');
+    await addMembers(harness, world, { rita: 'READER' });
+    await harness.ask('sven', '{ viewer { user { id } } }');
+    const answers = (by: string) =>
+      Promise.all(
+        ['bert', 'nobody-yet'].map((subject) =>
+          tell(harness, by, 'memberAdd', {
+            commandId: newId(),
+            conversation: world.conversation,
+            user: `user_${harness.userOf(subject)}`,
+            role: 'READER',
+          }),
+        ),
+      );
+    for (const [by, code] of [
+      ['rita', 'FORBIDDEN'],
+      ['sven', 'NOT_FOUND'],
+    ] as const) {
+      const [there, missing] = await answers(by);
+      expect(there).toMatchObject({ __typename: 'Rejected', code });
+      expect(missing).toEqual(there);
+    }
   });
 });
 

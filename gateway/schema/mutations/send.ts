@@ -9,13 +9,12 @@ import {
   bucketOfStream,
   instanceStream,
   isClientId,
-  nameFor,
   parseStream,
   streamOf,
 } from '../../../domain/ids.js';
 import type { Context } from '../../context.js';
 import { requireNodeId } from '../ids.js';
-import { type Done, done, houseCommandId, refused } from '../outcome.js';
+import { type Done, auditCommandId, done, houseCommandId, refused } from '../outcome.js';
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 
@@ -72,6 +71,10 @@ type HouseWish = Without<Extract<Draft, { type: 'SuspendUser' | 'ReinstateUser' 
 export async function sendForOperator(context: Context, wish: HouseWish, action: string, target: Uuid): Promise<Done> {
   const { client, identity } = context;
   if (!identity.roles.includes('ops')) return refused('FORBIDDEN', 'This is for those who run this server.');
+  // The last one who did could let nobody in again, themselves neither.
+  if (wish.type === 'SuspendUser' && target === identity.user) {
+    return refused('INVALID', 'You cannot suspend yourself: another operator can.');
+  }
   const fault = faultOf(wish);
   if (fault) return fault;
   const own = (sent: Sent): Done => done(sent.status === 'pending' ? { ...sent, command: wish.id } : sent, undefined);
@@ -80,7 +83,7 @@ export async function sendForOperator(context: Context, wish: HouseWish, action:
   // What was so already is nothing that an operator did.
   if (sent.status !== 'accepted' || sent.events === 0) return own(sent);
   const audit = await client.send({
-    id: nameFor(instanceStream, identity.user, wish.id),
+    id: auditCommandId(identity.user, wish.id),
     actor: SYSTEM,
     stream: instanceStream,
     type: 'RecordAction',
