@@ -1,7 +1,7 @@
 import { decode } from '../domain/catalogue.js';
 import { pass } from '../commands/log/fence.js';
 import type { Chunk, Cursor, Log, Placed } from '../commands/log/log.js';
-import { type Generation, moveCheckpoint } from './generations.js';
+import { type Generation, moveCheckpoint, moved } from './generations.js';
 import { type ParkedRow, Poison, errorOf, parkedRow, parkedTable, readParked, refusing } from './parked.js';
 import { type Located, type Projection, ProjectionError } from './projection.js';
 import type { Db, Queryable } from './readmodel/db.js';
@@ -57,6 +57,9 @@ export async function openFeed<N>(options: {
     return cursor;
   };
   const parkedAt = (home: number): Map<string, ParkedRow> => parked.get(home) ?? new Map<string, ParkedRow>();
+  /** A retry leaves the checkpoint where it is, so that only the row that is gone tells of it: what waited must not be lost. */
+  const unparked = (home: number, stream: string): ProjectionError =>
+    moved(schema, `Another runner has taken what ${stream} held up at home ${home}.`);
 
   const applyIn = (ways: Ways, home: number, events: readonly Located[]): Promise<readonly N[]> =>
     events.length === 0
@@ -74,9 +77,13 @@ export async function openFeed<N>(options: {
     await db.tx(async (tx) => {
       await Promise.all([
         refusing(tx, ({ query }) => Promise.all(statements.map(({ sql, params }) => query(sql, params)))),
-        ...waiting.map(({ stream, waiting: count }) =>
-          tx.query(`UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`, [home, stream, count]),
-        ),
+        ...waiting.map(async ({ stream, waiting: events }) => {
+          const { count } = await tx.query(
+            `UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`,
+            [home, stream, events],
+          );
+          if (count !== 1) throw unparked(home, stream);
+        }),
         ...(parking ? [createStage({ read: tx, write: tx }, schema, home, from).save(parkedTable, [parking])] : []),
         moveCheckpoint(tx, schema, home, from, next),
       ]);
@@ -127,7 +134,11 @@ export async function openFeed<N>(options: {
           const slice = events.slice(from, from + SLICE);
           told.push(...(await refusing(tx, (noted) => applyIn({ read: noted, write: noted }, home, slice))));
         }
-        await tx.query(`DELETE FROM ${schema}.parked WHERE home = $1 AND stream = $2`, [home, stream]);
+        const { count } = await tx.query(`DELETE FROM ${schema}.parked WHERE home = $1 AND stream = $2`, [
+          home,
+          stream,
+        ]);
+        if (count !== 1) throw unparked(home, stream);
         await moveCheckpoint(tx, schema, home, here.offset, here);
         return told;
       });

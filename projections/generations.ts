@@ -254,5 +254,6 @@ export async function moveCheckpoint(
   if (count !== 1) throw moved(schema, `Another runner has moved the checkpoint of home ${home} on from ${from}.`);
 }
 
-const moved = (schema: string, what: string): ProjectionError =>
+/** What a runner stops with where another one is at work. */
+export const moved = (schema: string, what: string): ProjectionError =>
   new ProjectionError('CHECKPOINT_MOVED', `${schema}: ${what} This one wrote nothing and stops.`);
