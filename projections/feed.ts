@@ -78,10 +78,11 @@ export async function openFeed<N>(options: {
       await Promise.all([
         refusing(tx, ({ query }) => Promise.all(statements.map(({ sql, params }) => query(sql, params)))),
         ...waiting.map(async ({ stream, waiting: events }) => {
-          const { count } = await tx.query(
-            `UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`,
-            [home, stream, events],
-          );
+          const { count } = await tx.query(`UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`, [
+            home,
+            stream,
+            events,
+          ]);
           if (count !== 1) throw unparked(home, stream);
         }),
         ...(parking ? [createStage({ read: tx, write: tx }, schema, home, from).save(parkedTable, [parking])] : []),

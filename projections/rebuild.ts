@@ -4,10 +4,10 @@ import { BATCH, type Feed, openFeed } from './feed.js';
 import {
   type Beside,
   dropBeside,
+  noteBeside,
   openBeside,
   readBeside,
   readGenerations,
-  setBeside,
   switchViews,
 } from './generations.js';
 import { type Projection, ProjectionError } from './projection.js';
@@ -136,8 +136,8 @@ export function createRebuild<N>({ log, db, projection, live, swap, hold, reopen
     return undefined;
   };
 
-  const note = (beside: Beside, phase: Beside['phase'], what: string): Promise<void> =>
-    setBeside(db, projection.name, { ...beside, phase, wish: 'none', note: what, since: clock() });
+  const note = ({ generation }: Beside, phase: Beside['phase'], what: string): Promise<boolean> =>
+    noteBeside(db, projection.name, generation, { generation, phase, note: what, since: clock() });
 
   /** Returns in what they differ, if they are to be the same. */
   const switchTo = (feed: Feed<N>, same: boolean): Promise<string | undefined> =>
@@ -145,9 +145,10 @@ export function createRebuild<N>({ log, db, projection, live, swap, hold, reopen
       const difference = same ? await findLastDifference(feed) : undefined;
       if (difference !== undefined) return difference;
       const before = live();
-      await switchViews(db, projection, before.generation, feed.generation, clock());
-      swap(feed);
-      other = before;
+      if (await switchViews(db, projection, before.generation, feed.generation, clock())) {
+        swap(feed);
+        other = before;
+      }
       return undefined;
     });
 
