@@ -37,8 +37,10 @@ async function feedsOn(events: readonly Envelope[], used: Db = db) {
   const { log, add } = await logWith(events);
   const open = async () =>
     openFeed({ log, db: used, projection, generation: await openGeneration(db, projection, log) });
-  const takeAll = async (feed: Feed<CoreNotice>): Promise<void> => {
-    for await (const chunk of log.read(home, feed.at(home))) await feed.take(home, chunk);
+  const takeAll = async (feed: Feed<CoreNotice>): Promise<number> => {
+    let taken = 0;
+    for await (const chunk of log.read(home, feed.at(home))) taken += await feed.take(home, chunk);
+    return taken;
   };
   return { add, open, takeAll };
 }
@@ -68,5 +70,57 @@ describe('two that fill one generation', () => {
     await expect(late).rejects.toMatchObject({ code: 'CHECKPOINT_MOVED' });
     await takeAll(one);
     expect(await versions()).toEqual([history.events.length]);
+  });
+});
+
+/** A database that notes what is asked of it, and the parameters of the largest transaction. */
+function noting() {
+  const statements: string[] = [];
+  let transactions = 0;
+  const used: Db = {
+    ...db,
+    query: (sql, params) => {
+      statements.push(sql);
+      return db.query(sql, params);
+    },
+    tx: (work) => {
+      transactions += 1;
+      return db.tx(work);
+    },
+  };
+  return { used, statements, transactions: () => transactions };
+}
+
+describe('one that takes much', () => {
+  it('writes what is large in several transactions, so that nobody waits for all of it', async () => {
+    refuses = () => false;
+    const history = createHistory();
+    history.start(bad);
+    for (let n = 0; n < 40; n++) history.rename(bad, 'x'.repeat(200_000));
+    const { used, transactions } = noting();
+    const { open, takeAll } = await feedsOn(history.events, used);
+    // Each title stands there twice, as it is sealed for this test: 40 of them are about 19 MB.
+    await takeAll(await open());
+    expect(transactions()).toBe(3);
+    expect(await versions()).toEqual([41]);
+  });
+
+  it('has statistics made as it grows, so that the database plans by what is there', async () => {
+    refuses = () => false;
+    const history = createHistory();
+    history.start(bad);
+    const { used, statements } = noting();
+    const { add, open, takeAll } = await feedsOn(history.events, used);
+    const feed = await open();
+    const analyzed = () => statements.filter((sql) => /^ANALYZE \S+\.messages$/.test(sql)).length;
+    expect(await takeAll(feed)).toBe(1);
+    expect(analyzed()).toBe(0);
+    for (let n = 0; n < 10_000; n++) history.rename(bad);
+    await add(history.events.slice(1));
+    expect(await takeAll(feed)).toBe(10_000);
+    expect(analyzed()).toBe(1);
+    expect(
+      await db.query(`SELECT 1 FROM pg_stats WHERE schemaname ~ '^rm_core' AND tablename = 'conversations'`),
+    ).not.toEqual({ rows: [], count: 0 });
   });
 });
