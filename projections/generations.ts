@@ -2,7 +2,7 @@ import type { Cursor, Log } from '../commands/log/log.js';
 import { openFence } from '../commands/log/fence.js';
 import { parkedTable } from './parked.js';
 import { type Projection, ProjectionError } from './projection.js';
-import type { Db, Queryable } from './readmodel/db.js';
+import { type Db, DbError, type Queryable } from './readmodel/db.js';
 import { type Table, createTable } from './readmodel/table.js';
 
 /**
@@ -72,10 +72,22 @@ export async function readGenerations(
   const live = rows[0]?.there ? await readLive(db, projection) : undefined;
   if (!live) return {};
   const beside = await readBeside(db, projection);
-  return {
-    live: await readGeneration(db, projection, live.generation),
-    ...(beside && { beside: { ...(await readGeneration(db, projection, beside.generation)), ...beside } }),
-  };
+  const [shown, other] = [
+    await orGone(readGeneration(db, projection, live.generation)),
+    beside && (await orGone(readGeneration(db, projection, beside.generation))),
+  ];
+  if (!shown) return {};
+  return { live: shown, ...(beside && other && { beside: { ...other, ...beside } }) };
+}
+
+/** What is asked of a generation that may be dropped meanwhile: undefined then. */
+export async function orGone<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof DbError && error.code === '42P01') return undefined;
+    throw error;
+  }
 }
 
 async function readGeneration(db: Queryable, projection: string, number: number): Promise<Generation> {
