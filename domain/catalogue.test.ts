@@ -35,6 +35,12 @@ describe('reading a stored event', () => {
   ])('refuses what newer code wrote: $type version $schema', (event) => {
     expect(() => decode(event)).toThrow(/newer code wrote it/);
   });
+
+  it('refuses an unknown type without a version too', () => {
+    const bare: Envelope = { ...deleted, type: 'ConversationPainted' };
+    Reflect.deleteProperty(bare, 'schema');
+    expect(() => decode(bare)).toThrow(/newer code wrote it/);
+  });
 });
 
 describe('an aggregate', () => {

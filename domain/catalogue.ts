@@ -76,7 +76,8 @@ const isKnown = ({ type, schema }: Envelope): boolean =>
   newest.has(type) && Number.isInteger(schema) && schema >= 1 && schema <= schemaOf(type);
 
 /** Whether this is an event with the newest version of its type. */
-const isEvent = (stored: Envelope): stored is Recorded => stored.schema === newest.get(stored.type);
+const isEvent = (stored: Envelope): stored is Recorded =>
+  newest.has(stored.type) && stored.schema === newest.get(stored.type);
 
 /**
  * Reads a stored event, whatever version it was written with, as the newest would have it. Throws on a type or version

@@ -1,7 +1,7 @@
 import { decode } from '../domain/catalogue.js';
 import { pass } from '../commands/log/fence.js';
 import type { Chunk, Cursor, Log, Placed } from '../commands/log/log.js';
-import { type Generation, moveCheckpoint } from './generations.js';
+import { type Generation, moveCheckpoint, moved } from './generations.js';
 import { type ParkedRow, Poison, errorOf, parkedRow, parkedTable, readParked, refusing } from './parked.js';
 import { type Located, type Projection, ProjectionError } from './projection.js';
 import type { Db, Queryable } from './readmodel/db.js';
@@ -16,6 +16,10 @@ const MOST_PARKED = 100;
 export const BATCH = 2_000;
 /** How many events of one stream are applied at once when it is tried again. */
 const SLICE = 1_000;
+/** How much content is written at once, about, in characters of JSON: what is larger is written event by event. */
+const MOST_CONTENT = 8_000_000;
+/** How many records it takes at least until it has statistics made anew. */
+const GROWTH = 10_000;
 
 /** What stands parked at a home, by stream. */
 export type ParkedStreams = ReadonlyMap<string, ParkedRow>;
@@ -31,11 +35,17 @@ export type Feed<N> = {
   /**
    * Applies a chunk of the log that begins where the home is, in one transaction with its checkpoint. Where events are
    * refused, it goes on in parts, until the first one refused of a stream is found, and parks that stream. With `like`,
-   * exactly what stands there is parked, and anything else that is refused throws REBUILD_STOPPED.
+   * exactly what stands there is parked, and anything else that is refused throws REBUILD_STOPPED. What is large is cut
+   * into several transactions. Returns how many events it applied: not those that it parked, or that wait.
    */
-  take(home: number, chunk: Chunk, tell?: Tell<N>, like?: ParkedStreams): Promise<void>;
-  /** Applies what a parked stream holds up, all or nothing. Returns what it was refused with, if it was, and notes it. */
-  retry(home: number, stream: string, tell?: Tell<N>): Promise<Error | undefined>;
+  take(home: number, chunk: Chunk, tell?: Tell<N>, like?: ParkedStreams): Promise<number>;
+  /**
+   * Applies what a parked stream holds up, all or nothing; with `like`, only up to the event with which the stream is
+   * parked there, and parks it with that. Returns what it was refused with, if it was, and notes it.
+   */
+  retry(home: number, stream: string, tell?: Tell<N>, like?: ParkedRow): Promise<Error | undefined>;
+  /** Has the database count what it holds, so that it plans by that. Not everywhere does it do so by itself. */
+  analyze(): Promise<void>;
 };
 
 /** Opens a generation where it is. */
@@ -57,6 +67,9 @@ export async function openFeed<N>(options: {
     return cursor;
   };
   const parkedAt = (home: number): Map<string, ParkedRow> => parked.get(home) ?? new Map<string, ParkedRow>();
+  /** A retry leaves the checkpoint where it is, so that only the row that is gone tells of it: what waited must not be lost. */
+  const unparked = (home: number, stream: string): ProjectionError =>
+    moved(schema, `Another runner has taken what ${stream} held up at home ${home}.`);
 
   const applyIn = (ways: Ways, home: number, events: readonly Located[]): Promise<readonly N[]> =>
     events.length === 0
@@ -74,9 +87,14 @@ export async function openFeed<N>(options: {
     await db.tx(async (tx) => {
       await Promise.all([
         refusing(tx, ({ query }) => Promise.all(statements.map(({ sql, params }) => query(sql, params)))),
-        ...waiting.map(({ stream, waiting: count }) =>
-          tx.query(`UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`, [home, stream, count]),
-        ),
+        ...waiting.map(async ({ stream, waiting: events }) => {
+          const { count } = await tx.query(`UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`, [
+            home,
+            stream,
+            events,
+          ]);
+          if (count !== 1) throw unparked(home, stream);
+        }),
         ...(parking ? [createStage({ read: tx, write: tx }, schema, home, from).save(parkedTable, [parking])] : []),
         moveCheckpoint(tx, schema, home, from, next),
       ]);
@@ -86,7 +104,7 @@ export async function openFeed<N>(options: {
     return notices;
   };
 
-  const take = async (home: number, chunk: Chunk, tell: Tell<N>, like: ParkedStreams | undefined): Promise<void> => {
+  const take = async (home: number, chunk: Chunk, tell: Tell<N>, like: ParkedStreams | undefined): Promise<number> => {
     const { records, next } = chunk;
     const held = parkedAt(home);
     const events = records.flatMap((placed) => locate(home, placed));
@@ -97,41 +115,74 @@ export async function openFeed<N>(options: {
     try {
       if (foreseen) throw new Poison('it is parked in the live generation');
       tell(await commit(home, { flowing, waiting }, next), next);
+      return flowing.length;
     } catch (error) {
       if (!(error instanceof Poison) || !first) throw error;
       if (flowing.length > 1) {
         const middle = foreseen ?? flowing[Math.floor(flowing.length / 2)] ?? first;
         const cut = middle === first ? middle.offset + 1 : middle.offset;
         const before = records.filter(({ offset }) => offset < cut);
-        await take(home, { records: before, next: behind(at(home), before) }, tell, like);
-        await take(home, { records: records.slice(before.length), next }, tell, like);
-        return;
+        const taken = await take(home, { records: before, next: behind(at(home), before) }, tell, like);
+        return taken + (await take(home, { records: records.slice(before.length), next }, tell, like));
       }
       const known = like?.get(first.event.stream);
       if (like && known?.eventOffset !== first.offset) throw stopped(home, first, error.cause);
       if (held.size >= MOST_PARKED) throw tooMany(held.size, first, error.cause);
       const parking = known ? { ...known, waiting: 0, wanted: false } : parkedRow(first, error.cause);
       tell(await commit(home, { flowing: [], waiting, parking }, next), next);
+      return 0;
     }
   };
 
-  const retry = async (home: number, stream: string, tell: Tell<N>): Promise<Error | undefined> => {
+  const takeInSlices: Feed<N>['take'] = async (home, { records, next }, tell = () => undefined, like) => {
+    let taken = 0;
+    const slices = sliced(records, BATCH, ({ entry }) => (entry.kind === 'event' ? entry.event.data : null));
+    for (const slice of slices.slice(0, -1)) {
+      taken += await take(home, { records: slice, next: behind(at(home), slice) }, tell, like);
+    }
+    taken += await take(home, { records: slices.at(-1) ?? [], next }, tell, like);
+    if (total() - analyzed >= Math.max(GROWTH, analyzed)) await analyze();
+    return taken;
+  };
+
+  /** Where all homes together were when statistics were last made; of what was made before this was opened it knows nothing. */
+  let analyzed = 0;
+  const total = (): number => [...cursors.values()].reduce((sum, { offset }) => sum + offset, 0);
+  const analyze = async (): Promise<void> => {
+    analyzed = total();
+    for (const { name } of [parkedTable, ...projection.tables]) await db.query(`ANALYZE ${schema}.${name}`);
+  };
+
+  const retry = async (
+    home: number,
+    stream: string,
+    tell: Tell<N>,
+    like: ParkedRow | undefined,
+  ): Promise<Error | undefined> => {
     const row = parkedAt(home).get(stream);
     if (!row) return undefined;
     const here = at(home);
-    const events = await eventsOf(log, home, row, here.offset);
+    const held = await eventsOf(log, home, row, here.offset);
+    const events = like ? held.filter(({ offset }) => offset < like.eventOffset) : held;
+    const waiting = held.length - events.length - 1;
+    const parking = like && waiting >= 0 ? { ...like, waiting, wanted: false } : undefined;
     try {
       const notices = await db.tx(async (tx) => {
         const told: N[] = [];
-        for (let from = 0; from < events.length; from += SLICE) {
-          const slice = events.slice(from, from + SLICE);
+        for (const slice of sliced(events, SLICE, ({ event }) => event.data)) {
           told.push(...(await refusing(tx, (noted) => applyIn({ read: noted, write: noted }, home, slice))));
         }
-        await tx.query(`DELETE FROM ${schema}.parked WHERE home = $1 AND stream = $2`, [home, stream]);
+        const { count } = await tx.query(`DELETE FROM ${schema}.parked WHERE home = $1 AND stream = $2`, [
+          home,
+          stream,
+        ]);
+        if (count !== 1) throw unparked(home, stream);
+        if (parking) await createStage({ read: tx, write: tx }, schema, home, here.offset).save(parkedTable, [parking]);
         await moveCheckpoint(tx, schema, home, here.offset, here);
         return told;
       });
-      parkedAt(home).delete(stream);
+      if (parking) parkedAt(home).set(stream, parking);
+      else parkedAt(home).delete(stream);
       tell(notices, here);
       return undefined;
     } catch (error) {
@@ -150,8 +201,9 @@ export async function openFeed<N>(options: {
     generation,
     at,
     parked: parkedAt,
-    take: (home, chunk, tell = () => undefined, like) => take(home, chunk, tell, like),
-    retry: (home, stream, tell = () => undefined) => retry(home, stream, tell),
+    take: takeInSlices,
+    retry: (home, stream, tell = () => undefined, like) => retry(home, stream, tell, like),
+    analyze,
   };
 }
 
@@ -186,6 +238,22 @@ function countWaiting(held: ParkedStreams, events: readonly Located[]): readonly
     if (row) rows.set(event.stream, { ...row, waiting: row.waiting + 1 });
   }
   return [...rows.values()];
+}
+
+/** The same items, cut where there are many of them, or where their content is large. */
+function sliced<T>(items: readonly T[], most: number, contentOf: (item: T) => unknown): readonly (readonly T[])[] {
+  const slices: T[][] = [];
+  let content = Infinity;
+  for (const item of items) {
+    const size = JSON.stringify(contentOf(item)).length;
+    if (content + size > MOST_CONTENT || slices.at(-1)?.length === most) {
+      slices.push([]);
+      content = 0;
+    }
+    content += size;
+    slices.at(-1)?.push(item);
+  }
+  return slices;
 }
 
 /** The cursor behind some valid records: what lies between them has not moved the fence. */

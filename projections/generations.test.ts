@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Log } from '../commands/log/log.js';
-import { type Generation, moveCheckpoint, openGeneration } from './generations.js';
+import { type Generation, beginBeside, moveCheckpoint, openGeneration, readGenerations } from './generations.js';
+import { readLag } from './lag.js';
 import { core } from './readmodel/core/core.js';
 import type { Db } from './readmodel/db.js';
 import { obligations } from './readmodel/obligations/obligations.js';
@@ -67,6 +68,15 @@ describe('a generation', () => {
     expect(Object.values(await rowsOf(db, core))).toEqual([[], [], [], [], []]);
     expect(owed['owed']?.length).toBeGreaterThan(0);
     expect(await rowsOf(db, obligations)).toEqual(owed);
+  });
+
+  it('is not told of once it is dropped, even where somebody is just looking at it', async () => {
+    await beginBeside(db, core, log, 0);
+    const number = first.number + 1;
+    expect(await readGenerations(db, 'core')).toMatchObject({ live: first, beside: { number, phase: 'filling' } });
+    await db.query(`DROP SCHEMA rm_core_g${number} CASCADE`);
+    expect(await readGenerations(db, 'core')).toEqual({ live: first });
+    expect(await readLag(db, log, 'core')).toHaveLength(PARTITIONS);
   });
 
   it('is filled again to the same rows', async () => {

@@ -2,7 +2,7 @@ import type { Cursor, Log } from '../commands/log/log.js';
 import { openFence } from '../commands/log/fence.js';
 import { parkedTable } from './parked.js';
 import { type Projection, ProjectionError } from './projection.js';
-import type { Db, Queryable } from './readmodel/db.js';
+import { type Db, DbError, type Queryable } from './readmodel/db.js';
 import { type Table, createTable } from './readmodel/table.js';
 
 /**
@@ -72,10 +72,22 @@ export async function readGenerations(
   const live = rows[0]?.there ? await readLive(db, projection) : undefined;
   if (!live) return {};
   const beside = await readBeside(db, projection);
-  return {
-    live: await readGeneration(db, projection, live.generation),
-    ...(beside && { beside: { ...(await readGeneration(db, projection, beside.generation)), ...beside } }),
-  };
+  const [shown, other] = [
+    await orGone(readGeneration(db, projection, live.generation)),
+    beside && (await orGone(readGeneration(db, projection, beside.generation))),
+  ];
+  if (!shown) return {};
+  return { live: shown, ...(beside && other && { beside: { ...other, ...beside } }) };
+}
+
+/** What is asked of a generation that may be dropped meanwhile: undefined then. */
+export async function orGone<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof DbError && error.code === '42P01') return undefined;
+    throw error;
+  }
 }
 
 async function readGeneration(db: Queryable, projection: string, number: number): Promise<Generation> {
@@ -172,33 +184,48 @@ export async function beginBeside<N>(db: Db, projection: Projection<N>, log: Log
     const number = Math.max(live.generation, beside?.generation ?? 0) + 1;
     if (beside) await tx.query(`DROP SCHEMA IF EXISTS ${schemaOf(name, beside.generation)} CASCADE`);
     await createTables(tx, projection, schemaOf(name, number), log.partitions);
-    await setBeside(tx, name, { generation: number, phase: 'filling', wish: 'none', note: null, since: now });
+    await tx.query(
+      `INSERT INTO rm.beside VALUES (0, $1, $2, 'filling', 'none', NULL, $3)
+       ON CONFLICT (home, projection) DO UPDATE SET generation = EXCLUDED.generation, phase = EXCLUDED.phase,
+         wish = EXCLUDED.wish, note = EXCLUDED.note, since = EXCLUDED.since`,
+      [name, number, now],
+    );
     return true;
   });
 }
 
-export async function setBeside(tx: Queryable, projection: string, beside: Beside): Promise<void> {
-  const { generation, phase, wish, note, since } = beside;
-  await tx.query(
-    `INSERT INTO rm.beside VALUES (0, $1, $2, $3, $4, $5, $6)
-     ON CONFLICT (home, projection) DO UPDATE SET generation = EXCLUDED.generation, phase = EXCLUDED.phase,
-       wish = EXCLUDED.wish, note = EXCLUDED.note, since = EXCLUDED.since`,
-    [projection, generation, phase, wish, note, since],
+/**
+ * Notes what became of a generation beside the live one, or which one stands there in its place. False, and nothing is
+ * noted, where it is not there any more, or is to be dropped: an operator was told so.
+ */
+export async function noteBeside(
+  db: Queryable,
+  projection: string,
+  number: number,
+  { generation, phase, note, since }: Omit<Beside, 'wish'>,
+): Promise<boolean> {
+  const { count } = await db.query(
+    `UPDATE rm.beside SET generation = $3, phase = $4, wish = $5, note = $6, since = $7
+     WHERE home = 0 AND projection = $1 AND generation = $2 AND wish <> 'drop'`,
+    [projection, number, generation, phase, 'none', note, since],
   );
+  return count === 1;
 }
 
-/** Notes what an operator wants of the generation beside the live one. False where it is not there in such a phase. */
+/** Notes what an operator wants of a generation beside the live one. False where it is not there in such a phase. */
 export async function wishBeside(
   db: Queryable,
   projection: string,
+  generation: number,
   wish: Beside['wish'],
   phases: readonly Beside['phase'][],
 ): Promise<boolean> {
   const { count } = await db.query(
-    'UPDATE rm.beside SET wish = $2 WHERE home = 0 AND projection = $1 AND phase = ANY($3::text[])',
-    [projection, wish, phases],
+    `UPDATE rm.beside SET wish = $3
+     WHERE home = 0 AND projection = $1 AND generation = $2 AND phase = ANY($4::text[])`,
+    [projection, generation, wish, phases],
   );
-  return count > 0;
+  return count === 1;
 }
 
 export async function dropBeside(db: Db, projection: string, generation: number): Promise<void> {
@@ -213,7 +240,8 @@ export async function dropBeside(db: Db, projection: string, generation: number)
 
 /**
  * Lets readers see another generation from one moment to the next, and keeps the one that they saw beside it. Both hold
- * the same tables, so that every view keeps its columns and no statement of a reader fails.
+ * the same tables, so that every view keeps its columns and no statement of a reader fails. False, and nothing is changed,
+ * where the other one is not there any more, or is to be dropped.
  */
 export async function switchViews<N>(
   db: Db,
@@ -221,21 +249,18 @@ export async function switchViews<N>(
   from: Generation,
   to: Generation,
   now: number,
-): Promise<void> {
-  await db.tx(async (tx) => {
+): Promise<boolean> {
+  return db.tx(async (tx) => {
+    // First of all, as it holds up who would want that one dropped.
+    const kept = { generation: from.number, phase: 'kept', note: null, since: now } as const;
+    if (!(await noteBeside(tx, projection.name, to.number, kept))) return false;
     for (const { name } of tablesOf(projection)) await tx.query(viewOf(projection, name, to.schema));
     const { count } = await tx.query(
       'UPDATE rm.generations SET generation = $3 WHERE home = 0 AND projection = $1 AND generation = $2',
       [projection.name, from.number, to.number],
     );
     if (count !== 1) throw moved(from.schema, 'It is not the live generation any more.');
-    await setBeside(tx, projection.name, {
-      generation: from.number,
-      phase: 'kept',
-      wish: 'none',
-      note: null,
-      since: now,
-    });
+    return true;
   });
 }
 
@@ -254,5 +279,6 @@ export async function moveCheckpoint(
   if (count !== 1) throw moved(schema, `Another runner has moved the checkpoint of home ${home} on from ${from}.`);
 }
 
-const moved = (schema: string, what: string): ProjectionError =>
+/** What a runner stops with where another one is at work. */
+export const moved = (schema: string, what: string): ProjectionError =>
   new ProjectionError('CHECKPOINT_MOVED', `${schema}: ${what} This one wrote nothing and stops.`);

@@ -1,5 +1,5 @@
 import type { Log } from '../commands/log/log.js';
-import { type Generation, readGenerations } from './generations.js';
+import { type Generation, orGone, readGenerations } from './generations.js';
 import { readParked } from './parked.js';
 import type { Db } from './readmodel/db.js';
 
@@ -22,7 +22,7 @@ export async function readLag(db: Db, log: Log, view: string): Promise<readonly 
 }
 
 async function lagOf(db: Db, log: Log, view: string, { number, schema, checkpoints }: Generation) {
-  const parked = await readParked(db, schema);
+  const parked = (await orGone(readParked(db, schema))) ?? [];
   return Promise.all(
     checkpoints.map(async ({ offset }, home): Promise<Lag> => {
       const end = await log.end(home);

@@ -1,5 +1,5 @@
 import type { Log } from '../commands/log/log.js';
-import { readGenerations } from './generations.js';
+import { orGone, readGenerations } from './generations.js';
 import { type Lag, readLag } from './lag.js';
 import { type Parked, readParked } from './parked.js';
 import type { Db } from './readmodel/db.js';
@@ -43,7 +43,7 @@ export function createOperations(options: {
   };
   const parkedIn = async ({ view }: Runners[number]): Promise<readonly Parked[]> => {
     const { live } = await readGenerations(db, view);
-    const rows = live ? await readParked(db, live.schema) : [];
+    const rows = (live && (await orGone(readParked(db, live.schema)))) ?? [];
     return rows.map(({ home, stream, eventOffset, event, type, at, waiting, errorName, errorMessage }) => {
       const error = { name: errorName, message: errorMessage };
       return { view, home, stream, offset: eventOffset, event, type, at, waiting, error };

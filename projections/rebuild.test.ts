@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Cursor, Log } from '../commands/log/log.js';
 import type { Recorded } from '../domain/catalogue.js';
+import { homeOf } from '../domain/ids.js';
 import type { Projection } from './projection.js';
 import { core } from './readmodel/core/core.js';
 import type { CoreNotice } from './readmodel/core/rows.js';
@@ -253,6 +254,34 @@ describe('a rebuild of a view that refuses events', () => {
     const rows = await rowsOf(db, core);
     await runner.switchTo('kept');
     expect([await parked('core'), await rowsOf(db, core)]).toEqual([[], rows]);
+    expect(failures).toEqual([]);
+  });
+
+  it('follows a stream that was taken and is parked again with a later event', async () => {
+    const told = createHistory();
+    told.start(bad);
+    told.rename(bad, 'refused');
+    told.rename(bad, 'fine');
+    const { log, add } = await logWith(told.events);
+    let title = 'refused';
+    const runner = run(
+      log,
+      failing((event) => titled(title, event)),
+    );
+    await runner.caughtUp;
+    await runner.rebuild();
+    await becomes(runner, 'kept');
+    title = 'later';
+    await runner.retry(stream);
+    told.rename(bad, 'later');
+    told.rename(bad, 'last');
+    await add(told.events.slice(-2));
+    const home = homeOf(stream, PARTITIONS);
+    expect(await runner.reached({ partition: home, offset: await log.end(home) }, 5_000)).toBe(true);
+    const [live, rows] = [await parked('core'), await rowsOf(db, core)];
+    expect(live).toMatchObject([{ stream, waiting: 1 }]);
+    await runner.switchTo('kept');
+    expect([await parked('core'), await rowsOf(db, core)]).toEqual([live, rows]);
     expect(failures).toEqual([]);
   });
 

@@ -4,15 +4,15 @@ import { BATCH, type Feed, openFeed } from './feed.js';
 import {
   type Beside,
   dropBeside,
+  noteBeside,
   openBeside,
   readBeside,
   readGenerations,
-  setBeside,
   switchViews,
 } from './generations.js';
 import { type Projection, ProjectionError } from './projection.js';
-import type { Db } from './readmodel/db.js';
-import { type Compared, comparePage, comparedTables, countRows } from './verify.js';
+import { type Db, DbError } from './readmodel/db.js';
+import { type Compared, comparePage, comparedTables } from './verify.js';
 
 /** How long the generation that was live before a switch is kept beside the new one, in ms. */
 const KEPT_MS = 24 * 3_600_000;
@@ -80,9 +80,11 @@ export function createRebuild<N>({ log, db, projection, live, swap, hold, reopen
       }
     }
     // What the live one took when it was tried again.
-    for (const stream of [...feed.parked(home).keys()].filter((each) => !like.has(each))) {
+    for (const { stream, eventOffset } of [...feed.parked(home).values()]) {
+      const there = like.get(stream);
+      if (there && there.eventOffset <= eventOffset) continue;
       if (feed.at(home).offset < to.offset) return;
-      const refused = await feed.retry(home, stream);
+      const refused = await feed.retry(home, stream, undefined, there);
       if (refused) throw new ProjectionError('REBUILD_STOPPED', `home ${home} refuses ${stream}: ${refused.message}`);
     }
   };
@@ -119,25 +121,21 @@ export function createRebuild<N>({ log, db, projection, live, swap, hold, reopen
     return undefined;
   };
 
-  /** What can be told at once while all homes are held: that no row came or went, and both stand at the same checkpoints. */
+  /** What can be told at once while all homes are held: that both stand at the same checkpoints. */
   const findLastDifference = async (feed: Feed<N>): Promise<string | undefined> => {
     const [a, b] = [live().generation.schema, feed.generation.schema];
     const stored = await readGenerations(db, projection.name);
-    for (const home of homes) {
+    const found = homes.find((home) => {
       const [ours, theirs] = [stored.live, stored.beside].map((each) => each?.checkpoints[home]);
-      if (!ours || !theirs || ours.offset !== theirs.offset || !sameFence(ours.fence, theirs.fence)) {
-        return `checkpoints, home ${home}: ${JSON.stringify(ours)} in ${a}, ${JSON.stringify(theirs)} in ${b}`;
-      }
-      for (const table of comparedTables(projection)) {
-        const [rows, others] = [await countRows(db, a, table, home), await countRows(db, b, table, home)];
-        if (rows !== others) return `table ${table.name}, home ${home}: ${rows} rows in ${a}, ${others} in ${b}`;
-      }
-    }
-    return undefined;
+      return !ours || !theirs || ours.offset !== theirs.offset || !sameFence(ours.fence, theirs.fence);
+    });
+    if (found === undefined) return undefined;
+    const [ours, theirs] = [stored.live, stored.beside].map((each) => JSON.stringify(each?.checkpoints[found]));
+    return `checkpoints, home ${found}: ${ours} in ${a}, ${theirs} in ${b}`;
   };
 
-  const note = (beside: Beside, phase: Beside['phase'], what: string): Promise<void> =>
-    setBeside(db, projection.name, { ...beside, phase, wish: 'none', note: what, since: clock() });
+  const note = ({ generation }: Beside, phase: Beside['phase'], what: string): Promise<boolean> =>
+    noteBeside(db, projection.name, generation, { generation, phase, note: what, since: clock() });
 
   /** Returns in what they differ, if they are to be the same. */
   const switchTo = (feed: Feed<N>, same: boolean): Promise<string | undefined> =>
@@ -145,15 +143,17 @@ export function createRebuild<N>({ log, db, projection, live, swap, hold, reopen
       const difference = same ? await findLastDifference(feed) : undefined;
       if (difference !== undefined) return difference;
       const before = live();
-      await switchViews(db, projection, before.generation, feed.generation, clock());
-      swap(feed);
-      other = before;
+      if (await switchViews(db, projection, before.generation, feed.generation, clock())) {
+        swap(feed);
+        other = before;
+      }
       return undefined;
     });
 
   const verifyAndSwitch = async (feed: Feed<N>, beside: Beside, interrupted: Interrupted): Promise<void> => {
     verifying = true;
     try {
+      for (const each of [live(), feed]) await each.analyze();
       const difference = await findDifference(feed, interrupted);
       if (difference === undefined && interrupted()) return;
       const found = difference ?? (await switchTo(feed, true));
@@ -209,7 +209,7 @@ export function createRebuild<N>({ log, db, projection, live, swap, hold, reopen
     } catch (error) {
       // What it holds in memory may not be what was committed.
       other = undefined;
-      if (!(error instanceof ProjectionError)) throw error;
+      if (!(error instanceof ProjectionError) && !isFull(error)) throw error;
       await note(beside, 'failed', beside.note === null ? error.message : `${beside.note}; then ${error.message}`);
       return false;
     }
@@ -230,6 +230,9 @@ export function createRebuild<N>({ log, db, projection, live, swap, hold, reopen
 
   return { tend, status };
 }
+
+/** There is no room. What is built beside the live view is given up then, so that the live one has some. */
+export const isFull = (error: unknown): error is DbError => error instanceof DbError && error.code.startsWith('53');
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 

@@ -4,14 +4,17 @@ import { BATCH, type Feed } from './feed.js';
 import { readWanted } from './parked.js';
 import type { Projection } from './projection.js';
 import { type Db, passes } from './readmodel/db.js';
-import { type Rebuild, createRebuild } from './rebuild.js';
+import { type Rebuild, createRebuild, isFull } from './rebuild.js';
 import { createTurns } from './turns.js';
 
 /** How often it looks at what is wanted of it, in ms, where nobody tells it: of what is parked, and of a rebuild. */
 const RETRIES_MS = 1_000;
 const REBUILD_MS = 5_000;
 
-/** What one batch of a home took: its records, the events among them, and when the newest of those happened (ISO 8601). */
+/**
+ * What one batch of a home took: its records, how many events the view shows of it (not those that are parked or wait),
+ * and when the newest event happened (ISO 8601).
+ */
 export type Batch = {
   readonly home: number;
   readonly records: number;
@@ -60,14 +63,14 @@ export function startRound<N>(options: RoundOptions<N>): { readonly ended: Promi
   };
   const apply = async (home: number, chunk: Chunk): Promise<void> => {
     const begun = performance.now();
-    await live.take(home, chunk, (notices, at) => {
+    const events = await live.take(home, chunk, (notices, at) => {
       onShown(home, at.offset);
       tell(notices);
     });
     if (!onBatch) return;
-    const events = chunk.records.flatMap(({ entry }) => (entry.kind === 'event' ? [entry.event.at] : []));
+    const times = chunk.records.flatMap(({ entry }) => (entry.kind === 'event' ? [entry.event.at] : []));
     const seconds = (performance.now() - begun) / 1_000;
-    onBatch({ home, records: chunk.records.length, events: events.length, seconds, newest: events.at(-1) });
+    onBatch({ home, records: chunk.records.length, events, seconds, newest: times.at(-1) });
   };
 
   const follow = async (home: number): Promise<void> => {
@@ -113,11 +116,11 @@ export function startRound<N>(options: RoundOptions<N>): { readonly ended: Promi
     onTrouble(error);
     halt.abort();
   };
-  const looking = async (work: (isRung: () => boolean) => Promise<number>, isRung: () => boolean): Promise<number> => {
+  const looking = async (work: () => Promise<number>, holdsUp: (error: unknown) => boolean): Promise<number> => {
     try {
-      return await work(isRung);
+      return await work();
     } catch (error) {
-      if (isPassing(error)) holdUp(error);
+      if (holdsUp(error)) holdUp(error);
       else onTrouble(error);
       return REBUILD_MS;
     }
@@ -135,9 +138,13 @@ export function startRound<N>(options: RoundOptions<N>): { readonly ended: Promi
     const over = new AbortController();
     const until = AbortSignal.any([signal, over.signal]);
     const lookers = [
-      bells.retries.everyTime(until, (isRung) => looking(async () => (await retryWanted(), RETRIES_MS), isRung)),
+      bells.retries.everyTime(until, () => looking(async () => (await retryWanted(), RETRIES_MS), isPassing)),
       bells.rebuild.everyTime(until, (isRung) =>
-        looking(async () => ((await rebuild.tend(isRung)) ? 0 : REBUILD_MS), isRung),
+        looking(
+          async () => ((await rebuild.tend(isRung)) ? 0 : REBUILD_MS),
+          // Without room for the rebuild, the live view goes on.
+          (error) => !isFull(error) && isPassing(error),
+        ),
       ),
     ];
     await Promise.all(homes.map(following));

@@ -156,12 +156,8 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
   // Told through onFailure; whoever does not wait for the end need not hear of it twice.
   caughtUp.catch(() => undefined);
 
-  const look = (): void => {
-    bells.retries.ring();
-    bells.rebuild.ring();
-  };
   return {
-    ...createWishes({ log, db, projection, look, clock }),
+    ...createWishes({ log, db, projection, look: (what) => bells[what].ring(), clock }),
     view: projection.name,
     caughtUp,
     reached: shown.reached,

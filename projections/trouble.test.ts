@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { core } from './readmodel/core/core.js';
-import { type Db, DbError } from './readmodel/db.js';
+import { type Db, DbError, type Queryable } from './readmodel/db.js';
 import { openPglite } from './readmodel/pglite.js';
 import { type Runner, startRunner } from './runner.js';
 import { logWith, project, richHistory } from './testing.js';
@@ -97,4 +97,34 @@ it('notices a restart between its opening and its beginning', async () => {
   await runner.caughtUp;
   expect(failures).toEqual([]);
   expect(await db.query('SELECT id FROM core.messages')).toMatchObject({ count: 6 });
+});
+
+it('gives up a rebuild for which there is no room, and goes on with the live view', async () => {
+  const { history, first } = richHistory();
+  const { log, add } = await logWith(history.events);
+  const full = new DbError('53100', 'no space left');
+  const trouble: unknown[] = [];
+  const without = ({ query }: Queryable): Queryable => ({
+    query: (sql, params) =>
+      sql.startsWith('INSERT INTO rm_core_g2.messages') ? Promise.reject(full) : query(sql, params),
+  });
+  const runner = startRunner({
+    log,
+    db: { ...db, tx: (work) => db.tx((tx) => work(without(tx))) },
+    projection: core,
+    onFailure: (error) => failures.push(error),
+    onTrouble: (error) => trouble.push(error),
+  });
+  runners.push(runner);
+  await runner.caughtUp;
+  await runner.rebuild();
+  await expect.poll(async () => (await runner.rebuilding())?.phase, { timeout: 5_000 }).toBe('failed');
+  expect((await runner.rebuilding())?.note).toBe('no space left');
+  history.rename(first, 'after');
+  await add(history.events.slice(-1));
+  const position = { partition: 0, offset: await log.end(0) };
+  expect(await runner.reached(position, 5_000)).toBe(true);
+  await runner.cancel();
+  expect(await runner.rebuilding()).toBeUndefined();
+  expect([trouble, failures]).toEqual([[], []]);
 });

@@ -45,15 +45,6 @@ export async function comparePage(
   return { difference: `${where}${last ? ` up to ${last.join(', ')}` : ''}: ${rows}` };
 }
 
-/** The number of rows of a table at one home. */
-export async function countRows(db: Queryable, schema: string, table: Table, home: number): Promise<number> {
-  const { rows } = await db.query<{ count: number }>(
-    `SELECT count(*) AS count FROM ${schema}.${table.name} t WHERE t.home = $1`,
-    [home],
-  );
-  return rows[0]?.count ?? 0;
-}
-
 const keyOf = ({ key }: Table): string => key.map((field) => `t.${snake(field)}`).join(', ');
 
 /** A key as parameters of its types, from the n-th on. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../commands/log/log.js';
-import { type Beside, beginBeside, readBeside, readGenerations, wishBeside } from './generations.js';
+import { type Beside, type Generation, beginBeside, readBeside, readGenerations, wishBeside } from './generations.js';
 import { findParked, wantRetry } from './parked.js';
 import type { Projection } from './projection.js';
 import type { Db } from './readmodel/db.js';
@@ -24,6 +24,9 @@ export class OperationError extends Error {
 const PATIENCE_MS = 30_000;
 const LOOK_MS = 50;
 
+/** Of what something is wished. */
+export type Wished = 'retries' | 'rebuild';
+
 export type Wishes = {
   /** Resolves when it has begun. Throws REBUILD_RUNNING. */
   rebuild(): Promise<void>;
@@ -46,14 +49,14 @@ export function createWishes<N>(options: {
   readonly log: Log;
   readonly db: Db;
   readonly projection: Projection<N>;
-  readonly look: () => void;
+  readonly look: (what: Wished) => void;
   readonly clock: () => number;
 }): Wishes {
   const { log, db, projection, look, clock } = options;
   const { name } = projection;
 
-  const until = async (isDone: () => Promise<boolean>): Promise<void> => {
-    look();
+  const until = async (what: Wished, isDone: () => Promise<boolean>): Promise<void> => {
+    look(what);
     for (const end = clock() + PATIENCE_MS; !(await isDone()); await sleep(LOOK_MS)) {
       if (clock() < end) continue;
       const message = `It is noted, but whoever runs the view ${name} has not done it yet. Look at what that says.`;
@@ -64,7 +67,7 @@ export function createWishes<N>(options: {
   /** Has something done with the generation beside the live one. Returns which one it is. */
   const wish = async (what: Beside['wish'], phases: readonly Beside['phase'][]): Promise<number> => {
     const { beside } = await readGenerations(db, name);
-    if (beside && (await wishBeside(db, name, what, phases))) return beside.number;
+    if (beside && (await wishBeside(db, name, beside.number, what, phases))) return beside.number;
     const there = beside ? `is ${beside.phase}` : 'is not there';
     const message = `This needs a generation beside the live one of ${name} that is ${phases.join(' or ')}: it ${there}.`;
     throw new OperationError('NO_REBUILD', message);
@@ -78,28 +81,41 @@ export function createWishes<N>(options: {
       if (!(await beginBeside(db, projection, log, clock()))) {
         throw new OperationError('REBUILD_RUNNING', `The view ${name} is being rebuilt already. Cancel that first.`);
       }
-      look();
+      look('rebuild');
     },
     cancel: async () => {
       const generation = await wish('drop', ['filling', 'kept', 'different', 'failed']);
-      await until(async () => (await readBeside(db, name))?.generation !== generation);
+      await until('rebuild', async () => (await readBeside(db, name))?.generation !== generation);
+      if ((await readGenerations(db, name)).live?.number !== generation) return;
+      const message = `Readers see generation ${generation} of ${name} since a moment ago: it cannot be dropped.`;
+      throw new OperationError('NO_REBUILD', message);
     },
     switchTo: async (phase) => {
       const generation = await wish('switch', [phase]);
-      await until(async () => (await readGenerations(db, name)).live?.number === generation);
+      await until('rebuild', async () => (await readGenerations(db, name)).live?.number === generation);
     },
     retry: async (stream) => {
       const find = async () => {
         const { live } = await readGenerations(db, name);
         return live && { live, row: await findParked(db, live.schema, stream, log.partitions) };
       };
+      const want = ({ schema }: Generation) => wantRetry(db, schema, stream, log.partitions);
       const found = await find();
-      if (!found?.row || !(await wantRetry(db, found.live.schema, stream, log.partitions))) {
+      if (!found?.row || !(await want(found.live))) {
         throw new OperationError('NOT_PARKED', `The view ${name} has no parked stream ${stream}.`);
       }
-      await until(async () => {
-        const row = (await find())?.row;
-        if (!row || row.wanted) return !row;
+      let asked = found.live.number;
+      await until('retries', async () => {
+        const now = await find();
+        if (!now?.row || now.row.wanted) return !now?.row;
+        const { live, row } = now;
+        if (live.number !== asked) {
+          // Another one has become the live one: there nobody has asked.
+          asked = live.number;
+          await want(live);
+          look('retries');
+          return false;
+        }
         throw new OperationError('RETRY_REFUSED', `${stream} is refused again: ${row.errorName}: ${row.errorMessage}`);
       });
     },

@@ -10,6 +10,7 @@ import { createOperations } from '../../projections/operations.js';
 import type { Db } from '../../projections/readmodel/db.js';
 import { openPglite } from '../../projections/readmodel/pglite.js';
 import { operatorRoutes } from './operators.js';
+import type { ViewRoutesOptions } from './views.js';
 
 const LOG = '01980000-0000-7000-8000-000000000000';
 const headers = { authorization: 'Bearer secret' };
@@ -52,12 +53,12 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(temp, { recursive: true, force: true }));
 
-const routes = () =>
+const routes = (record: ViewRoutesOptions['record'] = async () => true) =>
   operatorRoutes({
     log,
     folder: { path: join(temp, 'data'), token: 'secret' },
     operations: createOperations({ log, db, runners: [] }),
-    record: async () => true,
+    record,
   });
 
 describe('the operators’ routes', () => {
@@ -82,6 +83,18 @@ describe('the operators’ routes', () => {
       expect(records).toBe(0);
     },
   );
+
+  it('do nothing before it is in the audit', async () => {
+    const actions: unknown[] = [];
+    const ask = async (isRecorded: boolean) => {
+      const record: ViewRoutesOptions['record'] = async (action) => (actions.push(action), isRecorded);
+      const answer = await routes(record).request('/rebuild?view=none&reason=why', { method: 'POST', headers });
+      return answer.json();
+    };
+    expect(await ask(false)).toMatchObject({ code: 'AUDIT_FAILED' });
+    expect(await ask(true)).toMatchObject({ code: 'UNKNOWN_VIEW' });
+    expect(actions).toEqual(Array(2).fill({ action: 'rebuild', target: 'none', reason: 'why' }));
+  });
 
   it('hand out the log no faster than it is taken, and stop when its reader leaves', async () => {
     const answer = await routes().request('/log?follow=on', { headers });

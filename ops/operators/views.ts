@@ -3,30 +3,36 @@ import { limits } from '../../domain/content.js';
 import type { Operations, Rebuilds } from '../../projections/operations.js';
 import { CliError, UsageError } from '../run/errors.js';
 
-/** What an operator did: `rebuild`, `cancel rebuild`, `switch`, `retry`; to what; and why. */
+/** What an operator asked for: `rebuild`, `cancel rebuild`, `switch`, `retry`; to what; and why. */
 export type OperatorAction = { readonly action: string; readonly target: string; readonly reason: string };
 
 export type ViewRoutesOptions = {
   readonly operations: Operations & Rebuilds;
-  /** Records in the audit what was done. False where it could not be recorded. */
+  /** Records in the audit what is asked for. False where it could not be recorded. */
   readonly record: (action: OperatorAction) => Promise<boolean>;
 };
 
 /**
  * The views: `GET /lag`, `GET /dead-letters` and `POST /dead-letters/retry?view=&stream=`; `GET /rebuild?view=` tells how
  * far one is, `POST /rebuild?view=` begins one, and `/rebuild/cancel` and `/rebuild/switch?phase=` end it. Answers are JSON.
- * What changes anything takes a `reason`, and is recorded in the audit.
+ * What changes anything takes a `reason`, and is recorded in the audit before it is done.
  */
 export function viewRoutes({ operations, record }: ViewRoutesOptions): Hono {
   const app = new Hono();
 
-  /** Does something and has it recorded; a reason that the audit would not take is refused before. */
+  /**
+   * Has something recorded and does it. First the record: what is only done later, after there was no answer, or whose
+   * process dies on the way, would never be in the audit.
+   */
   const act = async (c: Context, action: string, target: string, work: () => Promise<void>): Promise<Response> => {
     const reason = reasonOf(c.req.query('reason'));
+    if (!(await record({ action, target, reason }))) {
+      const message =
+        'Nothing is done, as it cannot be recorded in the audit of operators: the write side does not answer. See /readyz.';
+      throw new CliError('AUDIT_FAILED', message);
+    }
     await work();
-    if (await record({ action, target, reason })) return c.json({});
-    const message = 'It is done, but it is not in the audit of operators: the write side does not answer. See /readyz.';
-    throw new CliError('AUDIT_FAILED', message);
+    return c.json({});
   };
 
   app.get('/lag', async (c) => c.json(await operations.lag()));

@@ -2,10 +2,12 @@ import { format } from 'prettier';
 import type { MetricObject } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../../gateway/metrics.js';
+import { memorySessions } from '../../projections/sessions/memory.js';
+import { idOf } from '../../projections/testing.js';
 import { createMeters } from './metrics.js';
 import { meterViews } from './scrape.js';
 
-// That the meters move is tried on a whole server, in ops/chaos/metrics.test.ts.
+// That the meters of a message's way move is tried on a whole server, in ops/chaos/metrics.test.ts.
 
 const { registry } = createMetrics();
 createMeters(registry, Date.now).stores({});
@@ -55,5 +57,76 @@ On the operators' port, at \`/metrics\`, beside those of the process that start 
 ${rows.join('\n')}
 `;
     await expect(await format(page, { parser: 'markdown', printWidth: 120 })).toMatchFileSnapshot('../docs/metrics.md');
+  });
+});
+
+describe('the meters', () => {
+  const start = Date.parse('2026-01-01T00:00:00.000Z');
+  const metered = () => {
+    const { registry: own } = createMetrics();
+    return { own, meters: createMeters(own, () => start) };
+  };
+
+  it('take the time of what happens, and not of what is only caught up with', async () => {
+    const { own, meters } = metered();
+    const told = meters.batches('core');
+    const batch = { home: 0, records: 5, events: 2, seconds: 1 };
+    told({ ...batch, newest: '2025-12-31T00:00:00.000Z' });
+    expect(await own.metrics()).not.toContain('verbatim_projection_delay_seconds_count{');
+    told({ ...batch, newest: '2026-01-01T00:00:00.000Z' });
+    told({ ...batch, newest: undefined });
+    expect(await own.metrics()).toContain('verbatim_projection_delay_seconds_count{view="core"} 1\n');
+    expect(await own.metrics()).toContain('verbatim_projection_events_total{view="core"} 6\n');
+  });
+
+  it('count every notice', async () => {
+    const { own, meters } = metered();
+    const sessions = meters.sessions(memorySessions({ now: () => start }));
+    sessions.endReply(idOf(1));
+    sessions.endSession('sid', start);
+    sessions.close();
+    for (const kind of ['reply', 'session']) {
+      expect(await own.metrics()).toContain(`verbatim_notices_published_total{kind="${kind}"} 1\n`);
+    }
+  });
+
+  it('tell how far a rebuild is only while there is one', async () => {
+    const rebuilding = {
+      view: '',
+      live: 2,
+      generation: 1,
+      done: 3,
+      of: 5,
+      rate: undefined,
+      left: undefined,
+      note: null,
+    };
+    const views = ['filling', 'verifying', 'kept', 'different', 'failed'] as const;
+    const { own } = metered();
+    meterViews(own, {
+      views,
+      operations: {
+        lag: async () => [],
+        rebuilding: async (view) => {
+          const phase = views.find((each) => each === view);
+          return phase && { ...rebuilding, phase };
+        },
+      },
+      obligations: async () => new Map(),
+      onTrouble: (error) => {
+        throw error;
+      },
+    });
+    const text = await own.metrics();
+    for (const [view, done, of] of [
+      ['filling', 3, 5],
+      ['verifying', 3, 5],
+      ['kept', 0, 0],
+      ['different', 0, 0],
+      ['failed', 0, 0],
+    ]) {
+      expect(text).toContain(`verbatim_rebuild_done_records{view="${view}"} ${done}\n`);
+      expect(text).toContain(`verbatim_rebuild_records{view="${view}"} ${of}\n`);
+    }
   });
 });

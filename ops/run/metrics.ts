@@ -181,6 +181,14 @@ function meterSessions(registers: Registers) {
         published.inc({ kind: 'reply' });
         real.writeReply(delta);
       },
+      endReply: (reply) => {
+        published.inc({ kind: 'reply' });
+        real.endReply(reply);
+      },
+      endSession: (sid, until) => {
+        published.inc({ kind: 'session' });
+        real.endSession(sid, until);
+      },
       setTyping: (conversation, user, typing) => {
         published.inc({ kind: 'typing' });
         real.setTyping(conversation, user, typing);
@@ -210,21 +218,24 @@ function meterBatches(registers: Registers, now: () => number) {
   });
   const events = new Counter({
     name: 'verbatim_projection_events_total',
-    help: 'Events that a view has taken.',
+    help: 'Events that a view shows, without those that are parked or wait behind one that is.',
     labelNames,
     registers,
   });
   const delay = new Histogram({
     name: 'verbatim_projection_delay_seconds',
-    help: 'Time from the newest event of a batch until a view shows it.',
+    help: 'Time from the newest event of a batch until a view shows it, of what happened since the server began.',
     labelNames,
     buckets: BUCKETS,
     registers,
   });
+  // What happened before is only caught up with: that it is old says nothing of how fast the view is.
+  const begun = now();
   return (view: string) =>
     (batch: Batch): void => {
       duration.observe({ view }, batch.seconds);
       events.inc({ view }, batch.events);
-      if (batch.newest !== undefined) delay.observe({ view }, Math.max(0, now() - Date.parse(batch.newest)) / 1_000);
+      const at = Date.parse(batch.newest ?? '');
+      if (at >= begun) delay.observe({ view }, Math.max(0, now() - at) / 1_000);
     };
 }

@@ -54,7 +54,10 @@ export function meterViews(registry: Registry, { views, operations, obligations,
       async collect() {
         this.reset();
         const all = (await rebuilds()) ?? [];
-        for (const [at, rebuild] of all.entries()) this.set({ view: views[at] ?? '' }, rebuild?.[what] ?? 0);
+        for (const [at, rebuild] of all.entries()) {
+          const isBuilt = rebuild?.phase === 'filling' || rebuild?.phase === 'verifying';
+          this.set({ view: views[at] ?? '' }, isBuilt ? rebuild[what] : 0);
+        }
       },
     });
   }
