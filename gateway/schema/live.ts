@@ -22,7 +22,8 @@ const ConversationUpdate = builder.objectRef<ConversationDelivery>('Conversation
     conversation: t.field({
       type: Conversation,
       nullable: true,
-      description: 'The conversation itself. Null where `removed` holds, or where an error beside it says why.',
+      description:
+        'The conversation itself, newer than `to` where updates with more follow. Null where `removed` holds, or where an error beside it says why.',
       resolve: (update) => (update.removed ? null : conversationNode(update.conversation)),
     }),
     removed: t.exposeBoolean('removed', {
