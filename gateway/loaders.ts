@@ -34,7 +34,11 @@ const byId = <V>(read: (ids: readonly Uuid[]) => Promise<ReadonlyMap<Uuid, V>>):
 const mapped = <Row extends { readonly id: Uuid }>(rows: readonly Row[]): ReadonlyMap<Uuid, Row> =>
   new Map(rows.map((row) => [row.id, row]));
 
-/** What a resolver may load. Whether the viewer may see it is not asked here: see `seenConversation`. */
+/**
+ * What a resolver may load. Whether the viewer may see a conversation is asked first: see `seenConversation`. But the row
+ * that told so may be older than what is read then, in an update that waited for a slow reader by minutes: of what is
+ * newer than that row, nothing is for whoever is no member by now. `canRead` tells it, after the read.
+ */
 export function createLoaders({ core, open }: Services, { user: viewer }: Identity) {
   const text = batch(async (asked: readonly { readonly sealed: Sealed; readonly content: string }[]) => {
     const items = [...new Map(asked.map((item) => [item.content, item])).values()];
@@ -42,10 +46,15 @@ export function createLoaders({ core, open }: Services, { user: viewer }: Identi
     const found = new Map(items.map(({ content }, n) => [content, opened[n] ?? null]));
     return asked.map(({ content }) => found.get(content) ?? null);
   });
+  const seen = byId((ids) => core.seen(viewer, ids));
   const relations = byId((ids) => core.relations(viewer, ids));
   const members = batch(async (ids: readonly Uuid[]) => {
     const rows = await core.members([...new Set(ids)]);
-    return ids.map((id) => rows.filter(({ conversation }) => conversation === id));
+    return ids.map((id) => {
+      const people = rows.filter(({ conversation }) => conversation === id);
+      // Whoever does not stand among them may not know who does.
+      return people.some(({ person }) => person === viewer) ? people : [];
+    });
   });
   const branch = batch(async (asked: readonly BranchKey[]) => {
     const keys = [...new Map(asked.map((key) => [placeOf(key), key])).values()];
@@ -61,7 +70,9 @@ export function createLoaders({ core, open }: Services, { user: viewer }: Identi
     user: byId<UserRow>(async (ids) => mapped(await core.users(ids))),
     message: byId<MessageRow>(async (ids) => mapped(await core.messages(ids))),
     /** A conversation as the viewer sees it, if they are a member now; a deleted one too. */
-    seen: byId((ids) => core.seen(viewer, ids)),
+    seen,
+    /** Whether the viewer can read what is in a conversation now. */
+    canRead: async (conversation: Uuid): Promise<boolean> => (await seen.load(conversation))?.deleted === false,
     /** Whether the viewer and somebody share a conversation now. */
     acquainted: batch(async (people: readonly Uuid[]) => {
       const known = await core.acquainted(viewer, [...new Set(people)]);

@@ -176,6 +176,35 @@ describe('the door', () => {
   });
 });
 
+describe('an operation that is completed before it has begun', () => {
+  const watch = 'subscription ($id: ID!) { conversationEvents(id: $id, asOf: 0) { to } }';
+
+  it('keeps its id until it is over, and leaves nothing behind', async () => {
+    const { input } = await startConversation(harness, 'ida');
+    const before = harness.attached();
+    const payload = { query: watch, variables: { id: input.conversation } };
+    const begin = { id: 'x', type: 'subscribe', payload };
+    for (let n = 0; n < 20; n++) {
+      const raw = await openSignedIn(harness, 'ida');
+      for (const frame of [begin, { id: 'x', type: 'complete' }, begin]) raw.send(frame);
+      expect((await raw.closed).code).toBe(4409);
+    }
+    await expect.poll(() => harness.attached()).toBe(before);
+  });
+
+  it('counts until it is over', async () => {
+    const { input } = await startConversation(harness, 'lea');
+    const raw = await openSignedIn(harness, 'lea');
+    const payload = { query: watch, variables: { id: input.conversation } };
+    for (let n = 0; n < defaultLimits.socket.running; n++) {
+      raw.send({ id: `${n}`, type: 'subscribe', payload });
+      raw.send({ id: `${n}`, type: 'complete' });
+    }
+    expect(await runOn(raw, 'one more', { query })).toMatchObject([{ extensions: { code: 'TOO_MANY_OPERATIONS' } }]);
+    raw.socket.terminate();
+  });
+});
+
 describe('a consumer that reads nothing', () => {
   it('is cut off, costs no memory and no other consumer anything, and resumes', { timeout: 150_000 }, async () => {
     const { input } = await startConversation(harness, 'slow', 'Hello');

@@ -32,7 +32,8 @@ export type SocketsOptions = {
   readonly onFault: (error: unknown) => void;
 };
 
-type Extra = { readonly socket: WebSocket };
+/** `busy`: the ids of operations that have come and are not over, however they end; some may be completed already. */
+type Extra = { readonly socket: WebSocket; readonly busy: Set<string> };
 
 /** Ids of operations are sent with every delivery. */
 const LONGEST_ID = 100;
@@ -53,9 +54,9 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
 
   const protocol = makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: limits.socket.init,
-    onConnect: async ({ connectionParams, subscriptions, extra: { socket } }) => {
+    onConnect: async ({ connectionParams, extra: { socket, busy } }) => {
       const authorization = connectionParams?.['authorization'];
-      const refusal = await seats.sit(socket, authorization, () => Object.keys(subscriptions).length);
+      const refusal = await seats.sit(socket, authorization, () => busy.size);
       if (refusal) {
         // The reason begins with the code.
         countRefusal(metrics, refusal[1].split(':')[0] ?? '');
@@ -91,6 +92,7 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
     door.enter(socket, addressOf(request));
     const leave = readers.watch(socket);
     let frames: number | undefined;
+    const busy = new Set<string>();
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -115,15 +117,25 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
             }
             frames = full;
             const text = textOf(data);
-            take(text).catch((error: unknown) => {
-              if (!isClientsType(text)) return cut(socket, CloseCode.BadRequest, 'Invalid message received');
-              onFault(error);
-              cut(socket, CloseCode.InternalServerError, 'Internal server error');
-            });
+            const id = idToBegin(text);
+            // An id that is completed while its operation is made ready is free for graphql-ws, which would lose the first.
+            if (id !== undefined && busy.has(id)) {
+              return cut(socket, CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`);
+            }
+            if (id !== undefined) busy.add(id);
+            take(text)
+              .catch((error: unknown) => {
+                if (!isClientsType(text)) return cut(socket, CloseCode.BadRequest, 'Invalid message received');
+                onFault(error);
+                cut(socket, CloseCode.InternalServerError, 'Internal server error');
+              })
+              .finally(() => {
+                if (id !== undefined) busy.delete(id);
+              });
           });
         },
       },
-      { socket },
+      { socket, busy },
     );
     // What breaks the rules of WebSocket is closed by ws itself, which says why in the code.
     socket.on('error', () => undefined);
@@ -193,6 +205,17 @@ const send = (socket: WebSocket, data: string): Promise<void> =>
 /** What a frame says, in whatever pieces it came. */
 export const textOf = (data: RawData): string =>
   (Array.isArray(data) ? Buffer.concat(data) : data instanceof ArrayBuffer ? Buffer.from(data) : data).toString();
+
+/** The id of the operation that a message begins; undefined where it begins none. */
+function idToBegin(text: string): string | undefined {
+  try {
+    const message: unknown = JSON.parse(text);
+    if (typeof message !== 'object' || message === null || !('type' in message && 'id' in message)) return undefined;
+    return message.type === 'subscribe' && typeof message.id === 'string' ? message.id : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Whether a message is of a kind that clients send; graphql-ws throws at the others. */
 function isClientsType(text: string): boolean {

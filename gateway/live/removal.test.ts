@@ -1,6 +1,8 @@
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ConversationNotice } from '../../projections/readmodel/core/rows.js';
+import { defaultLimits } from '../limits/limits.js';
+import { openSignedIn } from '../raw-testing.js';
 import { type Harness, startHarness } from '../testing.js';
 import { followConversation } from './conversation.js';
 import { hasLost, isConversationNotice } from './guard.js';
@@ -112,3 +114,61 @@ it(`nothing arrives after a removal, be it told, lost, or lost before a silence:
   }
   expect(harness.failures).toEqual([]);
 }, 120_000);
+
+const FOLLOW = `
+  subscription ($id: ID!, $first: ID!) {
+    conversationEvents(id: $id, asOf: 3) {
+      conversation {
+        title
+        leaf
+        members { person }
+        thread(around: $first) { messages { parts { ... on TextPart { text } } siblings { ids } } }
+      }
+      messages { id siblings { ids } }
+    }
+  }`;
+const LARGE = 100_000;
+const FILL = `
+  query ($id: ID!) {
+    ${Array.from({ length: 10 }, (_, n) => `m${n}: node(id: $id) { ... on Message { parts { ... on TextPart { text } } } }`).join('\n')}
+  }`;
+
+it('who reads slowly and was removed meanwhile finds nothing of what came later in the updates from before', async () => {
+  // Nothing but a notice tells of the removal in time, and nobody is cut off for reading slowly.
+  const patient = { ...defaultLimits.socket, unread: 2 ** 30, stalled: 600_000 };
+  const slow = await startHarness({ headsEvery: 600_000, limits: { ...defaultLimits, socket: patient } });
+  const room = await openRoom(slow, 'ana', { bob: 'writer' });
+  const large = await room.post('ana', 'x'.repeat(LARGE));
+  await shown(slow, large);
+  const raw = await openSignedIn(slow, 'bob');
+  const ids = { id: `conversation_${room.id}`, first: `message_${room.first}` };
+  raw.send({ id: 'follow', type: 'subscribe', payload: { query: FOLLOW, variables: ids } });
+  await raw.next(({ id }) => id === 'follow');
+
+  // What waits in the socket holds back what comes after it.
+  raw.socket.pause();
+  const fill = { query: FILL, variables: { id: `message_${large.message}` } };
+  for (let n = 0; n < 20; n++) raw.send({ id: `fill ${n}`, type: 'subscribe', payload: fill });
+  await sleep(1_500);
+  for (let n = 0; n < 10; n++) await shown(slow, await room.post('ana', 'theirs to see'));
+  await room.remove('bob');
+  await room.add('cleo');
+  const secret = await room.post('ana', 'secret');
+  await shown(slow, secret);
+  raw.socket.resume();
+
+  const updates: string[] = [];
+  for (let over = false; !over;) {
+    const { type, payload } = await raw.next(({ id }) => id === 'follow');
+    expect(type).not.toBe('error');
+    if (type === 'next') updates.push(JSON.stringify(payload));
+    over = type === 'complete';
+  }
+  raw.socket.terminate();
+  await slow.stop();
+  expect(updates.length).toBe(11);
+  expect(updates.at(-1)).toContain('"conversation":null');
+  for (const later of ['secret', secret.message, secret.reply, slow.userOf('cleo')]) {
+    expect(updates.join()).not.toContain(later);
+  }
+}, 60_000);

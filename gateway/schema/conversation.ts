@@ -85,7 +85,11 @@ export const Conversation = builder.objectRef<ConversationNode>('Conversation').
     leaf: t.id({
       description:
         'Where the thread ends unless another leaf is asked for: in the branch that the viewer chose, else in `head`.',
-      resolve: async ({ row }, _, context) => nodeId('message', await chosenLeaf(row, context)),
+      resolve: async ({ row }, _, context) => {
+        const leaf = await chosenLeaf(row, context);
+        const shown = leaf === row.head || (await context.load.canRead(row.id));
+        return nodeId('message', shown ? leaf : row.head);
+      },
     }),
     lastSeq: t.int({ description: 'The number of its newest message.', resolve: ({ row }) => row.lastSeq }),
     readSeq: t.int({

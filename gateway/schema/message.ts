@@ -150,7 +150,8 @@ export const Message = builder.objectRef<MessageNode>('Message').implement({
       type: Siblings,
       description: 'All messages with the same parent, and the place of this one.',
       resolve: async ({ row }, _, { load }) => {
-        const ids = await load.siblings.load(row);
+        const found = await load.siblings.load(row);
+        const ids = (await load.canRead(row.conversation)) ? found : [row.id];
         return { ids, index: ids.indexOf(row.id) };
       },
     }),

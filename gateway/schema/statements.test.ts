@@ -145,7 +145,7 @@ describe('a page of any size', () => {
     ['a sidebar with unread of members of three homes', inboxOf('id title unread role pinned tags'), 5],
     ['a sidebar with who is in it', inboxOf('members { user { name } } starter { name }'), 4 + 3 + 3 + 3],
     ['a sidebar with where each thread ends', inboxOf('leaf'), 4 + 1 + 3],
-    ['a sidebar with all that there is', inboxOf(whole('Conversation', 4)), 4 + 1 + 3 * 9],
+    ['a sidebar with all that there is', inboxOf(whole('Conversation', 4)), 4 + 1 + 3 * 10],
     ['memberships', (n) => count(`{ viewer { memberships(first: ${n}) { nodes { ${whole('Membership', 1)} } } } }`), 1],
     [
       'memberships with all that there is',

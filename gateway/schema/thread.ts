@@ -56,7 +56,8 @@ type ThreadArgs = {
 /**
  * A page of a conversation's thread. `asOf` is of the conversation's row, which was read before: the messages are read by
  * a later statement, and a view only moves forward, all rows of a batch in one transaction. So the page may hold messages
- * that are newer than `asOf`, which come again by subscription and are the same by (id, version), but it misses none.
+ * that are newer than `asOf`, which come again by subscription and are the same by (id, version), but it misses none. Such
+ * are shown to whoever can still read them; to others nothing is.
  */
 export async function readThread(
   { row, stale }: ConversationNode,
@@ -71,18 +72,19 @@ export async function readThread(
   const page = { messages: [], asOf: row.version, older: false, newer: false, stale };
   if (row.deleted) return page;
   const { load } = context;
-  if (around !== undefined) return { ...page, ...(await readAround(row, around, size, context)) };
+  const branch = async (message: string, first: number, inclusive: boolean): Promise<Rows> => {
+    const found = await load.branch.load({ conversation: row.id, message, first, inclusive });
+    const isNews = found.some(({ version }) => version > row.version);
+    return isNews && !(await load.canRead(row.id)) ? [] : found;
+  };
+  if (around !== undefined) return { ...page, ...(await readAround(row, around, size, context, branch)) };
   const end = before ?? leaf ?? (await chosenLeaf(row, context));
-  const found = await load.branch.load({
-    conversation: row.id,
-    message: end,
-    first: size,
-    inclusive: before === undefined,
-  });
-  return { ...page, ...pageOf(found) };
+  return { ...page, ...pageOf(await branch(end, size, before === undefined)) };
 }
 
-const pageOf = (found: readonly MessageNode['row'][]): Pick<ThreadPage, 'messages' | 'older'> => {
+type Rows = readonly MessageNode['row'][];
+
+const pageOf = (found: Rows): Pick<ThreadPage, 'messages' | 'older'> => {
   const messages = found.toReversed().map(messageNode);
   return { messages, older: messages[0]?.row.parent != null };
 };
@@ -93,12 +95,13 @@ async function readAround(
   message: string,
   size: number,
   { load }: Context,
+  branch: (message: string, first: number, inclusive: boolean) => Promise<Rows>,
 ): Promise<Pick<ThreadPage, 'messages' | 'older' | 'newer'>> {
   const half = Math.floor(size / 2);
   // One step more than there is room for tells whether the branch goes on.
   const end = await load.end.load({ conversation, message, steps: half + 1 });
   if (!end) return { messages: [], older: false, newer: false };
-  const found = await load.branch.load({ conversation, message: end.id, first: size + 1, inclusive: true });
+  const found = await branch(end.id, size + 1, true);
   const newer = found.findIndex(({ id }) => id === message) > half;
   const from = newer ? 1 : 0;
   return { ...pageOf(found.slice(from, from + size)), newer };
