@@ -41,12 +41,17 @@ export function createSeats({ verify, standing, limits, now, onCount }: SeatsOpt
   const people = new Map<Uuid, Set<Seat>>();
   const endings = new Map<Seat, () => void>();
 
-  /** Holds a seat to the token that it has now. */
-  const hold = async (seat: Seat, identity: Identity): Promise<void> => {
-    const unwatch = await standing.watch(identity, (error) => cut(seat.socket, ...refusalOf(error)));
+  /** Holds a seat to a token. Returns what is wrong where it cannot be told whether its person may be here. */
+  const hold = async (seat: Seat, identity: Identity): Promise<Refusal | undefined> => {
+    const lost = (error: unknown): void => cut(seat.socket, ...refusalOf(error));
+    const unwatch = await standing.watch(identity, lost).catch(refusalOf);
+    if (typeof unwatch !== 'function') return unwatch;
     endings.get(seat)?.();
     // Whoever left meanwhile is watched no longer; there is no other end to it.
-    if (!seats.has(seat.socket)) return unwatch();
+    if (!seats.has(seat.socket)) {
+      unwatch();
+      return undefined;
+    }
     const ends = Math.min(identity.expires - now(), LONGEST_TIMER);
     const expiry = setTimeout(() => {
       cut(seat.socket, CloseCode.Forbidden, 'TOKEN_EXPIRED: The token has ended. Refresh it.');
@@ -56,6 +61,7 @@ export function createSeats({ verify, standing, limits, now, onCount }: SeatsOpt
       clearTimeout(expiry);
       unwatch();
     });
+    return undefined;
   };
 
   const verified = async (authorization: unknown): Promise<Identity | Refusal> => {
@@ -84,8 +90,7 @@ export function createSeats({ verify, standing, limits, now, onCount }: SeatsOpt
       seats.set(socket, seat);
       people.set(identity.user, others.add(seat));
       onCount(seats.size);
-      await hold(seat, identity);
-      return undefined;
+      return hold(seat, identity);
     },
 
     /**

@@ -6,6 +6,8 @@ import { SYSTEM } from '../domain/decider.js';
 import { nameFor, streamOf } from '../domain/ids.js';
 import { defaultLimits } from './limits/limits.js';
 import { type Raw, openRaw, openSignedIn, runOn } from './raw-testing.js';
+import { clientError } from './schema/ids.js';
+import { createSeats } from './seats.js';
 import { type Harness, startConversation, startHarness } from './testing.js';
 
 let harness: Harness;
@@ -120,6 +122,39 @@ describe('who may be here no longer', () => {
     expect(await codeOf('sid', other)).toEqual({ status: 200, code: undefined });
     expect(await runOn(stays, '1', { query })).toHaveProperty('data');
     stays.socket.terminate();
+  });
+});
+
+describe('a seat', () => {
+  it('is refused for now where the standing cannot be watched, and a fresh token changes nothing then', async () => {
+    const { socket } = await openRaw(harness);
+    let away = true;
+    const seats = createSeats({
+      verify: async (seconds) => {
+        const expires = Date.now() + Number(seconds) * 1_000;
+        return { user: 'u', subject: 'u', name: 'U', roles: [], scopes: [], expires };
+      },
+      standing: {
+        check: async () => undefined,
+        watch: async () => {
+          if (away) throw clientError('UNAVAILABLE', 'Not now.');
+          return () => undefined;
+        },
+        stop: () => undefined,
+      },
+      limits: defaultLimits,
+      now: Date.now,
+      onCount: () => undefined,
+    });
+    expect(await seats.sit(socket, '60', () => 0)).toEqual([4403, 'UNAVAILABLE: Not now.']);
+    seats.rise(socket);
+    away = false;
+    expect(await seats.sit(socket, '60', () => 0)).toBeUndefined();
+    const until = await seats.refresh(socket, '1');
+    away = true;
+    expect(await seats.refresh(socket, '600')).toBe(until);
+    seats.rise(socket);
+    socket.terminate();
   });
 });
 

@@ -67,7 +67,7 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
     onSubscribe: async ({ extra: { socket } }, id, payload) => {
       try {
         if (id.length > LONGEST_ID)
-          throw clientError('BAD_REQUEST', `The id of an operation has ${LONGEST_ID} characters.`);
+          throw clientError('BAD_REQUEST', `The id of an operation has at most ${LONGEST_ID} characters.`);
         const { identity } = seats.forOneMore(socket);
         const operation = operationOf(payload);
         if (operation instanceof GraphQLError) return [operation];

@@ -175,6 +175,22 @@ describe('a conversation, followed by its members', () => {
     expect(bob.got.at(-1)?.to).toBe(version);
   });
 
+  it('keeps no more than some text for a reader that does not read', async () => {
+    const room = await openRoom(harness, 'ana');
+    const quiet = { ...harness, heads: { ...harness.heads, watch: () => () => undefined } };
+    const source = await followConversation(quiet, harness.userOf('ana'), room.id, 0);
+    await source.next();
+    for (let n = 0; n < 10; n++) await shown(harness, await room.post('ana', 'x'.repeat(90_000)));
+    const { version, position } = await room.rename('ana', 'At last');
+    await harness.core.reached(position, 10_000);
+    const ana = drain(source);
+    await expect.poll(() => ana.got.at(-1)?.to).toBe(version);
+    // More than two do not fit: the rest came at once.
+    expect(ana.got.length).toBeLessThan(8);
+    expect(rowsOf(ana.got).flatMap(({ messages }) => messages)).toHaveLength(20);
+    await ana.close();
+  });
+
   it('ends with the conversation', async () => {
     const room = await openRoom(harness, 'ana', { bob: 'reader' });
     const bob = await follow('bob', room.id, 0);

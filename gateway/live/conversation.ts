@@ -5,6 +5,8 @@ import { type Live, isConversationNotice } from './guard.js';
 
 /** A reader that falls this far behind re-reads from the view: a queue without a bound only hides the load. */
 const LONGEST_QUEUE = 64;
+/** Nor does it keep more text than this, in characters, but for one notice. */
+const LARGEST_QUEUE = 250_000;
 
 /**
  * The rows that versions (from, to] changed; the conversation itself may be newer where there is more to come. `removed`: the last delivery, for in `to` the subscriber ceased to be a
@@ -28,6 +30,8 @@ export const followConversation = (
 ): Promise<AsyncGenerator<ConversationDelivery>> =>
   openFeed(async (feed) => {
     let queue: ConversationNotice[] = [];
+    /** How much text waits in it. */
+    let size = 0;
     /** The version that the subscriber has, and the one up to which we know that they are a member. */
     let last = asOf;
     let known = 0;
@@ -37,11 +41,13 @@ export const followConversation = (
     const readAgain = (): void => {
       behind = true;
       queue = [];
+      size = 0;
       feed.wake();
     };
     const detach = await sessions.attach(`conversation:${id}`, (notice) => {
       if (!isConversationNotice(notice)) return;
-      if (queue.push(notice) > LONGEST_QUEUE) readAgain();
+      size += charsIn(notice);
+      if (queue.push(notice) > LONGEST_QUEUE || (size > LARGEST_QUEUE && queue.length > 1)) readAgain();
       feed.wake();
     });
     feed.onClose(detach);
@@ -91,6 +97,7 @@ export const followConversation = (
         if (delivery) return delivery;
       }
       for (let notice = queue.shift(); notice; notice = queue.shift()) {
+        size -= charsIn(notice);
         if (notice.to <= known) continue;
         if (notice.from > known) {
           readAgain();
@@ -102,3 +109,6 @@ export const followConversation = (
       return 'wait';
     };
   });
+
+const charsIn = ({ messages }: ConversationNotice): number =>
+  messages.reduce((sum, { parts }) => parts.reduce((all, { chars }) => all + chars, sum), 0);

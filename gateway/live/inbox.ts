@@ -18,12 +18,13 @@ const GONE = 'gone';
 /**
  * A person's sidebar: a whole page on attaching, then each conversation that changed, in its newest state, or that it is
  * gone. Changes that come while a slow reader is busy are told as one. It has no cursor to resume from. Every `every` ms
- * it is looked at again, and what is not as it was told is told anew.
+ * it is looked at again, and what is not as it was told is told anew: a lost last notice heals so late, for each look costs
+ * some statements.
  */
 export const followInbox = (
   { core, sessions }: Pick<Live, 'core' | 'sessions'>,
   user: Uuid,
-  every = 5_000,
+  every = 30_000,
 ): Promise<AsyncGenerator<InboxDelivery>> =>
   openFeed(async (feed) => {
     const told = new Map<Uuid, string>();

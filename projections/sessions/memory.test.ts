@@ -33,3 +33,13 @@ it('keeps no listener of anybody who has detached', async () => {
   expect(sessions.counts().listeners).toBe(0);
   sessions.close();
 });
+
+it('makes one copy of a notice for all who hear it', async () => {
+  const sessions = memorySessions({ now: Date.now });
+  const heard: unknown[] = [];
+  for (let n = 0; n < 2; n++) await sessions.attach('t', (notice) => heard.push(notice));
+  sessions.publish('t', { n: 1 });
+  await expect.poll(() => heard).toHaveLength(2);
+  expect(heard[0]).toBe(heard[1]);
+  sessions.close();
+});

@@ -33,10 +33,13 @@ export function memorySessions({ now, sweepEvery = 5_000 }: MemorySessionsOption
   const timer = setInterval(sweep, sweepEvery).unref();
 
   const publish = (topic: string, notice: object): void => {
-    const json = JSON.stringify(notice);
-    for (const listener of topics.get(topic) ?? []) {
+    const listeners = topics.get(topic);
+    if (!listeners) return;
+    // One copy for all who hear, for each may keep it in a queue.
+    const copy: unknown = JSON.parse(JSON.stringify(notice));
+    for (const listener of listeners) {
       setImmediate(() => {
-        if (topics.get(topic)?.has(listener)) listener(JSON.parse(json));
+        if (topics.get(topic)?.has(listener)) listener(copy);
       });
     }
   };

@@ -2,8 +2,9 @@ import type { Uuid } from '../../domain/ids.js';
 
 /**
  * The session views: what is live and may be lost at any moment without losing a word. In process here, Redis in the
- * fleet. Everything passes as JSON, so that no reference is shared; delivery is asynchronous. Times are those of the
- * clock that was passed in. Whatever is kept ends by itself: nothing needs anybody to take it away.
+ * fleet. Everything passes as JSON: who tells and who hears share no reference, and those who hear may share one copy,
+ * which they leave as it is. Delivery is asynchronous. Times are those of the clock that was passed in. Whatever is kept
+ * ends by itself: nothing needs anybody to take it away.
  */
 export type Sessions = {
   /** Tells all who are attached to a topic now. At most once: whoever must not miss one re-reads from a view. */
