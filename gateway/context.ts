@@ -1,7 +1,7 @@
 import type { CommandClient } from '../commands/client/client.js';
 import type { Answer } from '../commands/command.js';
 import type { Sealed } from '../domain/content.js';
-import type { Uuid } from '../domain/ids.js';
+import { type Uuid, membershipStream, streamOf } from '../domain/ids.js';
 import type { Operations } from '../projections/operations.js';
 import type { CoreQueries, SeenConversation } from '../projections/readmodel/core/rows.js';
 import type { Sessions } from '../projections/sessions/sessions.js';
@@ -54,3 +54,22 @@ export async function shows({ core, log }: Context, after: string | null | undef
   const reached = await Promise.all(requirePosition(log, after).map((position) => core.reached(position, PATIENCE)));
   return reached.every(Boolean);
 }
+
+/** Whether what was read of some streams may not show the position that it was asked after. */
+export type IsStale = (...streams: readonly string[]) => Promise<boolean>;
+
+/**
+ * Waits for the view to show a position, and tells of streams whether they show it: they do not if it did not come in
+ * time, or if the view holds one of them up. Ask before reading: a stream may be let go in between.
+ */
+export async function staleness(context: Context, after: string | null | undefined): Promise<IsStale> {
+  const late = !(await shows(context, after));
+  if (late || after === null || after === undefined) return async () => late;
+  return async (...streams) => (await Promise.all(streams.map((each) => context.load.parked.load(each)))).some(Boolean);
+}
+
+/** The streams of which a conversation is made as somebody sees it: its own, and that of their relation to it. */
+export const streamsOf = ({ identity }: Context, conversation: Uuid): readonly string[] => [
+  streamOf('conversation', conversation),
+  membershipStream(conversation, identity.user),
+];

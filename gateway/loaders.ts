@@ -64,6 +64,11 @@ export function createLoaders({ core, open }: Services, { user: viewer }: Identi
       return people.map((person) => known.has(person));
     }),
     members,
+    /** Whether the view holds a stream up. */
+    parked: batch(async (streams: readonly string[]) => {
+      const held = await core.parked(streams);
+      return streams.map((stream) => held.has(stream));
+    }),
     relation: async (conversation: Uuid): Promise<Relation> =>
       (await relations.load(conversation)) ?? noRelation(conversation, viewer),
     branch,

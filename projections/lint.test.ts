@@ -134,6 +134,7 @@ describe('every statement that runs', () => {
     await queries.ends([{ conversation: first, message: idOf(11), steps: 10 }]);
     await queries.changes(first, 0);
     await queries.heads(0, [first]);
+    await queries.parked([`conversation-${first}`]);
     await real.close();
   });
 

@@ -1,4 +1,4 @@
-import { type Context, seenConversation, shows } from '../context.js';
+import { type Context, seenConversation, staleness, streamsOf } from '../context.js';
 import { builder } from './builder.js';
 import { nodeId, parseNodeId } from './ids.js';
 import { Member, MemberRole } from './member.js';
@@ -168,10 +168,12 @@ builder.queryField('conversation', (t) =>
       after: t.arg({ type: 'Position', required: false, description: FRESH }),
     },
     resolve: async (_, { id, after }, context) => {
-      const fresh = await shows(context, after);
+      const isStale = await staleness(context, after);
       const uuid = parseNodeId('conversation', id);
-      const row = uuid === undefined ? undefined : await seenConversation(context, uuid);
-      return row ? conversationNode(row, !fresh) : null;
+      if (uuid === undefined) return null;
+      const stale = await isStale(...streamsOf(context, uuid));
+      const row = await seenConversation(context, uuid);
+      return row ? conversationNode(row, stale) : null;
     },
   }),
 );

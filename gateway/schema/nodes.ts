@@ -1,10 +1,11 @@
+import { streamOf } from '../../domain/ids.js';
 import type { ConversationRow, MessageRow, SeenConversation, UserRow } from '../../projections/readmodel/core/rows.js';
-import { type Context, seenConversation, shows } from '../context.js';
+import { type Context, type IsStale, seenConversation, staleness, streamsOf } from '../context.js';
 import { builder } from './builder.js';
 import { type NodeType, clientError, nodeId, parseNodeId } from './ids.js';
-import { FRESH } from './words.js';
+import { FRESH, STALE } from './words.js';
 
-/** What stands behind each node type. `stale`: the wait for the position that it was asked after ran out of time. */
+/** What stands behind each node type. `stale`: it may not show the position that it was asked after. */
 type Behind<Type extends NodeType, Row> = { readonly type: Type; readonly row: Row; readonly stale: boolean };
 export type UserNode = Behind<'user', UserRow>;
 /** In live updates the row stands alone, as all members have it; what is the viewer's own is then loaded. */
@@ -40,7 +41,7 @@ export const Node = builder.interfaceRef<AnyNode>('Node').implement({
       resolve: ({ type, row }) => nodeId(type, row.id),
     }),
     stale: t.exposeBoolean('stale', {
-      description: 'Whether the wait for `after` ran out of time, so that this may not show it yet.',
+      description: STALE,
     }),
   }),
 });
@@ -57,7 +58,7 @@ builder.queryFields((t) => ({
       id: t.arg.id({ description: 'Its id.' }),
       after: t.arg({ type: 'Position', required: false, description: FRESH }),
     },
-    resolve: async (_, { id, after }, context) => findNode(context, id, !(await shows(context, after))),
+    resolve: async (_, { id, after }, context) => findNode(context, id, await staleness(context, after)),
   }),
   nodes: t.field({
     type: [Node],
@@ -71,30 +72,33 @@ builder.queryFields((t) => ({
       if (ids.length > MOST_NODES) {
         throw clientError('BAD_INPUT', `One question asks for at most ${MOST_NODES} things, not ${ids.length}.`);
       }
-      const stale = !(await shows(context, after));
-      return Promise.all(ids.map((id) => findNode(context, id, stale)));
+      const isStale = await staleness(context, after);
+      return Promise.all(ids.map((id) => findNode(context, id, isStale)));
     },
   }),
 }));
 
 /** Unknown and forbidden look alike. */
-async function findNode(context: Context, id: string, stale: boolean): Promise<AnyNode | null> {
+async function findNode(context: Context, id: string, isStale: IsStale): Promise<AnyNode | null> {
   const user = parseNodeId('user', id);
-  if (user !== undefined) return findUser(context, user, stale);
+  if (user !== undefined) return findUser(context, user, isStale);
   const conversation = parseNodeId('conversation', id);
   if (conversation !== undefined) {
+    const stale = await isStale(...streamsOf(context, conversation));
     const row = await seenConversation(context, conversation);
     return row ? conversationNode(row, stale) : null;
   }
   const message = parseNodeId('message', id);
   const row = message === undefined ? undefined : await context.load.message.load(message);
   const seen = row && (await seenConversation(context, row.conversation));
-  return row && seen && !seen.deleted ? { ...messageNode(row), stale } : null;
+  if (!seen || seen.deleted) return null;
+  return { ...messageNode(row), stale: await isStale(streamOf('conversation', row.conversation)) };
 }
 
 /** People see themselves, and those with whom they share a conversation now. */
-export async function findUser({ identity, load }: Context, id: string, stale: boolean): Promise<UserNode | null> {
+export async function findUser({ identity, load }: Context, id: string, isStale: IsStale): Promise<UserNode | null> {
   if (id !== identity.user && !(await load.acquainted.load(id))) return null;
+  const stale = await isStale(streamOf('user', id));
   const row = await load.user.load(id);
   return row ? { ...userNode(row), stale } : null;
 }

@@ -56,6 +56,8 @@ const Accepted = builder.objectRef<Of<'accepted'>>('Accepted').implement({
       description: 'What it changed; null where that is no conversation, or the view does not show it (yet).',
       resolve: async ({ sent, conversation }, _, context) => {
         if (conversation === undefined || !(await context.core.reached(sent.position, PATIENCE))) return null;
+        // The row of a stream that is held up is one from before.
+        if (await context.load.parked.load(sent.stream)) return null;
         const row = await seenConversation(context, conversation);
         return row ? conversationNode(row) : null;
       },

@@ -5,6 +5,7 @@ import { clientError, nodeId, parseNodeId } from './ids.js';
 import { Message } from './message.js';
 import { type ConversationNode, type MessageNode, messageNode } from './nodes.js';
 import { pageSize } from './paging.js';
+import { STALE } from './words.js';
 
 /** A page of one branch. `older` says whether the root is still further up, `newer` whether the branch goes on below. */
 type ThreadPage = {
@@ -40,7 +41,7 @@ export const Thread = builder.objectRef<ThreadPage>('Thread').implement({
       },
     }),
     stale: t.exposeBoolean('stale', {
-      description: 'Whether the wait for `after` ran out of time, so that this may not show it yet.',
+      description: STALE,
     }),
   }),
 });

@@ -1,4 +1,4 @@
-import { shows } from '../context.js';
+import { staleness } from '../context.js';
 import { builder } from './builder.js';
 import { parseNodeId } from './ids.js';
 import { Node, type UserNode, findUser, isNode } from './nodes.js';
@@ -26,9 +26,9 @@ builder.queryField('user', (t) =>
       after: t.arg({ type: 'Position', required: false, description: FRESH }),
     },
     resolve: async (_, { id, after }, context) => {
-      const stale = !(await shows(context, after));
+      const isStale = await staleness(context, after);
       const user = parseNodeId('user', id);
-      return user === undefined ? null : findUser(context, user, stale);
+      return user === undefined ? null : findUser(context, user, isStale);
     },
   }),
 );

@@ -1,6 +1,7 @@
+import { streamOf } from '../../domain/ids.js';
 import type { Role as RoleName } from '../../domain/instance.js';
 import type { InboxPage, UserRow } from '../../projections/readmodel/core/rows.js';
-import { type Context, shows } from '../context.js';
+import { type Context, type IsStale, staleness, streamsOf } from '../context.js';
 import { builder } from './builder.js';
 import { Conversation } from './conversation.js';
 import { clientError } from './ids.js';
@@ -8,7 +9,7 @@ import { MembershipConnection } from './membership.js';
 import { conversationNode, userNode } from './nodes.js';
 import { PageInfo, cursorOf, pageSize, parseCursor, parseIdCursor } from './paging.js';
 import { User } from './user.js';
-import { ERASED, FRESH } from './words.js';
+import { ERASED, FRESH, STALE } from './words.js';
 
 const Role = builder.enumType('Role', {
   description: 'What a person may do, as their identity provider says.',
@@ -55,7 +56,7 @@ const InboxFilter = builder.enumType('InboxFilter', {
   } as const,
 });
 
-type Page = InboxPage & { readonly stale: boolean };
+type Page = InboxPage & { readonly isStale: IsStale };
 
 export const ConversationConnection = builder.objectRef<Page>('ConversationConnection').implement({
   description: 'A page of conversations.',
@@ -63,7 +64,8 @@ export const ConversationConnection = builder.objectRef<Page>('ConversationConne
     nodes: t.field({
       type: [Conversation],
       description: 'The conversations of this page.',
-      resolve: ({ rows, stale }) => rows.map((row) => conversationNode(row, stale)),
+      resolve: ({ rows, isStale }, _, context) =>
+        Promise.all(rows.map(async (row) => conversationNode(row, await isStale(...streamsOf(context, row.id))))),
     }),
     pageInfo: t.field({
       type: PageInfo,
@@ -86,7 +88,7 @@ async function ownRow({ load, identity }: Context): Promise<UserRow> {
 const PAGE = 'How many: 1 to 100.';
 const CURSOR = 'The `endCursor` of the page before.';
 
-const Viewer = builder.objectRef<{ readonly stale: boolean }>('Viewer').implement({
+const Viewer = builder.objectRef<{ readonly stale: boolean; readonly isStale: IsStale }>('Viewer').implement({
   description: 'Who is asking, and what is theirs alone.',
   fields: (t) => ({
     user: t.field({
@@ -117,9 +119,9 @@ const Viewer = builder.objectRef<{ readonly stale: boolean }>('Viewer').implemen
         first: t.arg.int({ defaultValue: 50, description: PAGE }),
         after: t.arg.string({ required: false, description: CURSOR }),
       },
-      resolve: async ({ stale }, { filter, first, after }, { core, identity }) => {
+      resolve: async ({ isStale }, { filter, first, after }, { core, identity }) => {
         const place = after == null ? undefined : parseCursor(after);
-        return { ...(await core.inbox(identity.user, filter, pageSize(first), place)), stale };
+        return { ...(await core.inbox(identity.user, filter, pageSize(first), place)), isStale };
       },
     }),
     memberships: t.field({
@@ -135,7 +137,7 @@ const Viewer = builder.objectRef<{ readonly stale: boolean }>('Viewer').implemen
       },
     }),
     stale: t.exposeBoolean('stale', {
-      description: 'Whether the wait for `after` ran out of time, so that all of this may not show it yet.',
+      description: STALE,
     }),
   }),
 });
@@ -145,6 +147,9 @@ builder.queryField('viewer', (t) =>
     type: Viewer,
     description: 'Who is asking.',
     args: { after: t.arg({ type: 'Position', required: false, description: FRESH }) },
-    resolve: async (_, { after }, context) => ({ stale: !(await shows(context, after)) }),
+    resolve: async (_, { after }, context) => {
+      const isStale = await staleness(context, after);
+      return { stale: await isStale(streamOf('user', context.identity.user)), isStale };
+    },
   }),
 );

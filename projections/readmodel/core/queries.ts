@@ -1,4 +1,4 @@
-import { type Uuid, bucketOf, membershipId, partitionOf } from '../../../domain/ids.js';
+import { type Uuid, bucketOf, homeOf, membershipId, partitionOf } from '../../../domain/ids.js';
 import type { Runner } from '../../runner.js';
 import type { Db } from '../db.js';
 import { fieldsOf } from '../table.js';
@@ -60,6 +60,17 @@ export function coreQueries({ db, partitions, reached }: CoreQueriesOptions): Co
 
   return {
     reached,
+
+    parked: async (streams) => {
+      const asked = [...new Set(streams.map((stream) => homeOf(stream, partitions)))].map((home) =>
+        db.query<{ readonly stream: string }>(
+          'SELECT r.stream FROM core.parked r WHERE r.home = $1 AND r.stream = ANY($2::text[])',
+          [home, streams.filter((stream) => homeOf(stream, partitions) === home)],
+        ),
+      );
+      return new Set((await Promise.all(asked)).flatMap(({ rows }) => rows.map(({ stream }) => stream)));
+    },
+
     ...threadQueries(db, homes, ofEach),
 
     users: (ids) =>

@@ -191,6 +191,8 @@ export type CoreQueries = {
   changes(conversation: Uuid, since: number): Promise<Changes | undefined>;
   /** The head versions of some conversations of one home. */
   heads(home: number, conversations: readonly Uuid[]): Promise<ReadonlyMap<Uuid, number>>;
-  /** Waits until the view shows a position: true; false when `patience` (ms) ran out. */
+  /** Waits until the view has come to a position: true; false when `patience` (ms) ran out. What is parked does not show. */
   reached(position: Position, patience: number): Promise<boolean>;
+  /** Those of these streams that are parked: the view refuses an event of theirs, and shows nothing from there on. */
+  parked(streams: readonly string[]): Promise<ReadonlySet<string>>;
 };
