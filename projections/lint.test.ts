@@ -149,7 +149,9 @@ describe('every statement that runs', () => {
     for (const sql of counted) expect(sql).toMatch(/^(UPDATE|SELECT)\b/);
   });
 
-  it('moves no index with every message', () => {
+  // One of `messages` itself has the version: it is by that index alone that what changed since a version is found without
+  // a read of the whole conversation. It costs a place when a message comes, and at each start and end of a reply.
+  it('moves no index of a conversation or of its members with every message', () => {
     const indexes = [...statements].filter((sql) => /^CREATE INDEX .* ON \S+\.(conversations|members) /.test(sql));
     expect(indexes).not.toEqual([]);
     for (const sql of indexes) expect(sql).not.toMatch(/active_at|version|last_seq|posted_seq|head/);
