@@ -113,7 +113,9 @@ const Viewer = builder.objectRef<{ readonly stale: boolean; readonly isStale: Is
     }),
     conversations: t.field({
       type: ConversationConnection,
-      description: 'The conversations in which the viewer is a member, newest activity first.',
+      description:
+        'The conversations in which the viewer is a member, newest activity first. Of those that people of other homes began ' +
+        'only the 1,000 that began last.',
       args: {
         filter: t.arg({ type: InboxFilter, defaultValue: 'inbox', description: 'Which of them.' }),
         first: t.arg.int({ defaultValue: 50, description: PAGE }),

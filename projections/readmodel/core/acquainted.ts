@@ -1,6 +1,6 @@
 import type { Uuid } from '../../../domain/ids.js';
 import type { Db } from '../db.js';
-import { ELSEWHERE } from './inbox.js';
+import { ELSEWHERE, elsewhereSql } from './inbox.js';
 import type { Homes } from './queries.js';
 import type { MembershipRow } from './rows.js';
 
@@ -16,11 +16,7 @@ export async function readAcquainted(
   people: readonly Uuid[],
 ): Promise<ReadonlySet<Uuid>> {
   const here = homes.of(user);
-  const joined = await db.query<Pick<MembershipRow, 'conversation'>>(
-    `SELECT s.conversation FROM core.memberships s WHERE s.home = $1 AND s.person = $2 AND s.role IS NOT NULL
-     ORDER BY s.conversation DESC LIMIT $3`,
-    [here, user, ELSEWHERE],
-  );
+  const joined = await db.query<Pick<MembershipRow, 'conversation'>>(elsewhereSql(''), [here, user, ELSEWHERE]);
   const asked = new Set([here, ...homes.group(joined.rows.map(({ conversation }) => conversation)).keys()]);
   const found = await Promise.all(
     [...asked].map((home) =>

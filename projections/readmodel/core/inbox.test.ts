@@ -131,7 +131,7 @@ describe('a sidebar', () => {
     );
   });
 
-  it('looks at no more than a thousand conversations elsewhere: the newest', async () => {
+  it('looks at a thousand conversations elsewhere, those that began last, whatever there is at home', async () => {
     const hers = createHistory(HERE);
     const theirs = createHistory(0xfff);
     const ids = Array.from({ length: 1_002 }, (_, n) => idOf(10 + n, 0xfff));
@@ -140,8 +140,17 @@ describe('a sidebar', () => {
       theirs.addMember(id, ana, 'reader');
       hers.join(id, 'reader', 2);
     }
-    const queries = await fill([...theirs.events, ...hers.events]);
+    // Of somebody else too, but at her own home.
+    const near = createHistory(0x122);
+    const here = Array.from({ length: 5 }, (_, n) => idOf(2_000 + n, 0x122));
+    for (const id of here) {
+      near.start(id);
+      near.addMember(id, ana, 'reader');
+      hers.join(id, 'reader', 2);
+    }
+    const queries = await fill([...theirs.events, ...near.events, ...hers.events]);
     const rows = await walk(queries, 'inbox', 100);
-    expect(rows.map(({ id }) => id)).toEqual(ids.slice(2).toReversed());
+    expect(new Set(rows.map(({ id }) => id))).toEqual(new Set([...ids.slice(2), ...here]));
+    expect(rows).toHaveLength(1_005);
   });
 });

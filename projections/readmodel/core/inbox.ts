@@ -16,7 +16,7 @@ type Asked = {
   readonly after: InboxPlace | undefined;
 };
 
-/** How many conversations that others began are looked at to put something together for a person. */
+/** How many conversations of other homes are looked at to put something together for a person: those begun last. */
 export const ELSEWHERE = 1_000;
 
 /** What each filter wants of the conversation itself, and of the relation to it. */
@@ -38,7 +38,11 @@ export async function readInbox(db: Db, homes: Homes, asked: Asked): Promise<Inb
   const place = [first + 1, ...(after ? [after.activeAt, after.id] : [])];
   const [own, joined] = await Promise.all([
     db.query<SeenConversation>(ownSql(asked), [here, user, ...place]),
-    db.query<Pick<MembershipRow, 'conversation'>>(joinedSql(asked), [here, user, ELSEWHERE]),
+    db.query<Pick<MembershipRow, 'conversation'>>(elsewhereSql(`AND NOT s.hidden ${wanted[asked.filter].relation}`), [
+      here,
+      user,
+      ELSEWHERE,
+    ]),
   ]);
   const known = homes.group(joined.rows.map(({ conversation }) => conversation));
   const away = await Promise.all(
@@ -64,10 +68,16 @@ const ownSql = ({ filter, after }: Asked): string =>
    WHERE p.home = $1 AND p.person = $2 AND NOT p.removed AND ${wanted[filter].conversation}
    AND s.hidden IS NOT TRUE ${wanted[filter].relation} ${below(after)} ${order}`;
 
-/** The conversations that the person's home knows of and wants: many of them are elsewhere. */
-const joinedSql = ({ filter }: Asked): string =>
-  `SELECT s.conversation FROM core.memberships s WHERE s.home = $1 AND s.person = $2 AND s.role IS NOT NULL
-   AND NOT s.hidden ${wanted[filter].relation} ORDER BY s.conversation DESC LIMIT $3`;
+/**
+ * Conversations that a person's home knows them to be in, and that are not there themselves: the newest. Those that are
+ * there are found without this, and must not use up the limit.
+ */
+export const elsewhereSql = (relation: string): string =>
+  `SELECT s.conversation FROM core.memberships s
+   LEFT JOIN LATERAL (SELECT c.id FROM core.conversations c
+     WHERE c.home = $1 AND c.id = s.conversation LIMIT 1) c ON true
+   WHERE s.home = $1 AND s.person = $2 AND s.role IS NOT NULL AND c.id IS NULL ${relation}
+   ORDER BY s.conversation DESC LIMIT $3`;
 
 const awaySql = ({ filter, after }: Asked): string =>
   `SELECT ${columns} FROM core.conversations c

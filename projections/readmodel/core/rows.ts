@@ -157,12 +157,12 @@ export type CoreQueries = {
   members(conversations: readonly Uuid[]): Promise<readonly MemberRow[]>;
   /**
    * Those of these people with whom a person is in a conversation now that is not deleted. It asks the person's own home,
-   * and each where they were let into a conversation: of those, the newest 1,000.
+   * and each where they were let into a conversation elsewhere: of those, the 1,000 that began last.
    */
   acquainted(user: Uuid, people: readonly Uuid[]): Promise<ReadonlySet<Uuid>>;
   /**
    * A page of a sidebar, after a place in it (exclusive), at most `first`. It asks the person's own home, and each where
-   * they were let into a conversation: of those, the newest 1,000.
+   * they were let into a conversation elsewhere: of those, the 1,000 that began last.
    */
   inbox(user: Uuid, filter: InboxFilter, first: number, after?: InboxPlace): Promise<InboxPage>;
   /** A person's relation to each of these conversations. */
