@@ -7,7 +7,7 @@ import { type Live, isConversationNotice } from './guard.js';
 const LONGEST_QUEUE = 64;
 
 /**
- * The rows that versions (from, to] changed. `removed`: the last delivery, for in `to` the subscriber ceased to be a
+ * The rows that versions (from, to] changed; the conversation itself may be newer where there is more to come. `removed`: the last delivery, for in `to` the subscriber ceased to be a
  * member; nothing of what else those versions changed is theirs to see. `at`: when `to` came to be, where that was told.
  */
 export type ConversationDelivery =
@@ -63,12 +63,14 @@ export const followConversation = (
         over = true;
         return { from, to: Math.max(from, own?.version ?? 0), removed: true };
       }
-      known = changes.to;
-      if (changes.to <= from) return undefined;
-      last = changes.to;
-      over = changes.conversation.deleted;
-      const isNew = ({ version }: { readonly version: number }): boolean => version > from;
       const { to, conversation, messages, members, at } = changes;
+      known = conversation.version;
+      // One page of several: the next one goes on from here.
+      if (to < known) behind = true;
+      if (to <= from) return undefined;
+      last = to;
+      over = conversation.deleted && to === known;
+      const isNew = ({ version }: { readonly version: number }): boolean => version > from && version <= to;
       return {
         from,
         to,
@@ -82,7 +84,7 @@ export const followConversation = (
 
     return async () => {
       if (over) return 'end';
-      if (behind) {
+      while (behind) {
         behind = false;
         const changes = await core.changes(id, Math.min(last, known));
         const delivery = changes && take(changes);

@@ -126,7 +126,7 @@ it(`${SUBSCRIBERS} subscribers get ${MESSAGES} messages once and in order, whate
   const last = await post(room, 10, subscribers);
   await expect.poll(() => subscribers.map(({ to }) => to()), { timeout: 30_000 }).toEqual(subscribers.map(() => last));
 
-  const { messages } = (await harness.core.changes(room.id, 0)) ?? { messages: [] };
+  const { messages } = (await harness.core.changes(room.id, 0, 2 * MESSAGES)) ?? { messages: [] };
   const ids = messages.map((message) => `message_${message.id}`);
   expect(ids).toHaveLength(MESSAGES);
   expect(messages.map(({ seq }) => seq)).toEqual(ids.map((_, n) => n + 1));

@@ -22,7 +22,8 @@ const ConversationUpdate = builder.objectRef<ConversationDelivery>('Conversation
     conversation: t.field({
       type: Conversation,
       nullable: true,
-      description: 'The conversation itself. Null: the viewer is a member no longer, and this is the last update.',
+      description:
+        'The conversation itself, newer than `to` where updates with more follow. Null: the viewer is a member no longer, and this is the last update.',
       resolve: (update) => (update.removed ? null : conversationNode(update.conversation)),
     }),
     messages: t.field({

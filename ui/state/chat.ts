@@ -147,6 +147,7 @@ export function openChat(id: string, viewer: string, fresh: boolean): Chat {
         { id, asOf, after: null },
         ({ conversationEvents: update }) => {
           setThread((known) => merge(known, { ...update, to: known.asOf }));
+          if (update.conversation && update.to < update.conversation.version) return;
           resolve();
           queueMicrotask(() => end());
         },

@@ -144,6 +144,17 @@ async function check(world: World, cuts: readonly number[]): Promise<void> {
     messages: whole.messages.filter(({ version }) => version > since),
     members: whole.members.filter(({ version }) => version > since),
   });
+  // In pages of any size: each message once, and the end is the same.
+  const paged: MessageRow[] = [];
+  for (let at = 0; at < whole.to;) {
+    const page = await queries.changes(id, at, 1 + ((cuts[0] ?? 0) % 3));
+    expect(page).toMatchObject({ conversation: whole.conversation });
+    paged.push(...(page?.messages ?? []));
+    for (const { version } of page?.messages ?? []) expect(version).toBeLessThanOrEqual(page?.to ?? 0);
+    expect(page?.to).toBeGreaterThan(at);
+    at = page?.to ?? whole.to;
+  }
+  expect(paged.toSorted((a, b) => a.seq - b.seq)).toEqual(whole.messages);
   expect(await queries.users([ada])).toEqual([userOf(events.filter(isIn<Envelope<UserEvent>>(userContent)))]);
   const relations = events.filter(isIn<Envelope<MembershipEvent>>(membershipContent));
   const [row] = relations.length > 0 ? [membershipOf(relations)] : [];

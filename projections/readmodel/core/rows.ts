@@ -118,7 +118,11 @@ export type MessagePlace = { readonly conversation: Uuid; readonly message: Uuid
 /** Where a walk down a branch ended; `whole` if nothing came below it, false if the steps were used up. */
 export type BranchEnd = { readonly id: Uuid; readonly whole: boolean };
 
-/** The rows of a conversation that changed after some version, up to `to`, its head. Members come as tombstones too. */
+/**
+ * The rows of a conversation that changed after some version. The messages are all of those up to `to`: its head, or
+ * where there is more than one page of them, a version before. The conversation itself, and the members, come as they
+ * are now, whatever `to` is: who is no member any more must not be shown the rest. Members come as tombstones too.
+ */
 export type Changes = {
   readonly to: number;
   readonly conversation: ConversationRow;
@@ -187,8 +191,11 @@ export type CoreQueries = {
   siblings(messages: readonly Pick<MessageRow, 'conversation' | 'parent'>[]): Promise<readonly (readonly Uuid[])[]>;
   /** Where the branch of each message ends: on to the newest child, at most `steps` times. Undefined if it is not there. */
   ends(messages: readonly (MessagePlace & { readonly steps: number })[]): Promise<readonly (BranchEnd | undefined)[]>;
-  /** Rows newer than a version, and the head, in one statement; undefined if the conversation is unknown. */
-  changes(conversation: Uuid, since: number): Promise<Changes | undefined>;
+  /**
+   * Rows newer than a version, in one statement: those of the `most` messages (default 500) that changed first since, and of
+   * all members; undefined if the conversation is unknown.
+   */
+  changes(conversation: Uuid, since: number, most?: number): Promise<Changes | undefined>;
   /** The head versions of some conversations of one home. */
   heads(home: number, conversations: readonly Uuid[]): Promise<ReadonlyMap<Uuid, number>>;
   /** Waits until the view has come to a position: true; false when `patience` (ms) ran out. What is parked does not show. */

@@ -9,6 +9,9 @@ const c = fieldsOf(conversations, 'c');
 const m = fieldsOf(messages, 'm');
 
 type Thread = Pick<CoreQueries, 'messages' | 'branch' | 'branches' | 'siblings' | 'ends' | 'changes'>;
+/** How many changed messages are read at once. */
+const MOST_CHANGED = 500;
+
 type Lane = { readonly lane: number };
 const withoutLane = (found: MessageRow & Lane): MessageRow => {
   const { lane: _, ...row } = found;
@@ -118,23 +121,29 @@ export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
       return found.map(([end]) => end && { id: end.id, whole: end.whole });
     },
 
-    changes: async (id, since) => {
+    // Read in order of versions, by the index: the page ends with the version of the `most`-th message, whose fellows of
+    // the same version come too, for whoever goes on from there asks for what is newer.
+    changes: async (id, since, most = MOST_CHANGED) => {
       const { rows } = await db.query<ConversationRow & Changed>(
-        `SELECT ${c}, r.message, r.member FROM core.conversations c LEFT JOIN (
-           SELECT m.home, m.conversation, ${jsonOf(messages, 'm')} AS message, NULL::jsonb AS member, m.seq AS place
+        `SELECT ${c}, e.version AS edge, r.message, r.member FROM core.conversations c
+         LEFT JOIN LATERAL (SELECT n.version FROM core.messages n
+           WHERE n.home = $1 AND n.conversation = $2 AND n.version > $3 ORDER BY n.version OFFSET $4 LIMIT 1) e ON true
+         LEFT JOIN LATERAL (
+           SELECT ${jsonOf(messages, 'm')} AS message, NULL::jsonb AS member, m.seq AS place
            FROM core.messages m WHERE m.home = $1 AND m.conversation = $2 AND m.version > $3
+           AND m.version <= COALESCE(e.version, c.version)
            UNION ALL
-           SELECT p.home, p.conversation, NULL::jsonb, ${jsonOf(members, 'p')}, p.joined
+           SELECT NULL::jsonb, ${jsonOf(members, 'p')}, p.joined
            FROM core.members p WHERE p.home = $1 AND p.conversation = $2 AND p.version > $3
-         ) r ON r.home = c.home AND r.conversation = c.id
+         ) r ON true
          WHERE c.home = $1 AND c.id = $2 ORDER BY r.place`,
-        [homes.of(id), id, since],
+        [homes.of(id), id, since, most - 1],
       );
       const [head] = rows;
       if (!head) return undefined;
-      const { message: _, member: __, ...conversation } = head;
+      const { message: _, member: __, edge, ...conversation } = head;
       return {
-        to: conversation.version,
+        to: edge ?? conversation.version,
         conversation,
         messages: rows.flatMap(({ message }) => (message ? [{ ...message, at: iso(message.at) }] : [])),
         members: rows.flatMap(({ member }) => (member ? [member] : [])),
@@ -144,7 +153,12 @@ export function threadQueries(db: Db, homes: Homes, ofEach: OfEach): Thread {
 }
 
 /** Each row of an answer holds at most one of them, beside the conversation itself. */
-type Changed = { readonly message: MessageRow | null; readonly member: MemberRow | null };
+type Changed = {
+  /** Where the page ends, if it is full. */
+  readonly edge: number | null;
+  readonly message: MessageRow | null;
+  readonly member: MemberRow | null;
+};
 
 /** The fields of a row as one JSON object. */
 const jsonOf = ({ columns }: Table, alias: string): string =>
