@@ -18,13 +18,14 @@ const CONVERSATIONS = 1_000;
 const TURNS = 20;
 /** So many people talk at the same time. */
 const PEOPLE = 50;
-/** As many rows in one statement as the runner reads records at once. */
+/** So many rows in one statement: the runner reads 2,000 records at once, and about two of them make a row. */
 const BATCH = 1_000;
 
 /**
- * How fast the core view is filled from the log: reading, decoding, folding, and writing all its rows with their
- * checkpoints. Beside it the least that anybody can do: the rows of its messages, inserted in batches into the same table of
- * the same kind of database, from memory. In interleaved rounds, each on a database of its own.
+ * How fast the core view is first filled from the log: reading, decoding, folding, and writing all its rows with their
+ * checkpoints. That has the goal. Beside it the rows of its messages alone, inserted in batches into the same table of the
+ * same kind of database, from memory. In interleaved rounds, each on a database of its own. A rebuild of the live view is
+ * shown too: filling a second generation beside it, comparing, and switching over.
  */
 export const rebuild = (scale: number): Promise<readonly Figure[]> =>
   withFolder(async (folder) => {
