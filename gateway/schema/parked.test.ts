@@ -10,12 +10,12 @@ import { type Scene, act, bare, makeScene, relate } from './testing.js';
 let harness: Harness;
 let refuses = true;
 beforeAll(async () => {
-  const refused = ['ConversationRenamed', 'ConversationPinned', 'ProfileChanged'];
+  const refused = new Set(['ConversationRenamed', 'ConversationPinned', 'ProfileChanged']);
   harness = await startHarness({
     core: {
       ...core,
       apply: (events, stage) => {
-        const bad = events.find(({ event }) => refuses && refused.includes(event.type));
+        const bad = events.find(({ event }) => refuses && refused.has(event.type));
         if (bad) throw new TypeError(`cannot fold ${bad.event.type}`);
         return core.apply(events, stage);
       },
