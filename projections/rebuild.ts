@@ -80,7 +80,7 @@ export function createRebuild<N>({ log, db, projection, live, swap, hold, reopen
       }
     }
     // What the live one took when it was tried again.
-    for (const { stream, eventOffset } of [...feed.parked(home).values()]) {
+    for (const { stream, eventOffset } of feed.parked(home).values()) {
       const there = like.get(stream);
       if (there && there.eventOffset <= eventOffset) continue;
       if (feed.at(home).offset < to.offset) return;
