@@ -135,7 +135,7 @@ describe('a seat', () => {
         return { user: 'u', subject: 'u', name: 'U', roles: [], scopes: [], expires };
       },
       standing: {
-        check: async () => undefined,
+        check: async () => ({ registered: true }),
         watch: async () => {
           if (away) throw clientError('UNAVAILABLE', 'Not now.');
           return () => undefined;
@@ -146,7 +146,7 @@ describe('a seat', () => {
       now: Date.now,
       onCount: () => undefined,
     });
-    expect(await seats.sit(socket, '60', () => 0)).toEqual([4403, 'UNAVAILABLE: Not now.']);
+    expect(await seats.sit(socket, '60', () => 0)).toEqual([1013, 'UNAVAILABLE: Not now.']);
     seats.rise(socket);
     away = false;
     expect(await seats.sit(socket, '60', () => 0)).toBeUndefined();
