@@ -34,7 +34,8 @@ type Leaf = {
  * A shorter way for subscriptions that ask for scalars of one object and nothing else, as each piece of a running reply is
  * asked for: what each event needs is found out once. Gives the very result that execution would; undefined for an event
  * that takes the long way, because something of it failed, is missing or comes later. Undefined where the document is not
- * of this kind. A resolver that answers later is asked once more by the long way, which all later events take then. Resolvers on the way get an `info` without the event in `rootValue`.
+ * of this kind. A resolver that answers later is asked once more by the long way, which all later events take then.
+ * Resolvers on the way get an `info` without the event in `rootValue`.
  */
 export function compileLeaves(args: ExecutionArgs): ((event: unknown) => ExecutionResult | undefined) | undefined {
   const { document, schema, contextValue, operationName } = args;

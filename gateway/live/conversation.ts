@@ -9,8 +9,9 @@ const LONGEST_QUEUE = 64;
 const LARGEST_QUEUE = 250_000;
 
 /**
- * The rows that versions (from, to] changed; the conversation itself may be newer where there is more to come. `removed`: the last delivery, for in `to` the subscriber ceased to be a
- * member; nothing of what else those versions changed is theirs to see. `at`: when `to` came to be, where that was told.
+ * The rows that versions (from, to] changed; the conversation itself may be newer where there is more to come.
+ * `removed`: the last delivery, for in `to` the subscriber ceased to be a member; nothing of what else those versions
+ * changed is theirs to see. `at`: when `to` came to be, where that was told.
  */
 export type ConversationDelivery =
   | (Changes & { readonly from: number; readonly removed: false; readonly at?: string })
