@@ -135,12 +135,6 @@ export function createSeats({ verify, standing, limits, now, onCount }: SeatsOpt
       if (all <= limits.person.running) return seat;
       throw tooMany(`At most ${limits.person.running} operations of one person run at a time.`);
     },
-
-    /** Before each delivery: cuts off who may not have it any more. */
-    check: async (socket: WebSocket): Promise<void> => {
-      const seat = seats.get(socket);
-      if (seat) await standing.check(seat.identity).catch((error: unknown) => cut(socket, ...refusalOf(error)));
-    },
   };
 }
 

@@ -80,10 +80,8 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
         return [error];
       }
     },
-    onNext: async ({ extra: { socket } }) => {
-      readers.check(socket);
-      await seats.check(socket);
-    },
+    // Whoever lost their standing in the meantime was cut off as that became known, and is sent nothing more.
+    onNext: ({ extra: { socket } }) => readers.check(socket),
     execute: (args) => ways(args.rootValue).run(args),
     subscribe: (args) => ways(args.rootValue).follow(args),
   });
