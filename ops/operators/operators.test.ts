@@ -7,8 +7,10 @@ import type { Log } from '../../commands/log/log.js';
 import { memoryLog } from '../../commands/log/memory.js';
 import { batchOf, eventNamed, takeover } from '../../commands/log/testing.js';
 import { createOperations } from '../../projections/operations.js';
+import { core } from '../../projections/readmodel/core/core.js';
 import type { Db } from '../../projections/readmodel/db.js';
 import { openPglite } from '../../projections/readmodel/pglite.js';
+import { createWishes } from '../../projections/wishes.js';
 import { operatorRoutes } from './operators.js';
 import type { ViewRoutesOptions } from './views.js';
 
@@ -57,7 +59,18 @@ const routes = (record: ViewRoutesOptions['record'] = async () => true) =>
   operatorRoutes({
     log,
     folder: { path: join(temp, 'data'), token: 'secret' },
-    operations: createOperations({ log, db, runners: [] }),
+    operations: createOperations({
+      log,
+      db,
+      // A view that is only just being made.
+      runners: [
+        {
+          view: 'core',
+          ...createWishes({ log, db, projection: core, look: () => undefined, clock: Date.now }),
+          rebuilding: async () => undefined,
+        },
+      ],
+    }),
     record,
   });
 
@@ -86,14 +99,15 @@ describe('the operators’ routes', () => {
 
   it('do nothing before it is in the audit', async () => {
     const actions: unknown[] = [];
-    const ask = async (isRecorded: boolean) => {
+    const ask = async (isRecorded: boolean, view = 'core') => {
       const record: ViewRoutesOptions['record'] = async (action) => (actions.push(action), isRecorded);
-      const answer = await routes(record).request('/rebuild?view=none&reason=why', { method: 'POST', headers });
+      const answer = await routes(record).request(`/rebuild?view=${view}&reason=why`, { method: 'POST', headers });
       return answer.json();
     };
     expect(await ask(false)).toMatchObject({ code: 'AUDIT_FAILED' });
-    expect(await ask(true)).toMatchObject({ code: 'UNKNOWN_VIEW' });
-    const asked = { action: 'rebuild', target: 'none', reason: 'why' };
+    expect(await ask(true)).toMatchObject({ code: 'NO_ANSWER' });
+    expect(await ask(true, 'none')).toMatchObject({ code: 'UNKNOWN_VIEW' });
+    const asked = { action: 'rebuild', target: 'core', reason: 'why' };
     expect(actions).toEqual([asked, asked]);
   });
 

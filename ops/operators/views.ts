@@ -24,37 +24,35 @@ export function viewRoutes({ operations, record }: ViewRoutesOptions): Hono {
    * Has something recorded and does it. First the record: what is only done later, after there was no answer, or whose
    * process dies on the way, would never be in the audit.
    */
-  const act = async (c: Context, action: string, target: string, work: () => Promise<void>): Promise<Response> => {
+  const act = async (c: Context, action: string, more: string, work: (view: string) => Promise<void>) => {
+    const view = required(c, 'view');
     const reason = reasonOf(c.req.query('reason'));
+    // Throws where there is no such view: of that nothing is recorded.
+    await operations.rebuilding(view);
+    const target = view + more;
     if (!(await record({ action, target, reason }))) {
       const message =
         'Nothing is done, as it cannot be recorded in the audit of operators: the write side does not answer. See /readyz.';
       throw new CliError('AUDIT_FAILED', message);
     }
-    await work();
+    await work(view);
     return c.json({});
   };
 
   app.get('/lag', async (c) => c.json(await operations.lag()));
   app.get('/dead-letters', async (c) => c.json(await operations.parked()));
   app.post('/dead-letters/retry', (c) => {
-    const [view, stream] = [required(c, 'view'), required(c, 'stream')];
-    return act(c, 'retry', `${view} ${stream}`, () => operations.retry(view, stream));
+    const stream = required(c, 'stream');
+    return act(c, 'retry', ` ${stream}`, (view) => operations.retry(view, stream));
   });
 
   app.get('/rebuild', async (c) => c.json((await operations.rebuilding(required(c, 'view'))) ?? null));
-  app.post('/rebuild', (c) => {
-    const view = required(c, 'view');
-    return act(c, 'rebuild', view, () => operations.rebuild(view));
-  });
-  app.post('/rebuild/cancel', (c) => {
-    const view = required(c, 'view');
-    return act(c, 'cancel rebuild', view, () => operations.cancel(view));
-  });
+  app.post('/rebuild', (c) => act(c, 'rebuild', '', operations.rebuild));
+  app.post('/rebuild/cancel', (c) => act(c, 'cancel rebuild', '', operations.cancel));
   app.post('/rebuild/switch', (c) => {
-    const [view, phase] = [required(c, 'view'), required(c, 'phase')];
+    const phase = required(c, 'phase');
     if (phase !== 'kept' && phase !== 'different') throw new UsageError('The phase is kept or different.');
-    return act(c, 'switch', `${view}, ${phase}`, () => operations.switchTo(view, phase));
+    return act(c, 'switch', `, ${phase}`, (view) => operations.switchTo(view, phase));
   });
   return app;
 }

@@ -3,7 +3,7 @@ import { SYSTEM } from '../../domain/decider.js';
 import { type Uuid, inBucket, instanceStream } from '../../domain/ids.js';
 import type { OperatorAction } from '../operators/views.js';
 
-/** Records what was done on the command line in the operators' audit. Whoever has the token may be anybody with the folder. */
+/** Records what is asked for on the command line in the operators' audit. Whoever has the token may be anybody with the folder. */
 export const recorder =
   (client: CommandClient, newId: () => Uuid) =>
   async ({ action, target, reason }: OperatorAction): Promise<boolean> => {

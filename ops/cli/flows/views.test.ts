@@ -76,9 +76,12 @@ describe('the views of a running server', () => {
       told: expect.stringMatching(/^UNKNOWN_VIEW: There is no view "cores". There are core, obligations./),
     });
     const acts = (await done('replay', '--type', 'OperatorActed')).map((line) => JSON.parse(line).data);
+    // What was refused was asked for all the same.
     expect(acts.map(({ action, target }) => [action, target])).toEqual([
+      ['retry', expect.stringMatching(/^core conversation-/)],
       ['rebuild', 'core'],
       ['switch', 'core, kept'],
+      ['switch', 'core, different'],
       ['cancel rebuild', 'core'],
     ]);
   });
