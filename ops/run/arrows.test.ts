@@ -32,14 +32,17 @@ const rules: Record<string, Rule> = {
 
 /** Packages that stand for a store stay behind its port. */
 const homesOfPackages: Readonly<Record<string, RegExp>> = {
-  kafkajs: /^commands\/log\//,
+  kafkajs: /^commands\/kafka\//,
+  pg: /^(projections\/readmodel|ops)\//,
+  'pg-copy-streams': /^projections\/readmodel\//,
+  ioredis: /^projections\/sessions\//,
   libsql: /^(commands\/(log|keys|snapshots)|gateway\/identity|ops)\//,
   '@electric-sql/pglite': /^projections\/readmodel\//,
 };
 
 /** A store behind a port: only ops chooses one. */
 const adapter =
-  /^(commands\/(log|keys|snapshots)|projections\/(readmodel|sessions))\/(sqlite|memory|kafka|pglite|redis)\.ts$/;
+  /^(commands\/(log|keys|snapshots|channel)|projections\/(readmodel|sessions))\/(sqlite|memory|kafka|pglite|postgres|redis)\.ts$/;
 
 const topLevel = new Set(
   `domain commands projections gateway ui ops charts .ci .github
