@@ -18,6 +18,7 @@ import { openOrRecreate } from '../../projections/readmodel/pglite.js';
 import { announce } from '../../projections/sessions/announce.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
 import { startViews } from '../../projections/views.js';
+import { backUp } from '../operators/backup.js';
 import { operatorRoutes } from '../operators/operators.js';
 import { eraseAgain, withAccount } from './accounts.js';
 import { branchReader } from './branch.js';
@@ -160,7 +161,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     page: page.folder,
     waitingFor: () => [...waiting],
     metrics,
-    operators: operatorRoutes({ log, folder, operations, record: recorder(client, newId) }),
+    operators: operatorRoutes({
+      log,
+      token: folder.token,
+      backUp: (target) => backUp(folder.path, target),
+      operations,
+      record: recorder(client, newId),
+    }),
     now,
     newId,
     onTrouble,
