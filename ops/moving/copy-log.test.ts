@@ -5,9 +5,10 @@ import { memoryLog } from '../../commands/log/memory.js';
 import { takeover } from '../../commands/log/testing.js';
 import { ask, markRead, ownerOf, start } from '../../commands/worker/testing.js';
 import type { Envelope } from '../../domain/event.js';
-import { bucketOf, homeOf, partitionOf } from '../../domain/ids.js';
+import { bucketOf, partitionOf } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
 import { copyLog } from './copy-log.js';
+import { itemsIn, placeOf } from './items.js';
 
 const people = [0x000, 0x3ff, 0x500, 0x801, 0xc00, 0xfff].map((bucket, n) => clientId(n, bucket));
 
@@ -32,23 +33,19 @@ beforeEach(async () => {
 const newLog = (partitions: number): Log => memoryLog({ partitions, id: randomUUID() });
 const copy = (to: Log) => copyLog({ from, to, newId: randomUUID });
 
+/** What a log holds where it belongs: the events of each stream in order, and the outcomes. */
 async function contentOf(log: Log) {
   const [streams, outcomes] = [new Map<string, Envelope[]>(), new Map<string, unknown>()];
   for (let partition = 0; partition < log.partitions; partition++) {
     for await (const { records } of log.read(partition)) {
-      for (const { entry } of records) {
-        if (entry.kind === 'event') {
-          const { event } = entry;
-          expect(homeOf(event.stream, log.partitions)).toBe(partition);
-          streams.set(event.stream, [...(streams.get(event.stream) ?? []), event]);
-        }
-        if (entry.kind === 'event' || entry.kind === 'outcomes') {
-          for (const each of entry.outcomes ?? []) outcomes.set(`${each.actor} ${each.command}`, each);
-        }
+      for (const item of records.flatMap(({ entry }) => itemsIn(entry))) {
+        const key = `${'event' in item ? item.event.stream : item.outcome.command}, at ${placeOf(item, log.partitions) === partition}`;
+        if ('event' in item) streams.set(key, [...(streams.get(key) ?? []), item.event]);
+        else outcomes.set(key, item.outcome);
       }
     }
   }
-  return { streams: new Map([...streams].toSorted()), outcomes: new Map([...outcomes].toSorted()) };
+  return { streams, outcomes };
 }
 
 describe('a log that is copied', () => {
