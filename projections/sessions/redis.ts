@@ -31,6 +31,8 @@ export type RedisSessionsOptions = {
   readonly now: () => number;
   /** Before every key and channel. Default `verbatim:`. */
   readonly prefix?: string;
+  /** How long Redis may take to be found at the start, in ms. Default 10,000. */
+  readonly within?: number;
   /** Told of what went wrong, at most once a second; nothing of it ends the process. */
   readonly onTrouble?: (error: unknown) => void;
 };
@@ -44,8 +46,6 @@ export type RedisSessions = Sessions & {
 
 /** How long a key stays longer than it counts, in ms: clocks differ, and what counts is the time of who asks. */
 const MARGIN = 60_000;
-/** How long it may take to find Redis at the start, in ms. */
-const START = 10_000;
 /** More than that on its way to Redis at once, and the next is dropped. */
 const MOST_ON_THE_WAY = 10_000;
 /** So many ends of sessions wait for Redis to come back. */
@@ -54,15 +54,18 @@ const TROUBLE_EVERY = 1_000;
 /** How often what waits is tried again, and what is over thrown away, in ms. */
 const SWEEP = 1_000;
 
-/** Text that this process writes: all of it, to bring it back. */
-type Own = { readonly whole: ReplyDelta; readonly until: number; brought: number };
+/**
+ * Text that this process writes: all of it, to bring it back. `brought`: when that was done, as a place among all that was
+ * sent. `lacks`: it is not known whether Redis has all of it.
+ */
+type Own = { whole: ReplyDelta; until: number; brought: number; lacks: boolean };
 
 /**
  * Session views in Redis, for a fleet. Resolves when it is reached. Throws SESSIONS_URL, SESSIONS_VERSION, or
- * SESSIONS_UNREACHABLE after 10 s. Later it may go away and come back as it likes.
+ * SESSIONS_UNREACHABLE. Later it may go away and come back as it likes.
  */
 export async function redisSessions(options: RedisSessionsOptions): Promise<RedisSessions> {
-  const { url, now, prefix = 'verbatim:' } = options;
+  const { url, now, prefix = 'verbatim:', within = 10_000 } = options;
   let told = -Infinity;
   let last: unknown;
   let closed = false;
@@ -75,7 +78,7 @@ export async function redisSessions(options: RedisSessionsOptions): Promise<Redi
   const servers = connectServers({ url, name: `${prefix}sessions`, onTrouble: trouble });
   const { client } = servers;
   try {
-    await reached(servers, () => last);
+    await reached(servers, within, () => last);
   } catch (error) {
     client.disconnect();
     throw error;
@@ -138,22 +141,24 @@ export async function redisSessions(options: RedisSessionsOptions): Promise<Redi
   };
 
   /** Keeps the text that comes of a piece, if all of it was written here. */
-  const keep = (delta: ReplyDelta): boolean => {
-    const before = running.get(delta.reply);
-    if (before && delta.attempt < before.whole.attempt) return false;
+  const keep = (delta: ReplyDelta): Own | undefined => {
+    const kept = running.get(delta.reply);
+    const before = kept && kept.until > now() ? kept : undefined;
+    if (before && delta.attempt < before.whole.attempt) return undefined;
     const text = before?.whole.attempt === delta.attempt ? before.whole.text : '';
-    if (delta.offset > text.length) return false;
-    const whole = { ...delta, offset: 0, text: text.slice(0, delta.offset) + delta.text };
-    running.set(delta.reply, { whole, until: now() + REPLY_MS, brought: before?.brought ?? 0 });
-    return true;
+    if (delta.offset > text.length) return undefined;
+    const own = before ?? { whole: delta, until: 0, brought: 0, lacks: false };
+    own.whole = { ...delta, offset: 0, text: text.slice(0, delta.offset) + delta.text };
+    own.until = now() + REPLY_MS;
+    running.set(delta.reply, own);
+    return own;
   };
 
   /** Brings back a text that Redis has lost, once for all the pieces that found it missing. */
-  const bringBack = async (reply: Uuid, missed: number): Promise<void> => {
-    const own = running.get(reply);
-    if (!own || own.brought > missed) return;
+  const bringBack = async (own: Own, missed: number): Promise<void> => {
+    if (own.brought > missed || running.get(own.whole.reply) !== own) return;
     own.brought = sent += 1;
-    await write(own.whole);
+    own.lacks = (await write(own.whole)) === undefined;
   };
 
   const end = (sid: string, until: number): Promise<number | undefined> => {
@@ -165,7 +170,10 @@ export async function redisSessions(options: RedisSessionsOptions): Promise<Redi
   };
 
   const timer = setInterval(() => {
-    for (const [reply, { until }] of running) if (until <= now()) running.delete(reply);
+    for (const [reply, own] of running) {
+      if (own.until <= now()) running.delete(reply);
+      else if (own.lacks && client.status === 'ready') void bringBack(own, sent);
+    }
     for (const [sid, until] of ends) {
       if (until <= now()) ends.delete(sid);
       else if (client.status === 'ready') void tellEnd(sid, until);
@@ -182,7 +190,10 @@ export async function redisSessions(options: RedisSessionsOptions): Promise<Redi
       const own = keep(delta);
       const place = (sent += 1);
       void write(delta).then((written) => {
-        if (own && written === 'gap') void bringBack(delta.reply, place);
+        if (!own || written === 'kept') return;
+        if (written === undefined) own.lacks = true;
+        else if (written === 'gap') void bringBack(own, place);
+        else if (running.get(delta.reply) === own) running.delete(delta.reply);
       });
     },
     readReply: (reply) =>
@@ -245,19 +256,19 @@ export async function redisSessions(options: RedisSessionsOptions): Promise<Redi
 }
 
 /** Resolves when Redis answers, and is one that knows sharded channels. */
-async function reached({ client, address }: Servers, lastTrouble: () => unknown): Promise<void> {
+async function reached({ client, address }: Servers, within: number, lastTrouble: () => unknown): Promise<void> {
   if (client.status !== 'ready') {
     const ready = new Promise<true>((resolve) => client.once('ready', () => resolve(true)));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), START);
+      timer = setTimeout(() => resolve(false), within);
     });
     const found = await Promise.race([ready, late]);
     clearTimeout(timer);
     if (!found) {
       const cause = lastTrouble();
       const why = cause instanceof Error ? ` (${cause.message})` : '';
-      const message = `No Redis was found at ${address} within ${START / 1_000} s${why}. Is it running, and is REDIS_URL right?`;
+      const message = `No Redis was found at ${address} within ${within / 1_000} s${why}. Is it running, and is REDIS_URL right?`;
       throw new SessionsError('SESSIONS_UNREACHABLE', message, { cause });
     }
   }
