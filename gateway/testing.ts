@@ -49,7 +49,9 @@ type Fault = { readonly message: string; readonly extensions?: { readonly code?:
 /** A gateway on a free port with everything real behind it, but for the issuer, whose keys are made here. */
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
 
-type HarnessOptions = {
+export type HarnessOptions = {
+  /** Those of another store than memory; the harness closes them. */
+  readonly store?: Sessions & { counts(): { readonly listeners: number } };
   readonly sessions?: (real: Sessions) => Sessions;
   readonly outcome?: (real: Services['outcome']) => Services['outcome'];
   readonly commands?: (real: CommandClient) => CommandClient;
@@ -99,7 +101,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     onFailure,
   });
   const db = await openPglite();
-  const real = memorySessions({ now: Date.now });
+  const real = options.store ?? memorySessions({ now: Date.now });
   const sessions = options.sessions ? options.sessions(real) : real;
   const runner = startRunner({
     log,
