@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient as createSocketClient } from 'graphql-ws';
 import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
 import { WebSocket } from 'ws';
-import { memoryChannel } from '../commands/channel.js';
+import { memoryChannel } from '../commands/channel/memory.js';
 import { type CommandClient, createClient } from '../commands/client/client.js';
 import { createOpener } from '../commands/keys/opener.js';
 import { openKeys } from '../commands/keys/sqlite.js';

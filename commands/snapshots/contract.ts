@@ -9,6 +9,7 @@ export const checkpointAt = (offset: number, more: Partial<Checkpoint> = {}): Ch
   log: clientId(0),
   cursor: { offset, fence: { term: 1, owner: clientId(9), batch: offset, index: 0 } },
   at: '2026-01-01T00:00:00.000Z',
+  covered: 10 * offset,
   ...more,
 });
 

@@ -39,6 +39,8 @@ export function sortOut(
     const ahead = Date.parse(command.deadline) - now;
     if (known) {
       answerKnown(item, known, partition);
+    } else if (item.offset !== undefined && item.offset <= memory.covered) {
+      // It was refused when its turn was. Nothing is decided whose turn is over.
     } else if (!(ahead > 0) || ahead > LONGEST_DEADLINE) {
       item.refuse(new Refused('EXPIRED', 'Its deadline is past, or more than 7 days ahead. Send it with a new one.'));
     } else if (memory.unflushed > full) {

@@ -1,4 +1,4 @@
-import { memoryChannel } from '../../commands/channel.js';
+import { memoryChannel } from '../../commands/channel/memory.js';
 import { createClient } from '../../commands/client/client.js';
 import { cacheKeys } from '../../commands/keys/cache.js';
 import { createOpener } from '../../commands/keys/opener.js';

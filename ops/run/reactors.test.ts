@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { memoryChannel } from '../../commands/channel.js';
+import { memoryChannel } from '../../commands/channel/memory.js';
 import { type Draft, createClient } from '../../commands/client/client.js';
 import { cacheKeys } from '../../commands/keys/cache.js';
 import { createOpener } from '../../commands/keys/opener.js';
