@@ -12,21 +12,20 @@ export type Page = { readonly records: readonly Fetched[]; readonly next: number
 
 /** Reads one topic from places of its own, without a group. Leaders that move and brokers that hang are gone around. */
 export type Reader = {
-  /** The offset behind the last record that is on enough disks to stay. Throws KAFKA_UNREACHABLE after a minute. */
-  end(partition: number): Promise<number>;
+  /** The offset behind the last record that is on enough disks to stay. Throws KAFKA_UNREACHABLE, KAFKA_CLOSED. */
+  end(partition: number, options?: Asking): Promise<number>;
   /** The offset of the first record that is still there. */
   begin(partition: number): Promise<number>;
   /**
    * What comes from an offset on, at most about `bytes` (default 1 MB) of it; nothing where that is the end. Undefined
    * once the signal has ended. Throws KAFKA_OFFSET where the topic has no such place, KAFKA_CLOSED.
    */
-  page(partition: number, from: number, options?: PageOptions): Promise<Page | undefined>;
+  page(partition: number, from: number, options?: Asking & { readonly bytes?: number }): Promise<Page | undefined>;
   close(): void;
 };
 
-export type PageOptions = {
+export type Asking = {
   readonly signal?: AbortSignal | undefined;
-  readonly bytes?: number;
   /** After so many ms of errors whoever asked is told (default a minute). */
   readonly patience?: number;
 };
@@ -52,7 +51,7 @@ export function openReader(kafka: KafkaConnection, topic: string): Reader {
   async function* tries({
     signal,
     patience = PATIENCE,
-  }: PageOptions): AsyncGenerator<(link: Link | undefined, error: unknown) => void> {
+  }: Asking): AsyncGenerator<(link: Link | undefined, error: unknown) => void> {
     const begun = Date.now();
     for (let tried = 1; !signal?.aborted; tried++) {
       let failed: unknown;
@@ -75,7 +74,7 @@ export function openReader(kafka: KafkaConnection, topic: string): Reader {
   async function ask<T>(
     partition: number,
     work: (link: Link) => Promise<T>,
-    options: PageOptions = {},
+    options: Asking = {},
   ): Promise<T | undefined> {
     for await (const fail of tries(options)) {
       let link: Link | undefined;
@@ -90,21 +89,22 @@ export function openReader(kafka: KafkaConnection, topic: string): Reader {
     return undefined;
   }
 
-  const offset = async (partition: number, timestamp: string): Promise<number> => {
-    const found = await ask(partition, async (link) => {
+  const offset = async (partition: number, timestamp: string, options?: Asking): Promise<number> => {
+    const listed = async (link: Link): Promise<number> => {
       const topics = [{ topic, partitions: [{ partition, timestamp }] }];
       const { responses } = await link.ask(LIST_OFFSETS, { isolationLevel: 0, topics });
       const result = responses[0]?.partitions[0];
       if (!result) throw new Error('the leader gave no offset');
       if (result.errorCode !== 0) throw faulty(topic, partition, result.errorCode);
       return safe(result.offset);
-    });
+    };
+    const found = await ask(partition, listed, options);
     if (found === undefined) throw new KafkaError('KAFKA_CLOSED', 'The reader was closed.');
     return found;
   };
 
   return {
-    end: (partition) => offset(partition, '-1'),
+    end: (partition, options) => offset(partition, '-1', options),
     begin: (partition) => offset(partition, '-2'),
     page: (partition, from, options = {}) => {
       const { bytes = PAGE } = options;

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Uuid } from '../../domain/ids.js';
-import type { KafkaConnection } from '../kafka/connect.js';
-import { type Page, openReader } from '../kafka/fetch.js';
+import { type KafkaConnection, KafkaError } from '../kafka/connect.js';
+import { type Asking, type Page, openReader } from '../kafka/fetch.js';
 import { createProducer } from '../kafka/produce.js';
 import { openTails } from '../kafka/tails.js';
 import { ensureTopic, eventsTopic } from '../kafka/topics.js';
@@ -23,6 +24,9 @@ export type KafkaLogOptions = {
 };
 
 const CHUNK = 1_000;
+
+/** So long may what was acknowledged not be seen, in ms. */
+const SHORT = 60_000;
 
 /**
  * Opens the log in the topic `<prefix>events`, or makes it; many processes may at once, and all get the same log. A batch is
@@ -50,6 +54,11 @@ export async function openKafkaLog({ kafka, prefix, partitions, replication, new
   const tails = openTails(kafka, topic.name, parse);
   const marks = openMarks(partitions);
 
+  /** What is known to be in, whatever a broker says that does not know yet that it leads no more. */
+  const durable = new Map<number, number>();
+  const endOf = async (partition: number, options?: Asking): Promise<number> =>
+    Math.max(await reader.end(partition, options), durable.get(partition) ?? 0);
+
   const closing = new AbortController();
   let closed: Promise<void> | undefined;
   const closedError = (): LogError => new LogError('LOG_CLOSED', 'The log was closed: open it again.');
@@ -66,28 +75,82 @@ export async function openKafkaLog({ kafka, prefix, partitions, replication, new
     }
   };
 
-  /** The next page, unless one stops before; the one behind it is on its way while this one is read. */
-  async function* pages(partition: number, from: number, to: number, options: Stops): AsyncGenerator<Page> {
-    const fetch = (at: number): Promise<Page | undefined> => {
-      const page = reader.page(partition, at, options);
+  /** Pages up to an offset, or until the signal ends: the next one is on its way while one is read. */
+  async function* pages(partition: number, from: number, to: number, asking: Asking = {}): AsyncGenerator<Page> {
+    const fetch = (at: number): Promise<Page | undefined> | undefined => {
+      if (at >= to) return undefined;
+      const page = reader.page(partition, at, asking);
       // Nobody may come to take it.
       page.catch(() => undefined);
       return page;
     };
-    let next = fetch(from);
-    for (let at = from; at < to;) {
+    let begun = Date.now();
+    let at = from;
+    for (let next = fetch(at); next;) {
       const page = await next;
       if (!page) return;
-      at = page.next;
-      if (at < to) next = fetch(at);
-      if (page.next > from) yield page;
+      if (page.next > at) {
+        begun = Date.now();
+        at = page.next;
+        next = fetch(at);
+        yield page;
+        continue;
+      }
+      if (Date.now() - begun > (asking.patience ?? SHORT)) {
+        const message = `Partition ${partition} of ${topic.name} ends at ${at}, and had ${to} records.`;
+        throw new KafkaError('KAFKA_UNREACHABLE', message);
+      }
+      await sleep(20);
+      next = fetch(at);
     }
   }
 
   async function* scan(partition: number, from: number, to: number): AsyncGenerator<readonly Placed[]> {
-    for await (const { records } of pages(partition, from, to, {})) {
+    for await (const { records } of pages(partition, from, to)) {
       check(partition);
-      yield parse(partition, { records: records.filter(({ offset }) => Number(offset) < to) });
+      yield parse(partition, { records: before(records, to) });
+    }
+  }
+
+  async function* reading(partition: number, from: Cursor, options: Reading): AsyncGenerator<Chunk> {
+    const { follow, limit, stopped, asking } = options;
+    const note = marks.reading(partition, from);
+    let at = from;
+    function* chunksOf<T>(some: readonly T[], next: number, placed: (some: readonly T[]) => readonly Placed[]) {
+      for (let n = 0; n === 0 || n < some.length; n += limit) {
+        if (stopped()) return;
+        check(partition);
+        const chunk = passAll(at, placed(some.slice(n, n + limit)));
+        // Behind the last record there may be a gap.
+        const offset = n + limit < some.length ? chunk.next.offset : next;
+        at = { offset, fence: chunk.next.fence };
+        note({ records: chunk.records, next: at });
+        yield { records: chunk.records.filter(isOnly), next: at };
+      }
+    }
+    const parsed = (records: Page['records']): readonly Placed[] => parse(partition, { records });
+    while (!stopped()) {
+      const end = await endOf(partition, asking);
+      // It throws there, unless a broker is behind the others.
+      if (follow && at.offset > end) await reader.page(partition, at.offset, asking);
+      for await (const { records, next } of pages(partition, at.offset, end, asking)) {
+        yield* follow ? chunksOf(records, next, parsed) : chunksOf(before(records, end), Math.min(next, end), parsed);
+      }
+      if (!follow) return;
+      const place = tails.join(partition, at.offset);
+      if (!place) continue;
+      const leave = (): void => place.leave();
+      asking.signal?.addEventListener('abort', leave, { once: true });
+      try {
+        for (let block = await place.next(); block && !stopped(); block = await place.next()) {
+          if (block.next <= at.offset) continue;
+          const fresh = block.records.filter(({ offset }) => offset >= at.offset);
+          yield* chunksOf(fresh, block.next, (records) => records);
+        }
+      } finally {
+        asking.signal?.removeEventListener('abort', leave);
+        leave();
+      }
     }
   }
 
@@ -96,61 +159,12 @@ export async function openKafkaLog({ kafka, prefix, partitions, replication, new
     if (!(limit >= 1)) throw new RangeError(`a chunk of at most ${limit} records`);
     check(partition);
     const stopped = (): boolean => signal?.aborted === true || (follow && closed !== undefined);
-    const note = marks.reading(partition, from);
-    let at = from;
-    const chunksOf = function* <T>(
-      raw: readonly T[],
-      next: number,
-      records: (some: readonly T[]) => readonly Placed[],
-    ): Generator<Chunk> {
-      for (let n = 0; !stopped() && (n < raw.length || (n === 0 && next > at.offset)); n += limit) {
-        check(partition);
-        const chunk = passAll(at, records(raw.slice(n, n + limit)));
-        // Behind the last record there may be a gap.
-        const whole = n + limit >= raw.length;
-        at = whole ? { offset: Math.max(next, chunk.next.offset), fence: chunk.next.fence } : chunk.next;
-        note({ records: chunk.records, next: at });
-        yield { records: chunk.records.filter(isOnly), next: at };
-      }
-    };
-    const parsed = (records: Page['records']): readonly Placed[] => parse(partition, { records });
-
-    const patience = follow ? { patience: Infinity, signal: anyOf(signal, closing.signal) } : { signal };
-    for (;;) {
-      const end = await endFor(partition, follow, stopped);
-      for await (const page of pages(partition, at.offset, end, patience)) {
-        const within = follow ? page.records : page.records.filter(({ offset }) => Number(offset) < end);
-        yield* chunksOf(within, follow ? page.next : Math.min(page.next, end), parsed);
-        if (stopped()) return;
-      }
-      if (!follow || stopped()) return;
-      const place = tails.join(partition, at.offset);
-      if (!place) continue;
-      const leave = (): void => place.leave();
-      signal?.addEventListener('abort', leave, { once: true });
-      try {
-        for (let block = await place.next(); block && !stopped(); block = await place.next()) {
-          const fresh = block.records.filter(({ offset }) => offset >= at.offset);
-          yield* chunksOf(fresh, block.next, (records) => records);
-        }
-      } finally {
-        signal?.removeEventListener('abort', leave);
-        place.leave();
-      }
-    }
-  }
-
-  /** The end; a follower waits for Kafka to come back, for as long as that takes. */
-  async function endFor(partition: number, follow: boolean, stopped: () => boolean): Promise<number> {
-    for (;;) {
-      try {
-        return await reader.end(partition);
-      } catch (error) {
-        if (stopped()) return 0;
-        if (closed) throw closedError();
-        if (!follow) throw error;
-        kafka.onTrouble(error);
-      }
+    // A follower waits for Kafka to come back, for as long as that takes.
+    const asking = follow ? { signal: anyOf(signal, closing.signal), patience: Infinity } : { signal };
+    try {
+      yield* reading(partition, from, { follow, limit, stopped, asking });
+    } catch (error) {
+      if (!stopped()) throw closed ? closedError() : error;
     }
   }
 
@@ -158,17 +172,18 @@ export async function openKafkaLog({ kafka, prefix, partitions, replication, new
   async function seek(partition: number, place: Place, there: (record: Placed, valid: boolean) => boolean) {
     let at: Cursor = marks.before(partition, place);
     const note = marks.reading(partition, at);
-    const end = await reader.end(partition);
+    const end = await endOf(partition);
     for await (const records of scan(partition, at.offset, end)) {
-      const from = at;
-      for (const [n, record] of records.entries()) {
+      const seen: Placed[] = [];
+      for (const record of records) {
         const { fence, valid } = pass(at.fence, record.entry);
         if (there(record, valid)) return at;
+        if (valid) seen.push(record);
         at = { offset: record.offset + 1, fence };
-        if (n === records.length - 1) note(passAll(from, records));
       }
+      note({ records: seen, next: at });
     }
-    return at.offset < end ? { ...at, offset: end } : at;
+    return { ...at, offset: Math.max(at.offset, end) };
   }
 
   return {
@@ -177,18 +192,15 @@ export async function openKafkaLog({ kafka, prefix, partitions, replication, new
     append: async (partition, batch) => {
       check(partition);
       checkBatch(batch);
-      return whileOpen(
-        producer.send(
-          topic.name,
-          partition,
-          batch.map((entry) => messageOf(partition, entry)),
-        ),
-      );
+      const messages = batch.map((entry) => messageOf(partition, entry));
+      const base = await whileOpen(producer.send(topic.name, partition, messages));
+      durable.set(partition, Math.max(durable.get(partition) ?? 0, base + batch.length));
+      return base;
     },
     read,
     end: async (partition) => {
       check(partition);
-      return whileOpen(reader.end(partition));
+      return whileOpen(endOf(partition));
     },
     cursorAt: async (partition, place) => {
       check(partition);
@@ -201,7 +213,7 @@ export async function openKafkaLog({ kafka, prefix, partitions, replication, new
     },
     holds: async (partition, cursor) => {
       check(partition);
-      if (cursor.offset > (await whileOpen(reader.end(partition)))) return false;
+      if (cursor.offset > (await whileOpen(endOf(partition)))) return false;
       const held = await whileOpen(isHeld((from, to) => scan(partition, from, to), cursor));
       if (held) marks.vouch(partition, cursor);
       return held;
@@ -218,7 +230,15 @@ export async function openKafkaLog({ kafka, prefix, partitions, replication, new
   };
 }
 
-type Stops = { readonly signal?: AbortSignal | undefined; readonly patience?: number };
+type Reading = {
+  readonly follow: boolean;
+  readonly limit: number;
+  readonly stopped: () => boolean;
+  readonly asking: Asking;
+};
+
+const before = (records: Page['records'], to: number): Page['records'] =>
+  records.filter(({ offset }) => Number(offset) < to);
 
 const anyOf = (one: AbortSignal | undefined, other: AbortSignal): AbortSignal =>
   one ? AbortSignal.any([one, other]) : other;
