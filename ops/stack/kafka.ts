@@ -43,6 +43,13 @@ export async function startKafka(o: {
     broker: free[2 * at] ?? 0,
     controller: free[2 * at + 1] ?? 0,
   }));
+  const before = [1, 2, 3].filter((id) => existsSync(join(o.folder, `broker-${id}`))).length;
+  if (before > 0 && before !== o.brokers) {
+    throw new StackError(
+      'STACK_FOLDER',
+      `${o.folder} is that of a cluster of ${before} brokers. Start it with --kafka ${before}, or take another folder.`,
+    );
+  }
   const cluster = randomBytes(16).toString('base64url');
   const settings = join(jars, 'log4j2.properties');
   const nodes = ports.map(async ({ broker }, at) => {

@@ -158,16 +158,28 @@ function makeHome(folder: string, built: string): void {
 
 /** What its own script starts, but for the second compiler; a script in between could not be paused or killed. */
 const jvm = (folder: string, built: string): readonly string[] => [
-  ...['-Xms256m', '-Xmx512m', '-XX:+UseG1GC', '-XX:TieredStopAtLevel=1', '-XX:+ExitOnOutOfMemoryError'],
-  ...['-Dfile.encoding=UTF-8', '-Duser.language=en', '-Duser.country=US', '-Djava.security.egd=file:/dev/urandom'],
-  ...['java.util', 'java.util.concurrent', 'java.security', 'java.lang'].map(
-    (name) => `--add-opens=java.base/${name}=ALL-UNNAMED`,
-  ),
-  '-Djava.util.concurrent.ForkJoinPool.common.threadFactory=io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory',
-  ...['-Djava.util.logging.manager=org.jboss.logmanager.LogManager', '-Dpicocli.disable.closures=true'],
-  ...[`-Dkc.home.dir=${folder}`, `-Djboss.server.config.dir=${join(folder, 'conf')}`],
-  ...['-cp', join(built, 'lib/quarkus-run.jar'), 'io.quarkus.bootstrap.runner.QuarkusEntryPoint'],
+  '-Xms256m',
+  '-Xmx512m',
+  '-XX:+UseG1GC',
+  '-XX:TieredStopAtLevel=1',
+  '-XX:+ExitOnOutOfMemoryError',
+  '-Dfile.encoding=UTF-8',
+  '-Duser.language=en',
+  '-Duser.country=US',
+  '-Djava.security.egd=file:/dev/urandom',
+  ...opened.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
+  `-Djava.util.concurrent.ForkJoinPool.common.threadFactory=${quarkus}.QuarkusForkJoinWorkerThreadFactory`,
+  '-Djava.util.logging.manager=org.jboss.logmanager.LogManager',
+  '-Dpicocli.disable.closures=true',
+  `-Dkc.home.dir=${folder}`,
+  `-Djboss.server.config.dir=${join(folder, 'conf')}`,
+  '-cp',
+  join(built, 'lib/quarkus-run.jar'),
+  `${quarkus}.QuarkusEntryPoint`,
 ];
+
+const opened = ['java.util', 'java.util.concurrent', 'java.security', 'java.lang'];
+const quarkus = 'io.quarkus.bootstrap.runner';
 
 const isOk = async (url: string): Promise<boolean> =>
   (await fetch(url, { signal: AbortSignal.timeout(5_000) })).status === 200;

@@ -116,10 +116,10 @@ async function spawned({
   child.unref();
   const born = bornAt(pid) ?? '';
   ours.set(pid, { pid, born });
-  const until = performance.now() + patience;
+  const deadline = performance.now() + patience;
   while (!(await ready().catch(() => false))) {
     const ended = bornAt(pid) !== born;
-    if (!ended && performance.now() < until) {
+    if (!ended && performance.now() < deadline) {
       await sleep(pause);
       continue;
     }
@@ -137,9 +137,9 @@ export async function endOf(it: Identity, how: NodeJS.Signals): Promise<void> {
   signal(it.pid, how);
   // One that stands still could not obey.
   signal(it.pid, 'SIGCONT');
-  const until = performance.now() + PATIENCE;
+  const deadline = performance.now() + PATIENCE;
   while (isAlive(it)) {
-    if (performance.now() > until) signal(it.pid, 'SIGKILL');
+    if (performance.now() > deadline) signal(it.pid, 'SIGKILL');
     await sleep(20);
   }
 }

@@ -40,15 +40,19 @@ export async function startRedis(o: {
     ports.map((port, at) => {
       const home = join(o.folder, String(port));
       mkdirSync(home, { recursive: true });
-      const plain = ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', home];
-      const shared = [
-        ...['--cluster-enabled', 'yes', '--cluster-port', free[NODES + at] ?? 0, '--cluster-config-file', 'nodes.conf'],
-        ...['--cluster-node-timeout', 2000, '--cluster-announce-ip', '127.0.0.1'],
-      ];
+      const plain = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: home };
+      const shared = {
+        'cluster-enabled': 'yes',
+        'cluster-port': free[NODES + at] ?? 0,
+        'cluster-config-file': 'nodes.conf',
+        'cluster-node-timeout': 2000,
+        'cluster-announce-ip': '127.0.0.1',
+      };
+      const settings: Readonly<Record<string, string | number>> = clustered ? { ...plain, ...shared } : plain;
       return launch({
         name: clustered ? `redis cluster ${at + 1}` : 'redis',
         command: program,
-        args: [...plain, ...(clustered ? shared : [])].map(String),
+        args: Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]),
         log: join(home, 'log'),
         ready: async () => (await ask(port, 'PING')) === '+PONG',
         patience: PATIENCE,

@@ -131,7 +131,7 @@ export function secrets(): Secrets {
       masterKey: randomBytes(32).toString('base64'),
       operators: randomBytes(32).toString('base64url'),
     };
-    writeFileSync(file, `${JSON.stringify(fresh, null, 2)}\n`, { mode: 0o600, flag: 'w' });
+    writeFileSync(file, `${JSON.stringify(fresh, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
   }
   const found: unknown = JSON.parse(readFileSync(file, 'utf8'));
   if (isSecrets(found)) return found;
