@@ -37,7 +37,7 @@ function schemaOf(): object {
 
 /** What of the document the Compose specification does not know. */
 function faultsOf(document: unknown): readonly string[] {
-  const ajv = new Ajv({ allErrors: true, strict: false, validateFormats: false });
+  const ajv = new Ajv({ allErrors: true, strict: false, validateFormats: false, validateSchema: false });
   const validate = ajv.compile(schemaOf());
   validate(document);
   return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath}: ${message}`);
