@@ -11,7 +11,6 @@ import { SYSTEM } from '../../domain/decider.js';
 import { derivedId, instanceStream, nameFor, randomUuid } from '../../domain/ids.js';
 import { createDocuments } from '../../gateway/documents/documents.js';
 import { readManifest } from '../../gateway/documents/manifest.js';
-import { openProvider } from '../../gateway/identity/provider.js';
 import { repeatHeads } from '../../gateway/live/heads.js';
 import { createMetrics } from '../../gateway/metrics.js';
 import { createPipeline } from '../../gateway/pipeline.js';
@@ -31,6 +30,7 @@ import { eraseAgain, withAccount } from './accounts.js';
 import { branchReader } from './branch.js';
 import { messageOf } from './errors.js';
 import { type Folder, PARTITIONS } from './folder.js';
+import { type OidcOptions, openIdentity } from './identity.js';
 import { mendingDb } from './mending.js';
 import { createMeters } from './metrics.js';
 import { pooledRandom } from './random.js';
@@ -56,6 +56,8 @@ export type EmbeddedOptions = {
   readonly verboseErrors: boolean;
   /** Wrap the keys (see `openKeys`). */
   readonly masterKeys: readonly Uint8Array[];
+  /** A Keycloak, in place of the provider in this process. */
+  readonly oidc?: OidcOptions;
   /** Builds the page if it must be built; resolves with its folder. */
   readonly page: { readonly folder: string; readonly built: Promise<unknown> };
   /** Told what goes on, in a line for people. */
@@ -97,14 +99,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
   const opener = createOpener({ keys });
   const sessions = meters.sessions(memorySessions({ now }));
-  const provider = await openProvider({
-    ...options,
-    file: folder.file('identity.db'),
-    now,
-    newId,
-    random,
-    onSessionEnd: sessions.endSession,
-  });
+  const { issuer, directory, provider } = await openIdentity(
+    options.oidc,
+    { ...options, file: folder.file('identity.db'), now, newId, random, onSessionEnd: sessions.endSession },
+    (error) => say(`signing in waits: ${messageOf(error)}`),
+  );
 
   const snapshots = meters.snapshots(openSnapshots({ file: folder.file('snapshots.db'), state: STATE }));
   const channel = memoryChannel({ partitions: PARTITIONS });
@@ -160,8 +159,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const services = { now, log: log.id, core: queries, client, outcome, sessions, heads, operations, open: opener.open };
   const gateway = await startGateway({
     ...options,
-    issuer: provider,
-    provider,
+    issuer,
+    ...(provider ? { provider } : { endSession: sessions.endSession }),
     pipeline: createPipeline({
       services,
       standing,
@@ -173,7 +172,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     }),
     standing,
     onFault: (error) => onFault(newId(), error),
-    verify: createVerifier({ issuer: provider, namespace: PEOPLE, now }),
+    verify: createVerifier({ issuer, namespace: PEOPLE, now }),
     page: page.folder,
     waitingFor: () => [...waiting],
     metrics,
@@ -182,13 +181,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
   folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });
 
-  const accounts = { provider, namespace: PEOPLE };
+  const accounts = directory && { directory, namespace: PEOPLE };
   const reactors = startReactors(Promise.all([worker.ready, coreRunner.caughtUp, obligationsRunner.caughtUp]), {
     obligations: watch.port(obligationsRunner),
     relations: relationsReader(db, obligationsRunner),
     branch: branchReader(queries, opener),
     client,
-    destroyKey: withAccount(keys.destroy, accounts),
+    destroyKey: accounts ? withAccount(keys.destroy, accounts) : keys.destroy,
     live: sessions,
     executor: newId(),
     now,
@@ -198,7 +197,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
 
   /** The roles of the first account belong into the operators' audit, whenever it came. Named so as to be told once. */
   const auditFirst = async (): Promise<boolean> => {
-    const first = provider.first();
+    const first = provider?.first();
     if (!first) return false;
     const user = derivedId(PEOPLE, first.subject);
     const { status } = await client.send({
@@ -216,7 +215,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       .catch(onFailure);
   }, 1_000);
 
-  const accountsErased = coreRunner.caughtUp.then(() => eraseAgain(queries, accounts).catch(onTrouble));
+  const accountsErased = coreRunner.caughtUp.then(() => accounts && eraseAgain(queries, accounts).catch(onTrouble));
 
   const arrive = async (what: string, there: Promise<unknown>): Promise<void> => {
     await there;
@@ -246,7 +245,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       await log.close();
       await snapshots.close();
       await keys.close();
-      provider.close();
+      provider?.close();
     },
   };
 }
