@@ -27,6 +27,7 @@ import type { Sessions } from '../projections/sessions/sessions.js';
 import type { Services } from './context.js';
 import { createDocuments } from './documents/documents.js';
 import type { Manifest } from './documents/manifest.js';
+import type { Issuer } from './identity/identity.js';
 import { type Limits, defaultLimits } from './limits/limits.js';
 import { repeatHeads } from './live/heads.js';
 import { createMetrics } from './metrics.js';
@@ -67,6 +68,9 @@ export type HarnessOptions = {
   readonly limits?: Limits;
   readonly manifest?: Manifest;
   readonly arbitrary?: boolean;
+  /** A real issuer, with its logouts, in place of the one made here. */
+  readonly issuer?: Issuer;
+  readonly port?: number;
 };
 
 /** The limits as they are, but for how fast one person may go: tests hurry. */
@@ -85,7 +89,12 @@ export async function startHarness(options: HarnessOptions = {}) {
   const { publicKey, privateKey } = await generateKeyPair('RS256');
   const foreign = await generateKeyPair('RS256');
   const keySet = createLocalJWKSet({ keys: [{ ...(await exportJWK(publicKey)), alg: 'RS256', kid: 'test' }] });
-  const issuer = { issuer: ISSUER, audience: 'verbatim-api', clientId: 'verbatim-ui', keys: keySet };
+  const issuer = options.issuer ?? {
+    issuer: ISSUER,
+    audience: 'verbatim-api',
+    clientId: 'verbatim-ui',
+    keys: keySet,
+  };
 
   const log = memoryLog({ partitions: PARTITIONS, id: randomUuid(random(16)) });
   const keys = openKeys({ file: join(folder, 'keys.db'), random });
@@ -137,7 +146,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   const limits = options.limits ?? unhurried;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
   // The port is part of the public address, so it must be known first.
-  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const port = options.port ?? 20_000 + Math.floor(Math.random() * 20_000);
   const publicUrl = `http://localhost:${port}`;
   gateway = await startGateway({
     host: '127.0.0.1',
@@ -145,6 +154,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     opsPort: 0,
     publicUrl,
     issuer,
+    ...(options.issuer ? { endSession: sessions.endSession } : {}),
     pipeline: createPipeline({
       services,
       standing,
