@@ -39,7 +39,7 @@ export type Server = {
   pause(): void;
   /** Goes on after a pause. */
   resume(): void;
-  /** Asks it to end, and kills it if it does not in 20 s. Resolves when it is gone. */
+  /** Asks it to end, and kills it if it does not in a minute. Resolves when it is gone. */
   stop(): Promise<void>;
   /** Starts it where it is not running, and resolves when it serves. Throws StackError STACK_FAILED. */
   start(): Promise<void>;
@@ -48,7 +48,7 @@ export type Server = {
 };
 
 /** What an orderly end may take, in ms. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /** What ends together with this process, for whatever reason that can be seen. */
 const ours = new Map<number, Identity>();
