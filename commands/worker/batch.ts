@@ -134,9 +134,12 @@ export function coveredBy(decided: readonly Incoming[], waiting: readonly Incomi
   return below.length === 0 ? undefined : Math.max(...below);
 }
 
+/** What a batch brings into the log. */
+export type Writing = { readonly events: readonly Envelope[]; readonly outcomes: readonly RecordedOutcome[] };
+
 /** The records of a batch of an owner: its events, the last with all outcomes; or one record of outcomes alone. */
 export function recordsOf(
-  { events, outcomes }: Overlay,
+  { events, outcomes }: Writing,
   fence: Fence,
   owner: string,
   covered: number | undefined,

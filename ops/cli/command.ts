@@ -1,4 +1,4 @@
-import { givenFor, settings } from '../run/config.js';
+import { givenFor, settings } from '../run/settings.js';
 import { type Option, type Takes, type Words, optionsText } from './words.js';
 
 /** One thing that `verbatim` can do. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readConfig, settings } from '../run/config.js';
+import { readConfig } from '../run/config.js';
+import { settings } from '../run/settings.js';
 import { helpOf, overviewOf } from './command.js';
 import { startCommand } from './commands/start.js';
 import { commands } from './main.js';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ask } from './server.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ask, reach } from './server.js';
 
 let answer: { readonly status: number; readonly body: string };
 let server: Server;
@@ -37,5 +37,24 @@ describe('what a server refuses', () => {
   it('or does not answer at all, is that it has ended', async () => {
     server.close();
     expect(await refused(200, '')).toMatchObject({ code: 'SERVER_GONE' });
+  });
+});
+
+describe('the way to a fleet', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('is named by OPS_URL and OPS_TOKEN, whatever folder is meant', async () => {
+    vi.stubEnv('OPS_URL', url);
+    vi.stubEnv('OPS_TOKEN', 'secret');
+    expect(await reach('no folder of ours')).toEqual({ url, token: 'secret' });
+  });
+
+  it.each([
+    ['localhost', 'secret', /OPS_URL is "localhost".*takes an address/],
+    ['http://localhost:8081', '', /OPS_TOKEN is not/],
+  ])('is refused where half of it is given: %s, "%s"', async (address, token, message) => {
+    vi.stubEnv('OPS_URL', address);
+    vi.stubEnv('OPS_TOKEN', token);
+    await expect(reach('data')).rejects.toThrow(message);
   });
 });

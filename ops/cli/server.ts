@@ -13,11 +13,23 @@ export type Server = { readonly url: string; readonly token: string };
 const PATIENCE_MS = 10_000;
 const RETRY_MS = 100;
 
+/** The operators' port of a fleet, named by the variables OPS_URL and OPS_TOKEN. Throws UsageError where one is missing. */
+function fleetIn({ OPS_URL: url, OPS_TOKEN: token }: NodeJS.ProcessEnv): Server | undefined {
+  if (!url) return undefined;
+  if (!URL.canParse(url)) throw new UsageError(`OPS_URL is "${url}". It takes an address, as http://127.0.0.1:8081.`);
+  if (!token)
+    throw new UsageError('OPS_URL is set, and OPS_TOKEN is not: it is the one that the fleet was started with.');
+  return { url, token };
+}
+
 /**
- * The way to the data in a folder: the server that has it, or else the folder itself, which is then nobody else's until
- * it is closed. The lock says which; what a killed server left lying about does not. Throws FolderError.
+ * The way to the data: a fleet, where OPS_URL names one; the server that has the folder; or else the folder itself, which
+ * is then nobody else's until it is closed. The lock says which; what a killed server left lying about does not. Throws
+ * FolderError, UsageError.
  */
 export async function reach(data: string): Promise<Server | Folder> {
+  const fleet = fleetIn(process.env);
+  if (fleet) return fleet;
   readFormat(resolve(data));
   const begun = Date.now();
   for (;;) {

@@ -11,6 +11,7 @@ import { core } from '../../projections/readmodel/core/core.js';
 import type { Db } from '../../projections/readmodel/db.js';
 import { openPglite } from '../../projections/readmodel/pglite.js';
 import { createWishes } from '../../projections/wishes.js';
+import { backUp } from './backup.js';
 import { operatorRoutes } from './operators.js';
 import type { ViewRoutesOptions } from './views.js';
 
@@ -58,7 +59,8 @@ afterEach(() => rmSync(temp, { recursive: true, force: true }));
 const routes = (record: ViewRoutesOptions['record'] = async () => true) =>
   operatorRoutes({
     log,
-    folder: { path: join(temp, 'data'), token: 'secret' },
+    token: 'secret',
+    backUp: (target) => backUp(join(temp, 'data'), target),
     operations: createOperations({
       log,
       db,

@@ -4,28 +4,33 @@ import { PositionError } from '../../commands/client/position.js';
 import type { Log } from '../../commands/log/log.js';
 import { OperationError } from '../../projections/wishes.js';
 import { CliError, UsageError } from '../run/errors.js';
-import { type Folder, FolderError } from '../run/folder.js';
-import { backUp } from './backup.js';
+import { FolderError } from '../run/folder.js';
+import type { Backup } from './backup.js';
 import { planReplay, replay } from './replay.js';
 import { type Given, readSelection, selectionNames } from './selection.js';
 import { type ViewRoutesOptions, viewRoutes } from './views.js';
 
+export type OperatorRoutesOptions = ViewRoutesOptions & {
+  readonly log: Log;
+  readonly token: string;
+  /** Copies all that is kept to a path. Absent in a fleet, whose systems each have a way of their own. */
+  readonly backUp?: (target: string) => Promise<Backup>;
+};
+
 /**
  * What the command line asks of a running server, on the operators' port: `GET /log`, NDJSON; `POST /backup`, to a path
- * on this machine; and what `viewRoutes` knows. Only whoever can read the data folder knows the token. Errors are `{ code, message }`.
+ * on this machine; and what `viewRoutes` knows. All of it wants the token. Errors are `{ code, message }`.
  */
-export function operatorRoutes(
-  options: ViewRoutesOptions & { readonly log: Log; readonly folder: Pick<Folder, 'path' | 'token'> },
-): Hono {
-  const { log, folder } = options;
+export function operatorRoutes(options: OperatorRoutesOptions): Hono {
+  const { log, token, backUp } = options;
   const app = new Hono();
-  const expected = digest(`Bearer ${folder.token}`);
+  const expected = digest(`Bearer ${token}`);
   let copying = false;
 
   app.on(['GET', 'POST'], guarded, async (c, next) => {
     if (timingSafeEqual(digest(c.req.header('authorization') ?? ''), expected)) return next();
     const message =
-      'Send the token that stands in the file ops.token of the data folder, as "Authorization: Bearer …".';
+      'Send the token as "Authorization: Bearer …": it stands in the file ops.token of the data folder, or is the OPS_TOKEN of the fleet.';
     return c.json({ code: 'TOKEN_INVALID', message }, 401);
   });
 
@@ -43,10 +48,15 @@ export function operatorRoutes(
   app.post('/backup', async (c) => {
     const target = c.req.query('to');
     if (!target) throw new UsageError('Say where to: POST /backup?to=<folder>.');
+    if (!backUp) {
+      const message =
+        'There is no data folder here. Back up Kafka, then the schema of the keys in Postgres, by their own means.';
+      throw new CliError('NO_DATA_FOLDER', message);
+    }
     if (copying) throw new CliError('BACKUP_RUNNING', 'A backup is being made already. Wait for its end.');
     copying = true;
     try {
-      return c.json(await backUp(folder.path, target));
+      return c.json(await backUp(target));
     } finally {
       copying = false;
     }

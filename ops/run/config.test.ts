@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { givenFor, readConfig } from './config.js';
+import { readConfig } from './config.js';
+import { givenFor } from './settings.js';
 
 describe('configuration', () => {
   it('needs to be told nothing', () => {
@@ -15,6 +16,7 @@ describe('configuration', () => {
       explorer: true,
       verboseErrors: false,
       masterKeys: [],
+      fleet: undefined,
     });
   });
 

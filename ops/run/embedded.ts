@@ -7,17 +7,9 @@ import { openSqliteLog } from '../../commands/log/sqlite.js';
 import { openSnapshots } from '../../commands/snapshots/sqlite.js';
 import { startWorker } from '../../commands/worker/worker.js';
 import { STATE } from '../../domain/catalogue.js';
-import { SYSTEM } from '../../domain/decider.js';
-import { derivedId, instanceStream, nameFor, randomUuid } from '../../domain/ids.js';
-import { createDocuments } from '../../gateway/documents/documents.js';
-import { readManifest } from '../../gateway/documents/manifest.js';
+import { randomUuid } from '../../domain/ids.js';
 import { openProvider } from '../../gateway/identity/provider.js';
-import { repeatHeads } from '../../gateway/live/heads.js';
 import { createMetrics } from '../../gateway/metrics.js';
-import { createPipeline } from '../../gateway/pipeline.js';
-import { startGateway } from '../../gateway/server.js';
-import { createStanding } from '../../gateway/standing.js';
-import { createVerifier } from '../../gateway/tokens.js';
 import { coreQueries } from '../../projections/readmodel/core/queries.js';
 import { createOperations } from '../../projections/operations.js';
 import { relationsReader, watchObligations } from '../../projections/readmodel/obligations/obligations.js';
@@ -26,6 +18,7 @@ import { openOrRecreate } from '../../projections/readmodel/pglite.js';
 import { announce } from '../../projections/sessions/announce.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
 import { startViews } from '../../projections/views.js';
+import { backUp } from '../operators/backup.js';
 import { operatorRoutes } from '../operators/operators.js';
 import { eraseAgain, withAccount } from './accounts.js';
 import { branchReader } from './branch.js';
@@ -34,13 +27,12 @@ import { type Folder, PARTITIONS } from './folder.js';
 import { mendingDb } from './mending.js';
 import { createMeters } from './metrics.js';
 import { pooledRandom } from './random.js';
-import { recorder } from './audit.js';
+import { auditFirst, recorder } from './audit.js';
 import { startReactors } from './reactors.js';
+import { startGatewayRole } from './roles/gateway.js';
 import { meterViews } from './scrape.js';
+import { PEOPLE } from './settings.js';
 import { wait } from './wait.js';
-
-/** Where people's ids come from, together with the provider's subjects. Fixed for the life of an installation. */
-const PEOPLE = 'b6c7d1a4-3f0e-4c1b-9a52-7d0c2f6e8a11';
 
 export type EmbeddedOptions = {
   readonly folder: Folder;
@@ -150,35 +142,35 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
   const queries = coreQueries({ db, partitions: PARTITIONS, reached: coreRunner.reached });
 
-  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, onFailure: onTrouble });
-  const { outcome } = worker;
-  const standing = createStanding({ core: queries, sessions, onTrouble });
-  const onFault = (id: string, error: unknown): void => {
-    metrics.faults.inc();
-    say(`fault ${id}: ${error instanceof Error ? error.stack : String(error)}`);
-  };
-  const services = { now, log: log.id, core: queries, client, outcome, sessions, heads, operations, open: opener.open };
-  const gateway = await startGateway({
+  const gateway = await startGatewayRole({
     ...options,
+    services: {
+      now,
+      log: log.id,
+      core: queries,
+      client,
+      outcome: worker.outcome,
+      sessions,
+      operations,
+      open: opener.open,
+    },
+    partitions: PARTITIONS,
     issuer: provider,
     provider,
-    pipeline: createPipeline({
-      services,
-      standing,
-      documents: createDocuments({ manifest: readManifest(), arbitrary: options.documents === 'any', now }),
-      introspection: options.introspection,
-      verbose: options.verboseErrors,
-      newId,
-      onFault,
-    }),
-    standing,
-    onFault: (error) => onFault(newId(), error),
-    verify: createVerifier({ issuer: provider, namespace: PEOPLE, now }),
+    namespace: PEOPLE,
     page: page.folder,
     waitingFor: () => [...waiting],
     metrics,
-    operators: operatorRoutes({ log, folder, operations, record: recorder(client, newId) }),
+    operators: operatorRoutes({
+      log,
+      token: folder.token,
+      backUp: (target) => backUp(folder.path, target),
+      operations,
+      record: recorder(client, newId),
+    }),
     now,
+    newId,
+    onTrouble,
   });
   folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });
 
@@ -196,25 +188,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     onFailure: (error) => say(`a reactor failed: ${messageOf(error)}`),
   });
 
-  /** The roles of the first account belong into the operators' audit, whenever it came. Named so as to be told once. */
-  const auditFirst = async (): Promise<boolean> => {
-    const first = provider.first();
-    if (!first) return false;
-    const user = derivedId(PEOPLE, first.subject);
-    const { status } = await client.send({
-      id: nameFor(instanceStream, user, 'first account'),
-      actor: SYSTEM,
-      stream: instanceStream,
-      type: 'GrantRoles',
-      data: { user, roles: first.roles, reason: 'the first account of this installation' },
-    });
-    return status === 'accepted';
-  };
-  const audit = setInterval(() => {
-    auditFirst()
-      .then((told) => told && clearInterval(audit))
-      .catch(onFailure);
-  }, 1_000);
+  const stopAudit = auditFirst({ provider, client, namespace: PEOPLE, onFailure });
 
   const accountsErased = coreRunner.caughtUp.then(() => eraseAgain(queries, accounts).catch(onTrouble));
 
@@ -234,9 +208,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     opsPort: gateway.opsPort,
     ready,
     stop: async () => {
-      clearInterval(audit);
-      heads.stop();
-      standing.stop();
+      stopAudit();
       await gateway.close();
       await reactors.stop();
       await worker.stop();

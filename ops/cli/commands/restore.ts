@@ -1,4 +1,4 @@
-import { masterKeysIn } from '../../run/config.js';
+import { masterKeysIn } from '../../run/settings.js';
 import { type Command, dataOf, dataOption, say } from '../command.js';
 import { restore } from '../restore.js';
 

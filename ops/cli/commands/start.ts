@@ -1,4 +1,5 @@
-import { readConfig, settings } from '../../run/config.js';
+import { readConfig } from '../../run/config.js';
+import { settings } from '../../run/settings.js';
 import type { Command } from '../command.js';
 import type { Options } from '../words.js';
 

@@ -1,0 +1,210 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { portsIn } from './brokers.js';
+import { brokerProperties, propertiesText } from './kafka.js';
+import { seedKey } from './keycloak.js';
+import { freePorts } from './ports.js';
+import { endOf, isAlive, launch } from './processes.js';
+import { type Running, exportLines, readState, running, writeState } from './state.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'verbatim-stack-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the settings of a broker', () => {
+  const ports = [1, 2, 3].map((id) => ({ broker: 20_000 + id, controller: 21_000 + id }));
+
+  it('keep three copies of everything, two of them at least, where there are three', () => {
+    const settings = brokerProperties({ id: 2, ports, data: '/data' });
+    expect(settings).toMatchObject({
+      'node.id': 2,
+      listeners: 'PLAINTEXT://127.0.0.1:20002,CONTROLLER://127.0.0.1:21002',
+      'controller.quorum.voters': '1@127.0.0.1:21001,2@127.0.0.1:21002,3@127.0.0.1:21003',
+      'offsets.topic.replication.factor': 3,
+      'min.insync.replicas': 2,
+      'auto.create.topics.enable': false,
+      'unclean.leader.election.enable': false,
+    });
+  });
+
+  it('want one copy where there is one', () => {
+    const settings = brokerProperties({ id: 1, ports: ports.slice(0, 1), data: '/data' });
+    const copies = Object.entries(settings).filter(([key]) => /replicas|replication\.factor|min\.isr/.test(key));
+    expect(copies.length).toBeGreaterThan(5);
+    expect(copies.filter(([, value]) => value !== 1)).toEqual([]);
+  });
+
+  it('are written a line each', () => {
+    expect(propertiesText({ 'node.id': 1, 'log.dirs': '/a b' })).toBe('node.id=1\nlog.dirs=/a b\n');
+  });
+});
+
+it('reads the brokers out of an answer, with and without a rack', () => {
+  const text = (value: string): Buffer => Buffer.concat([Buffer.from([0, value.length]), Buffer.from(value)]);
+  const number = (value: number): Buffer => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeInt32BE(value);
+    return bytes;
+  };
+  const noText = Buffer.from([0xff, 0xff]);
+  const first = [number(1), text('127.0.0.1'), number(9_092), noText];
+  const second = [number(2), text('other.host'), number(40_000), text('rack')];
+  const answer = Buffer.concat([number(0), number(1), number(2), ...first, ...second, number(1), number(0)]);
+  expect(portsIn(answer)).toEqual([9_092, 40_000]);
+});
+
+describe('the key of what Keycloak made of a realm', () => {
+  const file = join(folder, 'verbatim-realm.json');
+  const realm = (text: string, values: Readonly<Record<string, string>> = { A: '1', B: '2' }) => {
+    writeFileSync(file, text);
+    return { name: 'verbatim', files: [file], values };
+  };
+
+  it('is the same for the same, in whatever order', () => {
+    expect(seedKey('secret', realm('{}', { B: '2', A: '1' }))).toBe(seedKey('secret', realm('{}')));
+  });
+
+  it('is another one as soon as anything differs', () => {
+    const keys = [
+      seedKey('secret', realm('{}')),
+      seedKey('another', realm('{}')),
+      seedKey('secret', realm('{ }')),
+      seedKey('secret', realm('{}', { A: '1', B: '3' })),
+      seedKey('secret', undefined),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+});
+
+describe('the variables to set', () => {
+  it('survive a shell, whatever is in them', () => {
+    const env = { PLAIN: 'redis://127.0.0.1:1,127.0.0.1:2', ODD: `it's $HOME; "x" \\ y`, EMPTY: '' };
+    const print = `${exportLines(env)}printf '%s|' "$PLAIN" "$ODD" "$EMPTY"`;
+    expect(execFileSync('sh', ['-c', print], { encoding: 'utf8' })).toBe(`${env.PLAIN}|${env.ODD}||`);
+    expect(exportLines({ PLAIN: env.PLAIN })).toBe(`export PLAIN=${env.PLAIN}\n`);
+  });
+});
+
+it('finds ports that outgoing connections do not get', async () => {
+  const ports = await freePorts(50);
+  expect(new Set(ports).size).toBe(50);
+  expect(ports.filter((port) => port < 20_000 || port >= 32_000)).toEqual([]);
+});
+
+describe('what is known of a stack', () => {
+  const state = (servers: Running['servers']): Running => ({
+    folder,
+    temporary: false,
+    systems: { KAFKA_BROKERS: '127.0.0.1:1' },
+    fleet: {},
+    servers,
+  });
+  const server = (pid: number, born: string) => ({
+    name: 'kafka 1',
+    log: '/none',
+    asks: 'SIGTERM' as const,
+    pid,
+    born,
+  });
+
+  it('counts only while one of its processes is alive, not a later one with its number', async () => {
+    const child = await launch({
+      name: 'sleeper',
+      command: process.execPath,
+      args: ['-e', 'setInterval(() => {}, 1000)'],
+      log: join(folder, 'sleeper'),
+      ready: async () => true,
+      patience: 10_000,
+    });
+    const { pid, born } = child.identity();
+    writeState(state([server(pid, born)]));
+    expect(readState(folder)?.systems).toEqual({ KAFKA_BROKERS: '127.0.0.1:1' });
+    expect(statSync(join(folder, 'stack.json')).mode & 0o077).toBe(0);
+    writeState(state([server(pid, `${born}0`)]));
+    expect(readState(folder)).toBeUndefined();
+    expect(() => running(folder)).toThrow(expect.objectContaining({ code: 'STACK_NONE' }));
+
+    writeState(state([server(pid, born)]));
+    child.pause();
+    await endOf({ pid, born }, 'SIGTERM');
+    expect(isAlive({ pid, born })).toBe(false);
+    expect(readState(folder)).toBeUndefined();
+  });
+
+  it('is nothing where the file is something else', () => {
+    writeFileSync(join(folder, 'stack.json'), '{"servers":[');
+    expect(readState(folder)).toBeUndefined();
+    writeFileSync(join(folder, 'stack.json'), '{"servers":[{"pid":"1"}]}');
+    expect(readState(folder)).toBeUndefined();
+  });
+});
+
+describe('a server', () => {
+  const wanted = (script: string, log: string) => ({
+    name: 'a server',
+    command: process.execPath,
+    args: ['-e', script],
+    log: join(folder, log),
+    patience: 20_000,
+  });
+
+  it('that ends before it is ready is told with what it said', async () => {
+    const ends = launch({
+      ...wanted(`console.log('no such setting'); process.exit(3)`, 'ends'),
+      ready: async () => false,
+    });
+    await expect(ends).rejects.toMatchObject({
+      code: 'STACK_FAILED',
+      message: expect.stringContaining('no such setting'),
+    });
+  });
+
+  it('that is not there is told, too', async () => {
+    const none = { ...wanted('', 'none'), command: '/no/such/program', ready: async () => true };
+    await expect(launch(none)).rejects.toMatchObject({ code: 'STACK_FAILED' });
+  });
+
+  it('is killed and started again under another number', async () => {
+    const again = await launch({ ...wanted('setInterval(() => {}, 1000)', 'again'), ready: async () => true });
+    const first = again.identity();
+    await again.kill9();
+    expect(isAlive(first)).toBe(false);
+    await again.start();
+    expect(again.identity().pid).not.toBe(first.pid);
+    expect(isAlive(again.identity())).toBe(true);
+    await again.stop();
+    expect(isAlive(again.identity())).toBe(false);
+  });
+
+  it('ends with the process that started it, unless it was released', async () => {
+    const started = (keep: boolean): string => `
+      import { launch } from ${JSON.stringify(new URL('processes.ts', import.meta.url).href)};
+      const it = await launch({ name: 'x', command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'],
+        log: ${JSON.stringify(join(folder, 'left'))}, ready: async () => true, patience: 20000 });
+      ${keep ? 'it.release();' : ''}
+      console.log(JSON.stringify(it.identity()));
+      process.exit(0);`;
+    const left = async (keep: boolean): Promise<{ pid: number; born: string }> => {
+      const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', started(keep)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let said = '';
+      child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      await once(child, 'close');
+      return JSON.parse(said);
+    };
+    const gone = await left(false);
+    await expect.poll(() => isAlive(gone)).toBe(false);
+    const kept = await left(true);
+    expect(isAlive(kept)).toBe(true);
+    await endOf(kept, 'SIGKILL');
+  });
+});
+
+it('has a realm file that Keycloak takes by its name', () => {
+  const file = new URL('../deploy/keycloak/verbatim-realm.json', import.meta.url);
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ realm: 'verbatim' });
+});
