@@ -56,8 +56,9 @@ describeWith('REDIS_URL', 'while Redis is away', () => {
         )
         .toBeGreaterThan(n);
     };
-    const back = (): Promise<void> =>
-      expect.poll(() => sessions.connected() && another.connected(), { timeout: 30_000 }).toBe(true);
+    const back = async (): Promise<void> => {
+      await expect.poll(() => sessions.connected() && another.connected(), { timeout: 30_000 }).toBe(true);
+    };
 
     const isAway = async (sid: string): Promise<void> => {
       sessions.publish('reply:r', { lost: true });
@@ -132,6 +133,31 @@ describeWith('REDIS_URL', 'while Redis is away', () => {
       MINUTE,
     );
   });
+
+  it(
+    'takes a password',
+    async () => {
+      const servers = await startServers();
+      servers.ask('ACL', 'SETUSER', 'verbatim', 'on', '>s3cr@t:,', '~own:*', '&own:*', '+@all');
+      servers.ask('ACL', 'SETUSER', 'default', 'off');
+      const open = (login: string) =>
+        redisSessions({ url: servers.url.replace('//', `//${login}@`), now: Date.now, prefix: 'own:', within: 1_000 });
+      await expect(open('verbatim:wrong')).rejects.toMatchObject({
+        code: 'SESSIONS_UNREACHABLE',
+        message: expect.stringMatching(/^(?!.*wrong:)No Redis was found at .*WRONGPASS/),
+      });
+      const sessions = await open(`verbatim:${encodeURIComponent('s3cr@t:,')}`);
+      sessions.endSession('s', Date.now() + MINUTE);
+      expect(await sessions.hasEnded('s')).toBe(true);
+      const heard: unknown[] = [];
+      await sessions.attach('t', (notice) => heard.push(notice));
+      sessions.publish('t', {});
+      await expect.poll(() => heard).toEqual([{}]);
+      sessions.close();
+      await servers.end();
+    },
+    MINUTE,
+  );
 
   it('says at the start what it did not find', async () => {
     const open = (url: string) => redisSessions({ url, now: Date.now, within: 300 });

@@ -28,8 +28,10 @@ export type Servers = {
   readonly address: string;
 };
 
-/** The addresses in a URL, `redis[s]://[user:password@]host[:port][/db]` for one server, or with commas between several
- * addresses of a cluster; a comma at the end makes a cluster of one. Throws SESSIONS_URL, never with the password. */
+/**
+ * The addresses in a URL, `redis[s]://[user:password@]host[:port][/db]` for one server, or with commas between several
+ * addresses of a cluster; a comma at the end makes a cluster of one. Throws SESSIONS_URL, never with the password.
+ */
 export function readUrl(url: string): {
   readonly nodes: readonly Node[];
   readonly cluster: boolean;
@@ -51,7 +53,7 @@ export function readUrl(url: string): {
       if (!URL.canParse(`http://${host}`)) throw wrong(`names a host that is none, ${host}`);
       const { hostname, port } = new URL(`http://${host}`);
       // 80 is what http leaves out.
-      return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (/:80$/.test(host) ? 80 : 6379)) };
+      return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (host.endsWith(':80') ? 80 : 6379)) };
     });
   if (nodes.length === 0) throw wrong('names no host');
   if (cluster && db) throw wrong('names a database, which a cluster has not');

@@ -68,6 +68,8 @@ export async function startServers(count = 1) {
     stop: (n = 0): Promise<void> => signal(n, 'SIGSTOP'),
     goOn: (n = 0): Promise<void> => signal(n, 'SIGCONT'),
     start: (n = 0): Promise<void> => start(n),
+    /** What the first says to a command. */
+    ask: (...words: string[]): string => ask(ports[0] ?? 0, ...words),
     /** Which of them has the slot of a key. */
     ownerOf: (key: string): number => {
       const [port] = ports;

@@ -1,9 +1,10 @@
 import type { Uuid } from '../../domain/ids.js';
 import { EPSILON, priceOf } from './bucket.js';
-import { PATIENCE, type Servers, connectServers } from './redis-connect.js';
-import type { Written } from './redis-scripts.js';
+import { createCalls } from './redis-calls.js';
+import { type Servers, connectServers } from './redis-connect.js';
+import { createReplyWriter } from './redis-replies.js';
 import { openTopics } from './redis-topics.js';
-import { ENDED_MS, REPLY_MS, type ReplyDelta, type Sessions, SessionsError, TYPING_MS } from './sessions.js';
+import { ENDED_MS, REPLY_MS, type Sessions, SessionsError, TYPING_MS } from './sessions.js';
 
 // What is in Redis: one key for each thing, named as its topic, in braces, so that the key and the channel where it is
 // told are in one slot of a cluster. Nothing else is kept there, and each has a TTL: how long it counts and MARGIN more.
@@ -46,19 +47,11 @@ export type RedisSessions = Sessions & {
 
 /** How long a key stays longer than it counts, in ms: clocks differ, and what counts is the time of who asks. */
 const MARGIN = 60_000;
-/** More than that on its way to Redis at once, and the next is dropped. */
-const MOST_ON_THE_WAY = 10_000;
 /** So many ends of sessions wait for Redis to come back. */
 const MOST_ENDS = 10_000;
 const TROUBLE_EVERY = 1_000;
 /** How often what waits is tried again, and what is over thrown away, in ms. */
 const SWEEP = 1_000;
-
-/**
- * Text that this process writes: all of it, to bring it back. `brought`: when that was done, as a place among all that was
- * sent. `lacks`: it is not known whether Redis has all of it.
- */
-type Own = { whole: ReplyDelta; until: number; brought: number; lacks: boolean };
 
 /**
  * Session views in Redis, for a fleet. Resolves when it is reached. Throws SESSIONS_URL, SESSIONS_VERSION, or
@@ -85,149 +78,78 @@ export async function redisSessions(options: RedisSessionsOptions): Promise<Redi
   }
 
   const topics = openTopics(servers, trouble);
-  const running = new Map<Uuid, Own>();
-  const ends = new Map<string, number>();
+  const { ask, askOr, tell } = createCalls(servers, trouble);
   const keyOf = (topic: string): string => `${prefix}{${topic}}`;
   const ttl = (until: number): number => Math.min(Math.ceil(until - now()) + MARGIN, Number.MAX_SAFE_INTEGER);
-  let sent = 0;
-  let onTheWay = 0;
 
-  /** Asks Redis. Rejects with SESSIONS_UNAVAILABLE, after 2 × PATIENCE at the latest. */
-  const ask = async <T>(question: () => Promise<T>): Promise<T> => {
-    const away = (cause?: unknown): SessionsError =>
-      new SessionsError('SESSIONS_UNAVAILABLE', `Redis does not answer at ${servers.address}. Try again in a moment.`, {
-        cause,
-      });
-    // It would be put in a queue.
-    if (client.status !== 'ready') throw away(last);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(away()), 2 * PATIENCE);
-    });
-    try {
-      return await Promise.race([question(), late]);
-    } catch (error) {
-      throw error instanceof SessionsError ? error : away(error);
-    } finally {
-      clearTimeout(timer);
-    }
-  };
-
-  /** Asks, and answers for Redis where that does not. */
-  const askOr = <T>(otherwise: T, question: () => Promise<T>): Promise<T> =>
-    ask(question).catch((error: unknown) => {
-      trouble(error);
-      return otherwise;
-    });
-
-  /** Tells Redis, if it is there. */
-  const tell = async <T>(word: () => Promise<T>): Promise<T | undefined> => {
-    if (onTheWay >= MOST_ON_THE_WAY) {
-      const message = `More than ${MOST_ON_THE_WAY} are on their way to Redis at ${servers.address}: the next are dropped.`;
-      trouble(new SessionsError('SESSIONS_UNAVAILABLE', message));
-      return undefined;
-    }
-    onTheWay += 1;
-    return askOr<T | undefined>(undefined, word).finally(() => {
-      onTheWay -= 1;
-    });
-  };
-
-  const write = (delta: ReplyDelta): Promise<Written | undefined> => {
+  const replies = createReplyWriter((delta) => {
     const { reply, attempt, part, offset, text } = delta;
+    const key = keyOf(`reply:${reply}`);
     const until = now() + REPLY_MS;
     const values = [now(), until, ttl(until), attempt, part, offset, text, text.length, JSON.stringify(delta)];
-    return tell(() => client.sessionsWrite(keyOf(`reply:${reply}`), ...values));
-  };
+    return tell(key, () => client.sessionsWrite(key, ...values));
+  }, now);
 
-  /** Keeps the text that comes of a piece, if all of it was written here. */
-  const keep = (delta: ReplyDelta): Own | undefined => {
-    const kept = running.get(delta.reply);
-    const before = kept && kept.until > now() ? kept : undefined;
-    if (before && delta.attempt < before.whole.attempt) return undefined;
-    const text = before?.whole.attempt === delta.attempt ? before.whole.text : '';
-    if (delta.offset > text.length) return undefined;
-    const own = before ?? { whole: delta, until: 0, brought: 0, lacks: false };
-    own.whole = { ...delta, offset: 0, text: text.slice(0, delta.offset) + delta.text };
-    own.until = now() + REPLY_MS;
-    running.set(delta.reply, own);
-    return own;
-  };
-
-  /** Brings back a text that Redis has lost, once for all the pieces that found it missing. */
-  const bringBack = async (own: Own, missed: number): Promise<void> => {
-    if (own.brought > missed || running.get(own.whole.reply) !== own) return;
-    own.brought = sent += 1;
-    own.lacks = (await write(own.whole)) === undefined;
-  };
-
-  const end = (sid: string, until: number): Promise<number | undefined> => {
-    const values = [now(), until, ttl(until), JSON.stringify({ ended: true })];
-    return tell(() => client.sessionsEnd(keyOf(`session:${sid}`), ...values));
-  };
+  /** Ends of sessions that Redis has not taken yet. */
+  const ends = new Map<string, number>();
   const tellEnd = async (sid: string, until: number): Promise<void> => {
-    if ((await end(sid, until)) !== undefined && ends.get(sid) === until) ends.delete(sid);
+    const key = keyOf(`session:${sid}`);
+    const values = [now(), until, ttl(until), JSON.stringify({ ended: true })];
+    const taken = await tell(key, () => client.sessionsEnd(key, ...values));
+    if (taken !== undefined && ends.get(sid) === until) ends.delete(sid);
   };
 
   const timer = setInterval(() => {
-    for (const [reply, own] of running) {
-      if (own.until <= now()) running.delete(reply);
-      else if (own.lacks && client.status === 'ready') void bringBack(own, sent);
-    }
-    for (const [sid, until] of ends) {
-      if (until <= now()) ends.delete(sid);
-      else if (client.status === 'ready') void tellEnd(sid, until);
-    }
+    for (const [sid, until] of ends) if (until <= now()) ends.delete(sid);
+    if (client.status !== 'ready') return;
+    replies.sweep();
+    for (const [sid, until] of ends) void tellEnd(sid, until);
   }, SWEEP).unref();
 
   return {
     publish: (topic, notice) => {
+      const key = keyOf(topic);
       const text = JSON.stringify(notice);
-      void tell(() => client.spublish(keyOf(topic), text));
+      void tell(key, () => client.spublish(key, text));
     },
     attach: (topic, listener) => topics.attach(keyOf(topic), listener),
-    writeReply: (delta) => {
-      const own = keep(delta);
-      const place = (sent += 1);
-      void write(delta).then((written) => {
-        if (!own || written === 'kept') return;
-        if (written === undefined) own.lacks = true;
-        else if (written === 'gap') void bringBack(own, place);
-        else if (running.get(delta.reply) === own) running.delete(delta.reply);
-      });
-    },
-    readReply: (reply) =>
-      askOr(undefined, async () => {
-        const fields = await client.hmget(keyOf(`reply:${reply}`), 'until', 'attempt', 'part', 'text');
-        const [until, attempt, part, text] = fields;
+    writeReply: (delta) => void replies.write(delta),
+    readReply: (reply) => {
+      const key = keyOf(`reply:${reply}`);
+      return askOr(undefined, key, async () => {
+        const [until, attempt, part, text] = await client.hmget(key, 'until', 'attempt', 'part', 'text');
         if (!(Number(until) > now()) || text === null || text === undefined) return undefined;
         return { reply, attempt: Number(attempt), part: Number(part), offset: 0, text };
-      }),
+      });
+    },
     endReply: (reply) => {
-      running.delete(reply);
+      replies.end(reply);
+      const key = keyOf(`reply:${reply}`);
       const until = now() + ENDED_MS;
       const values = [until, ttl(until), JSON.stringify({ reply, ended: true })];
-      void tell(() => client.sessionsEndReply(keyOf(`reply:${reply}`), ...values));
+      void tell(key, () => client.sessionsEndReply(key, ...values));
     },
     setTyping: (conversation, user, typing) => {
+      const key = keyOf(`typing:${conversation}`);
       const until = now() + TYPING_MS;
       const values = [now(), until, ttl(until), user, typing ? '1' : '0', JSON.stringify({ user, typing })];
-      void tell(() => client.sessionsTyping(keyOf(`typing:${conversation}`), ...values));
+      void tell(key, () => client.sessionsTyping(key, ...values));
     },
-    readTyping: (conversation) =>
-      askOr<readonly Uuid[]>([], async () => {
-        const people = Object.entries(await client.hgetall(keyOf(`typing:${conversation}`)));
+    readTyping: (conversation) => {
+      const key = keyOf(`typing:${conversation}`);
+      return askOr<readonly Uuid[]>([], key, async () => {
+        const people = Object.entries(await client.hgetall(key));
         return people
           .map(([user, state]) => ({ user, order: Number(state.split(' ')[0]), until: Number(state.split(' ')[1]) }))
           .filter(({ until }) => until > now())
           .toSorted((a, b) => a.order - b.order)
           .map(({ user }) => user);
-      }),
-    take: async (key, rate, count = 1) => {
+      });
+    },
+    take: async (bucket, rate, count = 1) => {
       const { cost, most } = priceOf(rate, count);
-      return askOr(0, async () =>
-        Number(await client.sessionsTake(keyOf(`take:${key}`), now(), cost, most, EPSILON, MARGIN)),
-      );
+      const key = keyOf(`take:${bucket}`);
+      return askOr(0, key, async () => Number(await client.sessionsTake(key, now(), cost, most, EPSILON, MARGIN)));
     },
     endSession: (sid, until) => {
       if (until > Math.max(now(), ends.get(sid) ?? 0)) ends.set(sid, until);
@@ -237,7 +159,8 @@ export async function redisSessions(options: RedisSessionsOptions): Promise<Redi
     },
     hasEnded: async (sid) => {
       if ((ends.get(sid) ?? 0) > now()) return true;
-      return Number(await ask(() => client.get(keyOf(`session:${sid}`)))) > now();
+      const key = keyOf(`session:${sid}`);
+      return Number(await ask(key, () => client.get(key))) > now();
     },
     connected: () => {
       const { topics: all, confirmed } = topics.counts();
@@ -247,7 +170,6 @@ export async function redisSessions(options: RedisSessionsOptions): Promise<Redi
     close: () => {
       closed = true;
       clearInterval(timer);
-      running.clear();
       ends.clear();
       topics.close();
       client.disconnect();
