@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Tests that start whole servers: one file at a time, after all others, with more patience. */
-const system = ['{ui/e2e,ops/chaos,ops/cli/flows,ops/run/folders}/**/*.test.ts'];
+const system = ['{ui/e2e,ops/chaos,ops/cli/flows,ops/run/folders,ops/stack}/**/*.test.ts'];
 
 /** graphql ships two copies of itself; under Vite our modules would get one and their libraries the other. */
 const oneGraphql = [{ find: /^graphql$/, replacement: 'graphql/index.js' }];

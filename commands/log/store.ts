@@ -170,7 +170,7 @@ export function logOver(store: Store): Log {
 }
 
 /** A batch is what one owner wrote at once in one term, whole and in order. Anything else is a fault of the caller. */
-function checkBatch(batch: readonly Entry[]): void {
+export function checkBatch(batch: readonly Entry[]): void {
   const [first] = batch;
   if (!first) throw new RangeError('a batch holds at least one record');
   for (const [index, { header }] of batch.entries()) {

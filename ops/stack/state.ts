@@ -1,0 +1,143 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cacheFolder } from './install.js';
+import { type Identity, isAlive } from './processes.js';
+import { StackError } from './trouble.js';
+
+// What is known of a stack that runs: a file in its folder, so that another command can tell, use and stop it.
+
+export type Env = Readonly<Record<string, string>>;
+
+export type Running = {
+  readonly folder: string;
+  /** Whether the folder goes with the stack. */
+  readonly temporary: boolean;
+  /** Where the systems are, as the tests look for them. */
+  readonly systems: Env;
+  /** What our roles need beside it. */
+  readonly fleet: Env;
+  readonly servers: readonly RunningServer[];
+};
+
+export type RunningServer = Identity & {
+  readonly name: string;
+  readonly log: string;
+  readonly asks: 'SIGTERM' | 'SIGINT';
+};
+
+/** The folder of this checkout's own stack: always the same, so that nobody has to remember it. */
+export function ownFolder(): string {
+  const checkout = fileURLToPath(new URL('../../', import.meta.url));
+  const name = createHash('sha256').update(checkout).digest('hex').slice(0, 8);
+  return join(tmpdir(), `verbatim-stack-${userInfo().uid}-${name}`);
+}
+
+/** The folder to use: the named one, or this checkout's own. */
+export const folderOf = (named: string | undefined): string => (named === undefined ? ownFolder() : resolve(named));
+
+const fileIn = (folder: string): string => join(folder, 'stack.json');
+
+export function writeState(state: Running): void {
+  const draft = `${fileIn(state.folder)}.draft`;
+  // It holds passwords, if only of this machine's own servers.
+  writeFileSync(draft, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+  renameSync(draft, fileIn(state.folder));
+}
+
+/** What runs in a folder, dead servers too. Undefined: nothing was started there, or nothing of it is alive. */
+export function readState(folder: string): Running | undefined {
+  if (!existsSync(fileIn(folder))) return undefined;
+  const state = stateIn(readFileSync(fileIn(folder), 'utf8'));
+  return state?.servers.some(isAlive) ? state : undefined;
+}
+
+export function forget(state: Running): void {
+  rmSync(state.temporary ? state.folder : fileIn(state.folder), { recursive: true, force: true });
+}
+
+/** The state of the stack that runs in a folder. Throws StackError STACK_NONE. */
+export function running(folder: string): Running {
+  const state = readState(folder);
+  if (state) return state;
+  throw new StackError('STACK_NONE', `No stack runs in ${folder}. \`npm run stack -- start\` starts one.`);
+}
+
+/** A folder that a server which runs as somebody else can get to. */
+export function makeFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o711);
+}
+
+/** Undefined: something else, or written by other code. */
+function stateIn(text: string): Running | undefined {
+  try {
+    const state: unknown = JSON.parse(text);
+    return isRunning(state) ? state : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+const isEnv = (value: unknown): value is Env =>
+  isObject(value) && Object.values(value).every((each) => typeof each === 'string');
+
+const isServer = (value: unknown): value is RunningServer =>
+  isObject(value) &&
+  typeof value['pid'] === 'number' &&
+  [value['born'], value['name'], value['log']].every((each) => typeof each === 'string') &&
+  (value['asks'] === 'SIGTERM' || value['asks'] === 'SIGINT');
+
+const isRunning = (value: unknown): value is Running =>
+  isObject(value) &&
+  typeof value['folder'] === 'string' &&
+  typeof value['temporary'] === 'boolean' &&
+  isEnv(value['systems']) &&
+  isEnv(value['fleet']) &&
+  Array.isArray(value['servers']) &&
+  value['servers'].every(isServer);
+
+/** Lines for a shell. */
+export const exportLines = (env: Env): string =>
+  Object.entries(env)
+    .map(([key, value]) => `export ${key}=${quoted(value)}\n`)
+    .join('');
+
+const quoted = (value: string): string =>
+  /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
+
+export type Secrets = {
+  readonly keycloakAdmin: string;
+  readonly oidcAdmin: string;
+  readonly program: string;
+  readonly masterKey: string;
+  readonly operators: string;
+};
+
+/** The secrets of all stacks of this user, made once: what is kept between two stacks depends on them. */
+export function secrets(): Secrets {
+  const file = join(cacheFolder(), 'secrets.json');
+  mkdirSync(cacheFolder(), { recursive: true });
+  if (!existsSync(file)) {
+    const fresh: Secrets = {
+      keycloakAdmin: randomBytes(24).toString('base64url'),
+      oidcAdmin: randomBytes(24).toString('base64url'),
+      program: randomBytes(24).toString('base64url'),
+      masterKey: randomBytes(32).toString('base64'),
+      operators: randomBytes(32).toString('base64url'),
+    };
+    writeFileSync(file, `${JSON.stringify(fresh, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  }
+  const found: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  if (isSecrets(found)) return found;
+  throw new StackError('STACK_FOLDER', `${file} does not hold what it should. Remove it: new secrets are made.`);
+}
+
+const isSecrets = (value: unknown): value is Secrets =>
+  isObject(value) &&
+  ['keycloakAdmin', 'oidcAdmin', 'program', 'masterKey', 'operators'].every((key) => typeof value[key] === 'string');
