@@ -44,8 +44,8 @@ export type GroupOptions = {
 };
 
 export type Group = {
-  /** The offset of the first message of a partition that there still is. */
-  start(partition: number): Promise<number>;
+  /** The offset of the first message of a partition that there still is, and the one behind its last. */
+  bounds(partition: number): Promise<{ readonly start: number; readonly end: number }>;
   /** Takes no more batches, lets those under way end, calls `last` while the partitions are still its own, and leaves. */
   stop(last: () => Promise<void>): Promise<void>;
 };
@@ -107,8 +107,8 @@ export async function joinGroup(options: GroupOptions): Promise<Group> {
     settle(payload.memberAssignment[topic] ?? []);
   });
   consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
-    // It has left the group by now.
-    settle([]);
+    // It has left the group by now, if it ever was in it.
+    if (sharing > 0) settle([]);
     if (restart) kafka.onTrouble(error);
     else fail(error);
   });
@@ -182,11 +182,11 @@ export async function joinGroup(options: GroupOptions): Promise<Group> {
   });
 
   return {
-    start: (partition) =>
+    bounds: (partition) =>
       kafka.administer(async (admin) => {
         const found = (await admin.fetchTopicOffsets(topic)).find((each) => each.partition === partition);
         if (!found) throw new KafkaError('KAFKA_NO_TOPIC', `Kafka has no partition ${partition} of a topic ${topic}.`);
-        return Number(found.low);
+        return { start: Number(found.low), end: Number(found.high) };
       }),
     stop: async (last) => {
       stopping = true;

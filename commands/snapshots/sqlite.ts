@@ -97,8 +97,9 @@ function snapshotsIn(file: string, state: number): Snapshots {
   const db = new Database(file);
   try {
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-    const shape: unknown = db.prepare('PRAGMA user_version').pluck().get();
-    if (shape !== SHAPE) db.exec(TABLES.map((table) => `DROP TABLE IF EXISTS ${table};`).join(''));
+    const shape: unknown = db.prepare('PRAGMA user_version').get();
+    const same = typeof shape === 'object' && shape !== null && 'user_version' in shape && shape.user_version === SHAPE;
+    if (!same) db.exec(TABLES.map((table) => `DROP TABLE IF EXISTS ${table};`).join(''));
     db.exec(`${SCHEMA} PRAGMA user_version = ${SHAPE}`);
   } catch (error) {
     db.close();

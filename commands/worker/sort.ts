@@ -80,7 +80,7 @@ export function streamsOf(incoming: readonly Incoming[], home: number, partition
 export const answerKnown = ({ command, answer }: Incoming, known: Known, partition: number): void =>
   answer(known.hash === command.hash ? answerOf(known, partition) : reused(known, partition));
 
-const reused = ({ offset }: Known, partition: number): Answer => ({
+export const reused = ({ offset }: Known, partition: number): Answer => ({
   status: 'rejected',
   code: 'COMMAND_ID_REUSED',
   message: 'This command id was used for another command: make a new one.',
