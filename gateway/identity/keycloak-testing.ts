@@ -82,6 +82,23 @@ export async function openRealm(url: string, options: RealmOptions = {}) {
         (await list(`${path}/available`)).filter(({ name }) => name === role),
       );
     },
+    /** Makes a new key the one that signs, and takes the others away. */
+    rotateKeys: async (): Promise<void> => {
+      const { id } = recordOf(await rest(''));
+      const type = 'org.keycloak.keys.KeyProvider';
+      const old = (await list(`/components?type=${type}`)).filter(({ providerId }) => providerId === 'rsa-generated');
+      await rest('/components', 'POST', {
+        name: `rotated-${randomUUID()}`,
+        providerId: 'rsa-generated',
+        providerType: type,
+        parentId: id,
+        config: { priority: ['200'], enabled: ['true'], active: ['true'], algorithm: ['RS256'] },
+      });
+      for (const key of old) {
+        const config = { ...recordOf(key['config']), active: ['false'], enabled: ['false'] };
+        await rest(`/components/${String(key['id'])}`, 'PUT', { ...key, config });
+      }
+    },
     client: (clientId?: string) => openClient(place, clientId),
     browser: (): Browser => openBrowser(place, '/realms/'),
     subjectOf: async (username: string): Promise<string> => {

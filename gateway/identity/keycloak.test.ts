@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hash } from '@node-rs/argon2';
 import { SignJWT, decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -89,29 +90,11 @@ describeWith('KEYCLOAK_URL', 'people at Keycloak', (url) => {
       const accounts = keycloakAccounts(realm.adminClient);
       const ana = await realm.subjectOf('ana');
       expect(await accounts.find(ana)).toMatchObject({ login: 'ana', roles: ['user', 'analyst', 'ops'] });
-      await rotateKeys(realm);
+      await realm.rotateKeys();
       expect(await accounts.find(ana)).toMatchObject({ login: 'ana' });
     });
   });
 });
-
-/** Makes a new key the one that signs, and takes the others away. */
-async function rotateKeys(realm: Realm): Promise<void> {
-  const { id } = Object(await realm.rest(''));
-  const type = 'org.keycloak.keys.KeyProvider';
-  const old = (await realm.list(`/components?type=${type}`)).filter(({ providerId }) => providerId === 'rsa-generated');
-  await realm.rest('/components', 'POST', {
-    name: `rotated-${randomUUID()}`,
-    providerId: 'rsa-generated',
-    providerType: type,
-    parentId: id,
-    config: { priority: ['200'], enabled: ['true'], active: ['true'], algorithm: ['RS256'] },
-  });
-  for (const key of old) {
-    const config = { ...Object(key['config']), active: ['false'], enabled: ['false'] };
-    await realm.rest(`/components/${String(key['id'])}`, 'PUT', { ...key, config });
-  }
-}
 
 describeWith('KEYCLOAK_URL', 'tokens of Keycloak', (url) => {
   let realm: Realm;
@@ -213,6 +196,8 @@ describeWith('KEYCLOAK_URL', 'tokens of Keycloak', (url) => {
     const { browser, client, tokens } = await signIn(realm, 'ana');
     const silent = await client.begin({ prompt: 'none' });
     const second = await silent.redeem(await browser.open(silent.url));
+    // Keycloak tells the age of refresh tokens by the second.
+    await sleep(1_100);
     const [mine, other] = [
       await client.refresh(tokens.refresh_token ?? ''),
       await client.refresh(second.refresh_token ?? ''),
@@ -244,7 +229,7 @@ describeWith('KEYCLOAK_URL', 'tokens of Keycloak', (url) => {
     const verify = verifier();
     const before = await signIn(realm, 'ana');
     await verify(`Bearer ${before.tokens.access_token}`);
-    await rotateKeys(realm);
+    await realm.rotateKeys();
     const after = await before.client.refresh(before.tokens.refresh_token ?? '');
     const kidOf = (token: string): unknown => decodeProtectedHeader(token).kid;
     expect(kidOf(after.access_token)).not.toBe(kidOf(before.tokens.access_token));
@@ -298,13 +283,14 @@ describeWith('KEYCLOAK_URL', 'a gateway behind Keycloak', (url) => {
 
   it('lets operators do what people may not, by the roles of the realm', async () => {
     const lag = '{ lag { view } }';
+    const told = { data: { lag: expect.arrayContaining([{ view: 'core' }]) } };
     const [ana, bob] = [await signIn(realm, 'ana'), await signIn(realm, 'bob')];
-    expect((await ask(ana.tokens.access_token, lag)).body).toMatchObject({ data: { lag: [{ view: 'core' }] } });
+    expect((await ask(ana.tokens.access_token, lag)).body).toMatchObject(told);
     expect(JSON.stringify((await ask(bob.tokens.access_token, lag)).body)).toContain('FORBIDDEN');
     const accounts = keycloakAccounts(realm.adminClient);
     await accounts.setRoles(await realm.subjectOf('bob'), ['ops']);
     const fresh = await bob.client.refresh(bob.tokens.refresh_token ?? '');
-    expect((await ask(fresh.access_token, lag)).body).toMatchObject({ data: { lag: [{ view: 'core' }] } });
+    expect((await ask(fresh.access_token, lag)).body).toMatchObject(told);
     await accounts.setRoles(await realm.subjectOf('bob'), []);
     const poor = await bob.client.refresh(fresh.refresh_token ?? '');
     expect(JSON.stringify((await ask(poor.access_token, lag)).body)).toContain('FORBIDDEN');
