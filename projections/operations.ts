@@ -3,7 +3,7 @@ import { orGone, readGenerations } from './generations.js';
 import { type Lag, readLag } from './lag.js';
 import { type Parked, readParked } from './parked.js';
 import type { Db } from './readmodel/db.js';
-import type { Rebuilding } from './rebuild.js';
+import type { Rebuilding } from './rebuilding.js';
 import type { Runner } from './runner.js';
 import { OperationError } from './wishes.js';
 

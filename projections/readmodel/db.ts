@@ -34,8 +34,11 @@ export class DbError extends Error {
 }
 
 /**
- * Whether an error passes by itself: there was no room (class 53), or the database has started again. What was asked
- * was not done, and can be asked again.
+ * Whether an error passes by itself: there was no room (class 53), the database has started again, or it was held up by
+ * others (40001, 40P01, 55P03). What was asked was not done, and can be asked again.
  */
 export const passes = (error: unknown): boolean =>
-  error instanceof DbError && /^(53...|DB_RESTARTED)$/.test(error.code);
+  error instanceof DbError && /^(53...|40001|40P01|55P03|DB_RESTARTED)$/.test(error.code);
+
+/** There is no room. What is built beside a live view is given up then, so that the live one has some. */
+export const isFull = (error: unknown): error is DbError => error instanceof DbError && error.code.startsWith('53');
