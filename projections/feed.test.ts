@@ -8,12 +8,11 @@ import type { Projection } from './projection.js';
 import { core } from './readmodel/core/core.js';
 import type { CoreNotice } from './readmodel/core/rows.js';
 import type { Db } from './readmodel/db.js';
-import { openPglite } from './readmodel/pglite.js';
-import { PARTITIONS, createHistory, idOf, logWith } from './testing.js';
+import { PARTITIONS, createHistory, idOf, logWith, openDatabase } from './testing.js';
 
 let db: Db;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 beforeEach(() => db.query('DROP SCHEMA IF EXISTS rm CASCADE'));

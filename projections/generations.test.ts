@@ -7,14 +7,13 @@ import { readLag } from './lag.js';
 import { core } from './readmodel/core/core.js';
 import type { Db } from './readmodel/db.js';
 import { obligations } from './readmodel/obligations/obligations.js';
-import { openPglite } from './readmodel/pglite.js';
-import { PARTITIONS, idOf, logWith, project, richHistory, rowsOf } from './testing.js';
+import { PARTITIONS, idOf, logWith, openDatabase, project, richHistory, rowsOf } from './testing.js';
 
 let db: Db;
 let log: Log;
 let first: Generation;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 beforeEach(async () => {

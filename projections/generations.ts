@@ -5,7 +5,7 @@ import { CHECKPOINT_COLUMNS, readCheckpoints } from './checkpoints.js';
 import { parkedTable } from './parked.js';
 import { type Projection, ProjectionError } from './projection.js';
 import { type Db, DbError, type Queryable } from './readmodel/db.js';
-import { type Table, createTable } from './readmodel/table.js';
+import { type Table, createTable, distribute } from './readmodel/table.js';
 
 /**
  * One filling of a read model, in a schema of its own, `rm_<projection>_g<N>`. Readers go through stable views, so that
@@ -198,6 +198,7 @@ export async function createTables<N>(tx: Queryable, { tables }: Projection<N>, 
     `DROP SCHEMA IF EXISTS ${schema} CASCADE`,
     `CREATE SCHEMA ${schema}`,
     `CREATE TABLE ${schema}.checkpoints (${CHECKPOINT_COLUMNS}, PRIMARY KEY (home))`,
+    distribute(`${schema}.checkpoints`),
     ...[parkedTable, ...tables].flatMap((table) => createTable(schema, table)),
   ];
   for (const statement of statements) await tx.query(statement);

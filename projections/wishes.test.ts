@@ -5,16 +5,15 @@ import type { Projection } from './projection.js';
 import { core } from './readmodel/core/core.js';
 import type { CoreNotice } from './readmodel/core/rows.js';
 import type { Db } from './readmodel/db.js';
-import { openPglite } from './readmodel/pglite.js';
 import { type Runner, startRunner } from './runner.js';
-import { PARTITIONS, createHistory, idOf, logWith } from './testing.js';
+import { PARTITIONS, createHistory, idOf, logWith, openDatabase } from './testing.js';
 import { createWishes } from './wishes.js';
 
 // What operators want in the moment in which a rebuild goes live.
 
 let real: Db;
 beforeAll(async () => {
-  real = await openPglite();
+  real = await openDatabase();
 });
 afterAll(() => real.close());
 
