@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { wishBeside } from './generations.js';
+import { wishBeside } from './beside.js';
 import type { Projection } from './projection.js';
 import { core } from './readmodel/core/core.js';
 import type { CoreNotice } from './readmodel/core/rows.js';

@@ -40,3 +40,6 @@ export class DbError extends Error {
  */
 export const passes = (error: unknown): boolean =>
   error instanceof DbError && /^(40...|53...|55P03|57014|DB_RESTARTED)$/.test(error.code);
+
+/** There is no room. What is built beside a live view is given up then, so that the live one has some. */
+export const isFull = (error: unknown): error is DbError => error instanceof DbError && error.code.startsWith('53');
