@@ -10,7 +10,8 @@ import { type Limits, defaultLimits } from './limits/limits.js';
 import { watchReaders } from './limits/readers.js';
 import { type Metrics, countRefusal } from './metrics.js';
 import { operationOf } from './operation.js';
-import type { Pipeline, Prepared } from './pipeline.js';
+import type { Send } from './live/shared.js';
+import type { Pipeline, Ways } from './pipeline.js';
 import { fault } from './post.js';
 import { clientError } from './schema/ids.js';
 import { createSeats, cut } from './seats.js';
@@ -73,7 +74,8 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
         if (operation instanceof GraphQLError) return [operation];
         const prepared = await pipeline(operation, identity);
         if ('errors' in prepared) return prepared.errors;
-        return { ...prepared.args, rootValue: { run: prepared.run, follow: prepared.follow } };
+        const follow: Ways['follow'] = (args) => prepared.follow(args, sender(socket, id));
+        return { ...prepared.args, rootValue: { run: prepared.run, follow } };
       } catch (error) {
         if (!(error instanceof GraphQLError)) throw error;
         countRefusal(metrics, String(error.extensions['code']));
@@ -200,6 +202,19 @@ const send = (socket: WebSocket, data: string): Promise<void> =>
     socket.send(data, () => resolve());
   });
 
+/** Whoever has more than this unread gets no more of what goes to many, but what there is when they have read. In bytes. */
+const MOST_UNREAD = 1024 * 1024;
+
+/** Sends results that are written out already as those of one operation. */
+const sender = (socket: WebSocket, id: string): Send => {
+  const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+  return (payload) => {
+    if (socket.bufferedAmount > MOST_UNREAD) return false;
+    if (socket.readyState === socket.OPEN) socket.send(`${head}${payload}}`);
+    return true;
+  };
+};
+
 /** What a frame says, in whatever pieces it came. */
 export const textOf = (data: RawData): string =>
   (Array.isArray(data) ? Buffer.concat(data) : data instanceof ArrayBuffer ? Buffer.from(data) : data).toString();
@@ -226,8 +241,6 @@ function ways(carried: unknown): Ways {
   if (isWays(carried)) return carried;
   throw new Error('an operation came to execution that was not prepared');
 }
-
-type Ways = Pick<Exclude<Prepared, { errors: unknown }>, 'run' | 'follow'>;
 
 const isWays = (value: unknown): value is Ways =>
   typeof value === 'object' && value !== null && 'run' in value && 'follow' in value;
