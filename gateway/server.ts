@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono, type MiddlewareHandler } from 'hono';
@@ -14,7 +16,7 @@ import type { Limits } from './limits/limits.js';
 import { type Metrics, measurePipeline } from './metrics.js';
 import type { Pipeline } from './pipeline.js';
 import { type Served, fault, postHandler } from './post.js';
-import { serveSockets } from './sockets.js';
+import { GRACE, RESTARTING, serveSockets } from './sockets.js';
 import type { Standing } from './standing.js';
 import type { Verifier } from './tokens.js';
 
@@ -45,7 +47,17 @@ export type GatewayOptions = {
   readonly now: () => number;
 };
 
-export type Gateway = { readonly port: number; readonly opsPort: number; close(): Promise<void> };
+export type Gateway = {
+  readonly port: number;
+  readonly opsPort: number;
+  /**
+   * Ends without hurry, and closes: not ready from now on, so that nobody is sent here; new sockets and POSTs are answered
+   * 503; what was asked for before is answered, within 5 s; sockets are closed with 1012, evenly over `window` ms, so that
+   * not all come back at one moment.
+   */
+  drain(window: number): Promise<void>;
+  close(): Promise<void>;
+};
 
 /** Who answers here, for whoever finds the port taken. */
 const PRODUCT = 'verbatim';
@@ -53,12 +65,22 @@ const PRODUCT = 'verbatim';
 /** Listens for people on one port and for operators on another. It may listen before what it serves is ready. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, port, opsPort, publicUrl, provider, metrics } = options;
-  const app = getRequestListener(publicApp(options).fetch);
+  const draining: Draining = { begun: false };
+  const app = getRequestListener(publicApp(options, draining).fetch);
   const rule = hostRule(publicUrl);
   const headers = Object.entries(securityHeaders(publicUrl));
+  /** Answers that are not sent yet. */
+  const answering = new Set<ServerResponse>();
 
   const people = createServer((request, response) => {
     const { url = '/' } = request;
+    if (draining.begun) {
+      // Whoever comes again comes on a new connection, to another server.
+      response.setHeader('connection', 'close');
+      if (request.method === 'POST') return refuseForNow(response);
+    }
+    answering.add(response);
+    response.once('close', () => answering.delete(response));
     const verdict = url === '/healthz' || url === '/readyz' ? 'serve' : rule(request.headers.host);
     if (verdict === 'refuse') {
       response.writeHead(421, { 'content-type': 'text/plain' }).end('This server does not answer to that name.\n');
@@ -78,13 +100,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // Longer than proxies keep theirs: who closes first must not be the one that gets the next request. In ms.
   people.keepAliveTimeout = 75_000;
   people.on('clientError', answerBroken);
-  const closeSockets = serveSockets(people, {
+  const sockets = serveSockets(people, {
     ...options,
     pipeline: measurePipeline(metrics, 'socket', options.pipeline),
     origin: new URL(publicUrl).origin,
     rule,
   });
-  const ops = getRequestListener(opsApp(options).fetch);
+  const ops = getRequestListener(opsApp(options, draining).fetch);
   const operators = createServer((request, response) => {
     // Else a page could make its own name point here, and read what it likes.
     if (isLoopback(request.headers.host)) return answer(ops, request, response);
@@ -95,14 +117,29 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await listen(people, port, host);
   await listen(operators, opsPort, '127.0.0.1');
   metrics.sockets.set(0);
+  const end = async (): Promise<void> => {
+    await sockets.close();
+    await Promise.all([people, operators].map(close));
+  };
   return {
     port: portOf(people),
     opsPort: portOf(operators),
-    close: async () => {
-      await closeSockets();
-      await Promise.all([people, operators].map(close));
+    drain: async (window) => {
+      draining.begun = true;
+      const answered = Promise.all([...answering].map((response) => once(response, 'close')));
+      await Promise.all([sockets.drain(window), Promise.race([answered, sleep(GRACE)])]);
+      await end();
     },
+    close: end,
   };
+}
+
+/** Whether the end has begun. */
+type Draining = { begun: boolean };
+
+function refuseForNow(response: ServerResponse): void {
+  response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1' });
+  response.end(JSON.stringify(fault('UNAVAILABLE', RESTARTING)));
 }
 
 /** What is no HTTP is told so, in the shape of all other errors. */
@@ -130,7 +167,7 @@ function answer(app: Listener, request: IncomingMessage, response: ServerRespons
   Promise.resolve(app(request, response)).catch(() => response.destroy());
 }
 
-function publicApp(options: GatewayOptions): Hono<Served> {
+function publicApp(options: GatewayOptions, draining: Draining): Hono<Served> {
   const { page, issuer, publicUrl } = options;
   const app = new Hono<Served>();
   let indexPage: { html: string; headers: Readonly<Record<string, string>> } | undefined;
@@ -144,7 +181,7 @@ function publicApp(options: GatewayOptions): Hono<Served> {
     options.onFault(error);
     return c.json(fault('INTERNAL', 'Something went wrong on our side.'), 500);
   });
-  health(app, options);
+  health(app, options, draining);
   app.get('/config.json', (c) =>
     c.json({ issuer: issuer.issuer, clientId: issuer.clientId, audience: issuer.audience }),
   );
@@ -177,18 +214,19 @@ function publicApp(options: GatewayOptions): Hono<Served> {
   return app;
 }
 
-function opsApp(options: GatewayOptions): Hono<Served> {
+function opsApp(options: GatewayOptions, draining: Draining): Hono<Served> {
   const { registry } = options.metrics;
   const app = new Hono<Served>();
-  health(app, options);
+  health(app, options, draining);
   app.get('/metrics', async (c) => c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }));
   if (options.operators) app.route('/', options.operators);
   return app;
 }
 
-function health(app: Hono<Served>, { waitingFor }: GatewayOptions): void {
+function health(app: Hono<Served>, { waitingFor }: GatewayOptions, draining: Draining): void {
   app.get('/healthz', (c) => c.json({ product: PRODUCT, status: 'ok' }));
   app.get('/readyz', (c) => {
+    if (draining.begun) return c.json({ product: PRODUCT, ready: false, draining: true, waitingFor: [] }, 503);
     const waiting = waitingFor();
     return c.json(
       { product: PRODUCT, ready: waiting.length === 0, waitingFor: waiting },

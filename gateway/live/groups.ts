@@ -172,7 +172,8 @@ function createGroup<Target, T, At>(
 
   /** Puts somebody in step, if what was held for them joins on to where they are. */
   const enter = (member: Member<T, At>, at: At): boolean => {
-    if (state !== 'open' || member.barred) return false;
+    // A source that was closed may still ask.
+    if (state !== 'open' || member.barred || !members.has(member)) return false;
     let next = at;
     for (const written of member.hold) {
       const found = fit(written, next, member.person);

@@ -235,9 +235,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     ready,
     stop: async () => {
       clearInterval(audit);
+      // There is no other server to send anybody to: at once, but for what was asked for already.
+      await gateway.drain(0);
       heads.stop();
       standing.stop();
-      await gateway.close();
       await reactors.stop();
       await worker.stop();
       await views.stop();
