@@ -70,12 +70,14 @@ export function channelContract(name: string, open: (limits?: ChannelLimits) => 
 
     it('takes commands for each partition', async () => {
       await employ();
-      const wrong = read(1, 1);
       // Only their own home decides them; any other says so, and is there.
-      const answers = await Promise.all([0, 1, 2, 3].map((partition) => bench.channel.submit(partition, { ...wrong })));
-      expect(answers.map((answer) => ('code' in answer ? answer.code : answer.status))).toEqual(
-        ['WRONG_BUCKET', 'accepted', 'WRONG_BUCKET', 'WRONG_BUCKET'],
-      );
+      const answers = await Promise.all([0, 1, 2, 3].map((partition) => bench.channel.submit(partition, read(1, 1))));
+      expect(answers.map((answer) => ('code' in answer ? answer.code : answer.status))).toEqual([
+        'WRONG_BUCKET',
+        'accepted',
+        'WRONG_BUCKET',
+        'WRONG_BUCKET',
+      ]);
       expect(answers.map(({ position }) => position.partition)).toEqual([0, 1, 2, 3]);
     });
 
