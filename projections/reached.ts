@@ -73,11 +73,12 @@ export function reachedBy(options: {
       if ([...waiters].some((waiter) => waiter.offset <= offset)) ring();
     };
     const look = async (): Promise<void> => {
-      for (const waiter of waiters) waiter.hasLooked = true;
       const looking = [...waiters];
       const offset = await lookAt(home);
-      for (const waiter of looking)
+      for (const waiter of looking) {
+        waiter.hasLooked = true;
         if (waiter.offset <= offset || waiter.isLast) waiter.settle(waiter.offset <= offset);
+      }
     };
     const run = async (): Promise<void> => {
       // What is told before it is attached is found by looking again.

@@ -129,7 +129,7 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
   };
 
   const opened = open();
-  let running: Promise<unknown> = opened;
+  let running: Promise<unknown> = opened.catch(() => homes.close());
   const caughtUp = opened.then(async (first) => {
     if (!first) return;
     const all = Array.from({ length: log.partitions }, (_, home) => home);
@@ -187,9 +187,12 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
         if (next) await round(next);
       }
     };
-    running = rounds().catch((error: unknown) => {
-      for (const { never } of left.values()) never(error);
-    });
+    running = rounds()
+      .catch((error: unknown) => {
+        for (const { never } of left.values()) never(error);
+      })
+      // Others may be able to do what this one is not.
+      .finally(() => homes.close());
     await Promise.all(arrivals);
   });
   // Told through onFailure; whoever does not wait for the end need not hear of it twice.

@@ -13,7 +13,7 @@ import { startRunner } from './runner.js';
 import { createHistory, idOf } from './testing.js';
 
 /** How long one that says nothing keeps its homes here, in ms. */
-export const LEASE_MS = 1_200;
+export const LEASE_MS = 3_000;
 
 export const wait: Wait = (ms, signal) => sleep(ms, undefined, signal && { signal }).catch(() => undefined);
 
@@ -38,7 +38,7 @@ export function startProcess(options: {
       alive(() => options.db.tx((tx) => work({ query: (sql, params) => alive(() => tx.query(sql, params)) }))),
   };
   const holder = idOf(name);
-  const leases = createLeases({ db, log: log.id, holder, lease: LEASE_MS, now: () => performance.now(), wait });
+  const leases = createLeases({ db, log: log.id, holder, lease: LEASE_MS, clock: () => performance.now(), wait });
   const common = {
     log,
     db,
