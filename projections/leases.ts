@@ -1,4 +1,3 @@
-import type { Wait } from '../commands/wait.js';
 import type { Uuid } from '../domain/ids.js';
 import { isGone, type Others } from './generations.js';
 import type { HomeWork, Homes } from './homes.js';
@@ -14,6 +13,7 @@ import {
 } from './leases-table.js';
 import type { Db } from './readmodel/db.js';
 import { type Lease, share } from './sharing.js';
+import type { Wait } from './wait.js';
 
 /** How long a process that says nothing keeps its homes, in ms. */
 const LEASE_MS = 6_000;

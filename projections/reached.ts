@@ -1,9 +1,9 @@
 import type { Position } from '../commands/command.js';
 import type { Log } from '../commands/log/log.js';
-import type { Wait } from '../commands/wait.js';
 import { isGone } from './generations.js';
 import type { Queryable } from './readmodel/db.js';
 import type { Sessions } from './sessions/sessions.js';
+import type { Wait } from './wait.js';
 
 /** Waits until a view shows a position; false when `patience` (ms) ran out, or nobody waits any more. */
 export type Reached = (position: Position, patience: number) => Promise<boolean>;

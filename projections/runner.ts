@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Position } from '../commands/command.js';
 import type { Log } from '../commands/log/log.js';
-import type { Wait } from '../commands/wait.js';
 import { createBell } from './bell.js';
 import { type Feed, openFeed } from './feed.js';
 import { type Generation, openGeneration } from './generations.js';
@@ -15,6 +13,7 @@ import { type Batch, startRound } from './round.js';
 import type { Sessions } from './sessions/sessions.js';
 import { announceShown } from './sessions/announce.js';
 import { createShown } from './shown.js';
+import { wait } from './wait.js';
 import { type Wishes, createWishes } from './wishes.js';
 
 export type RunnerOptions<N> = {
@@ -115,7 +114,7 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
       } catch (error) {
         if (!passes(error)) throw fail(error);
         onTrouble?.(error);
-        await sleep(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+        await wait(RETRY_MS, stopping.signal);
       }
     }
     return undefined;
@@ -181,7 +180,7 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
     const rounds = async (): Promise<void> => {
       await round(first);
       while (left.size > 0 && !stopping.signal.aborted) {
-        await sleep(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+        await wait(RETRY_MS, stopping.signal);
         const next = await open();
         if (next && onAgain) again([...left.keys()], halt.signal, onAgain).catch((error) => onTrouble?.(error));
         if (next) await round(next);
@@ -216,8 +215,6 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
 }
 
 type Opened<N> = { readonly generation: Generation; readonly feed: Feed<N> };
-
-const wait: Wait = (ms, signal) => sleep(ms, undefined, signal && { signal }).catch(() => undefined);
 
 type Arrival = { readonly there: () => void; readonly never: (error: unknown) => void };
 

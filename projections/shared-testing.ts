@@ -1,6 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../commands/log/log.js';
-import type { Wait } from '../commands/wait.js';
 import type { Envelope } from '../domain/event.js';
 import { type Uuid, bucketOf, inBucket, timedId } from '../domain/ids.js';
 import { createLeases } from './leases.js';
@@ -11,11 +9,10 @@ import { type Db, DbError } from './readmodel/db.js';
 import { obligations } from './readmodel/obligations/obligations.js';
 import { startRunner } from './runner.js';
 import { createHistory, idOf } from './testing.js';
+import { wait } from './wait.js';
 
 /** How long one that says nothing keeps its homes here, in ms. */
 export const LEASE_MS = 3_000;
-
-export const wait: Wait = (ms, signal) => sleep(ms, undefined, signal && { signal }).catch(() => undefined);
 
 /** A process among others that run the views of one database. */
 export function startProcess(options: {

@@ -154,7 +154,7 @@ describe('several processes', () => {
 
 describe('a rebuild by several processes', () => {
   /** Reads and writes as long as it is told to, and counts what must not be. */
-  function load(log: Log, add: (events: readonly Envelope[]) => Promise<void>, talk: ReturnType<typeof createTalk>) {
+  function load(add: (events: readonly Envelope[]) => Promise<void>, talk: ReturnType<typeof createTalk>) {
     let isOver = false;
     const counted = { reads: 0, failed: 0, torn: 0, back: 0, writes: 0 };
     const faults: unknown[] = [];
@@ -206,7 +206,7 @@ describe('a rebuild by several processes', () => {
       const { log, add } = await logWith(talk.events);
       const [a, b, c] = [start(1, log), start(2, log), start(3, log)];
       await caughtUp(a, b, c);
-      const under = load(log, add, talk);
+      const under = load(add, talk);
       await a.runner.rebuild();
       if (isKilled) {
         await expect
@@ -236,7 +236,7 @@ describe('a rebuild by several processes', () => {
     const { log, add } = await logWith(talk.events);
     const [a, b] = [start(1, log), start(2, log)];
     await caughtUp(a, b);
-    const under = load(log, add, talk);
+    const under = load(add, talk);
     await a.runner.rebuild();
     await b.runner.cancel();
     expect(await a.runner.rebuilding()).toBeUndefined();

@@ -1,13 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Change } from '../../../commands/reactors/reactor.js';
 import type { Log } from '../../../commands/log/log.js';
-import type { Wait } from '../../../commands/wait.js';
 import { startRunner } from '../../runner.js';
 import { announceObligations } from '../../sessions/announce.js';
 import { memorySessions } from '../../sessions/memory.js';
 import type { Sessions } from '../../sessions/sessions.js';
-import { wait } from '../../shared-testing.js';
 import { createHistory, idOf, logWith, openDatabase } from '../../testing.js';
+import { type Wait, wait } from '../../wait.js';
 import type { Db } from '../db.js';
 import { followObligations } from './follow.js';
 import { obligations } from './obligations.js';
