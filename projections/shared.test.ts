@@ -5,11 +5,13 @@ import type { Envelope } from '../domain/event.js';
 import { homeOf } from '../domain/ids.js';
 import { openGeneration } from './generations.js';
 import { readLag } from './lag.js';
+import { createOperations } from './operations.js';
 import { core } from './readmodel/core/core.js';
 import type { Db } from './readmodel/db.js';
 import { obligations } from './readmodel/obligations/obligations.js';
 import { type Process, conversations, createTalk, shares, startProcess } from './shared-testing.js';
 import { PARTITIONS, idOf, logWith, openDatabase, project, rowsOf } from './testing.js';
+import { viewsElsewhere } from './views.js';
 
 // Several processes run the homes of the same views, come, go and die, and nobody reads anything but the fold of the log.
 
@@ -237,9 +239,14 @@ describe('a rebuild by several processes', () => {
     const [a, b] = [start(1, log), start(2, log)];
     await caughtUp(a, b);
     const under = load(add, talk);
-    await a.runner.rebuild();
-    await b.runner.cancel();
-    expect(await a.runner.rebuilding()).toBeUndefined();
+    // As in a process that runs no view.
+    const operators = createOperations({ log, db, runners: viewsElsewhere({ log, db, clock: Date.now }) });
+    await operators.rebuild('core');
+    await operators.cancel('core');
+    expect(await operators.rebuilding('core')).toBeUndefined();
+    await expect(operators.rebuild('nothing')).rejects.toMatchObject({ code: 'UNKNOWN_VIEW' });
+    const there = await db.query(`SELECT 1 FROM pg_namespace WHERE nspname = 'rm_core_g2'`);
+    expect(there.rows).toEqual([]);
     await under.end();
     expect([a.failures, b.failures]).toEqual([[], []]);
     await expectFold(log);
