@@ -76,9 +76,41 @@ export type CommandChannel = {
   submit(partition: number, command: Command, bytes?: number): Promise<Answer>;
 };
 
-/** The owner's end of the channel. Waits for at least one command, then takes up to `max`. Ends with `signal`. */
-export type CommandSource = {
-  take(partition: number, max: number, signal: AbortSignal): Promise<readonly Incoming[]>;
+/**
+ * The owners' end of the channel. It says which partitions are this process's: all of them where there is one process, in
+ * the fleet those that the group gives it. And it hands over what comes for each, one batch after the other.
+ */
+export type CommandSource = { serve(taker: Taker): Serving };
+
+/** The worker, as its source sees it. */
+export type Taker = {
+  /** A partition is this process's from now on. */
+  gain(partition: number): void;
+  /** It is not any more: what is known of it is dropped. */
+  lose(partition: number): void;
+  /**
+   * Becomes the owner of a partition that was gained, unless it is. Resolves with the offset in `commands` up to which
+   * all is decided, -1 if none is: a source with offsets goes on behind it. Rejects with `NotHeld` as `hold` does, with
+   * `Unowned` where that does not work now, and else with what must stop the process.
+   */
+  own(partition: number, hold: Hold): Promise<number>;
+  /**
+   * Decides commands. Resolves like `own`, when all are answered, refused or decided before. What is none of these comes
+   * again. Rejects with `NotHeld` as `hold` does, and else with what must stop the process.
+   */
+  decide(partition: number, incoming: readonly Incoming[], hold: Hold): Promise<number>;
+  /** Told of what the source cannot go on with. */
+  failed(error: unknown): void;
+};
+
+/** Keeps hold of a partition: asked before each takeover and while it lasts. Rejects with `NotHeld` if it has another owner. */
+export type Hold = () => Promise<void>;
+
+export type Serving = {
+  /** Resolves when it is known which partitions are this process's, and those are owned that are to be owned at once. */
+  readonly ready: Promise<void>;
+  /** Hands over no more. When what was handed over is decided it calls `last`, and then lets go of its partitions. */
+  stop(last: () => Promise<void>): Promise<void>;
 };
 
 export type Incoming = {
@@ -101,6 +133,12 @@ export function once(item: Incoming): Incoming {
       tell(what);
     };
   return { ...item, answer: first(item.answer), refuse: first(item.refuse) };
+}
+
+/** A partition is not this process's any more. What is not decided of it is for whoever has it now. */
+export class NotHeld extends Error {
+  override name = 'NotHeld';
+  readonly code = 'NOT_HELD';
 }
 
 /** A command that was not decided and left no trace: the sender may send it again with the same id. */

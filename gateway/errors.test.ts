@@ -1,6 +1,7 @@
 import { GraphQLError, parse, specifiedRules } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { maskError } from './errors.js';
+import { SessionsError } from '../projections/sessions/sessions.js';
 import { type Raw, openSignedIn, runOn } from './raw-testing.js';
 import { type Harness, startHarness } from './testing.js';
 
@@ -140,6 +141,15 @@ describe('errors of ours', () => {
     expect(maskError(error, { ...masking, verbose: true }).message).toBe(
       'Something went wrong on our side: the key of ana is 42',
     );
+  });
+
+  it('say that it passes, where live delivery is away', () => {
+    const cause = new SessionsError('SESSIONS_UNAVAILABLE', 'Redis does not answer at 10.1.2.3:6379.');
+    for (const error of [cause, new GraphQLError('x', { originalError: cause, path: ['typing'] })]) {
+      const masked = maskError(error, { ...masking, onFault: () => expect.unreachable() });
+      expect(masked.extensions).toEqual({ code: 'UNAVAILABLE' });
+      expect(masked.message).not.toContain('10.1.2.3');
+    }
   });
 
   it('are masked too where a result of ours does not fit its type', () => {

@@ -1,5 +1,6 @@
 import { GraphQLError, Kind } from 'graphql';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { SessionsError } from '../projections/sessions/sessions.js';
 
 // Every error that leaves has a stable code in its extensions and a message for people. Those of graphql-js have none
 // of their own; they get theirs here.
@@ -30,18 +31,23 @@ const withoutNames = ({ message, extensions }: GraphQLError): string =>
 type DocumentCode = 'GRAPHQL_PARSE_FAILED' | 'GRAPHQL_VALIDATION_FAILED';
 
 /**
- * An error of an execution, as it may go out: what the client can mend goes out as it is, with a code; of everything
- * else it gets an id to ask about.
+ * An error of an execution, as it may go out: what the client can mend goes out as it is, with a code; that live delivery
+ * is away, as UNAVAILABLE; of everything else it gets an id to ask about.
  */
 export function maskError(error: unknown, { newId, onFault, verbose, introspection }: Masking): GraphQLError {
   if (error instanceof GraphQLError && isClients(error)) {
     return withCode(error, 'BAD_USER_INPUT', introspection ? error.message : withoutNames(error));
   }
   const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error;
+  const at = error instanceof GraphQLError ? { nodes: error.nodes ?? [], path: error.path ?? [] } : {};
+  // It passes by itself, and the sessions have told operators of it.
+  if (cause instanceof SessionsError) {
+    const message = 'Live updates cannot be had right now. Try again in a moment.';
+    return new GraphQLError(message, { ...at, extensions: { code: 'UNAVAILABLE' } });
+  }
   const id = newId();
   onFault(id, cause);
   const told = verbose ? `: ${cause instanceof Error ? cause.message : String(cause)}` : '.';
-  const at = error instanceof GraphQLError ? { nodes: error.nodes ?? [], path: error.path ?? [] } : {};
   return new GraphQLError(shorten(`Something went wrong on our side${told}`), {
     ...at,
     extensions: { code: 'INTERNAL', id },

@@ -1,8 +1,16 @@
 import { createHash } from 'node:crypto';
 
-/** What browsers may do with our pages: nothing but what they need. `scripts` are inline ones, allowed by their hash. */
-export function securityHeaders(publicUrl: string, scripts: readonly string[] = []): Readonly<Record<string, string>> {
-  const { host, protocol } = new URL(publicUrl);
+/**
+ * What browsers may do with our pages: nothing but what they need. `scripts` are inline ones, allowed by their hash;
+ * `issuer` is where tokens are fetched from, if that is another origin.
+ */
+export function securityHeaders(
+  publicUrl: string,
+  scripts: readonly string[] = [],
+  issuer = publicUrl,
+): Readonly<Record<string, string>> {
+  const { host, protocol, origin } = new URL(publicUrl);
+  const provider = new URL(issuer).origin;
   const hashes = scripts.map((script) => ` 'sha256-${createHash('sha256').update(script).digest('base64')}'`);
   const policy = [
     "default-src 'none'",
@@ -11,7 +19,7 @@ export function securityHeaders(publicUrl: string, scripts: readonly string[] = 
     "img-src 'self' data:",
     "font-src 'self'",
     "manifest-src 'self'",
-    `connect-src 'self' ${protocol === 'https:' ? 'wss' : 'ws'}://${host}`,
+    `connect-src 'self' ${protocol === 'https:' ? 'wss' : 'ws'}://${host}${provider === origin ? '' : ` ${provider}`}`,
     "form-action 'self'",
     "base-uri 'none'",
     "frame-ancestors 'none'",

@@ -60,6 +60,7 @@ export function postHandler({
       // What did not begin has no data, not even null.
       return result.data === undefined && result.errors ? answer(c, result.errors) : c.json(result);
     } catch (error) {
+      if (error instanceof GraphQLError) return answer(c, [error]);
       if (!(error instanceof TokenError)) throw error;
       c.header('www-authenticate', 'Bearer');
       return c.json(fault(error.code, error.message), 401);

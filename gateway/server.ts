@@ -9,6 +9,7 @@ import { Hono, type MiddlewareHandler } from 'hono';
 import { compress } from 'hono/compress';
 import { inlineScripts, securityHeaders } from './headers.js';
 import { hostRule, isLoopback } from './hosts.js';
+import { LOGOUT_PATH, logoutRoute } from './identity/backchannel.js';
 import type { EmbeddedProvider, Issuer } from './identity/identity.js';
 import type { Limits } from './limits/limits.js';
 import { type Metrics, measurePipeline } from './metrics.js';
@@ -27,6 +28,8 @@ export type GatewayOptions = {
   readonly issuer: Issuer;
   /** Serves `/oidc/…`, where the identity provider is embedded. */
   readonly provider?: Pick<EmbeddedProvider, 'handle'>;
+  /** Ends sessions that the provider says are over, at LOGOUT_PATH, where it is not embedded. */
+  readonly endSession?: (sid: string, until: number) => void;
   readonly pipeline: Pipeline;
   readonly verify: Verifier;
   readonly standing: Standing;
@@ -55,11 +58,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, port, opsPort, publicUrl, provider, metrics } = options;
   const app = getRequestListener(publicApp(options).fetch);
   const rule = hostRule(publicUrl);
-  const headers = Object.entries(securityHeaders(publicUrl));
+  const headers = Object.entries(securityHeaders(publicUrl, [], options.issuer.issuer));
+  // Probes and the identity provider come by whatever name is known inside.
+  const nameless = new Set(['/healthz', '/readyz', ...(options.endSession ? [LOGOUT_PATH] : [])]);
 
   const people = createServer((request, response) => {
     const { url = '/' } = request;
-    const verdict = url === '/healthz' || url === '/readyz' ? 'serve' : rule(request.headers.host);
+    const verdict = nameless.has(url) ? 'serve' : rule(request.headers.host);
     if (verdict === 'refuse') {
       response.writeHead(421, { 'content-type': 'text/plain' }).end('This server does not answer to that name.\n');
     } else if (verdict === 'redirect') {
@@ -149,6 +154,8 @@ function publicApp(options: GatewayOptions): Hono<Served> {
     c.json({ issuer: issuer.issuer, clientId: issuer.clientId, audience: issuer.audience }),
   );
 
+  if (options.endSession) app.route('/', logoutRoute({ ...options, endSession: options.endSession }));
+
   app.use('/assets/*', compress());
   app.use('/assets/*', async (c, next) => {
     await next();
@@ -170,7 +177,7 @@ function publicApp(options: GatewayOptions): Hono<Served> {
       const file = join(page, 'index.html');
       if (!existsSync(file)) return c.text('The page is being built. Reload in a moment.', 503, { 'retry-after': '2' });
       const html = readFileSync(file, 'utf8');
-      indexPage = { html, headers: securityHeaders(publicUrl, inlineScripts(html)) };
+      indexPage = { html, headers: securityHeaders(publicUrl, inlineScripts(html), issuer.issuer) };
     }
     return c.html(indexPage.html, 200, { ...indexPage.headers, 'cache-control': 'no-cache' });
   });

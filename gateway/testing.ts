@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient as createSocketClient } from 'graphql-ws';
 import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
 import { WebSocket } from 'ws';
-import { memoryChannel } from '../commands/channel.js';
+import { memoryChannel } from '../commands/channel/memory.js';
 import { type CommandClient, createClient } from '../commands/client/client.js';
 import { createOpener } from '../commands/keys/opener.js';
 import { openKeys } from '../commands/keys/sqlite.js';
@@ -27,6 +27,7 @@ import type { Sessions } from '../projections/sessions/sessions.js';
 import type { Services } from './context.js';
 import { createDocuments } from './documents/documents.js';
 import type { Manifest } from './documents/manifest.js';
+import type { Issuer } from './identity/identity.js';
 import { type Limits, defaultLimits } from './limits/limits.js';
 import { repeatHeads } from './live/heads.js';
 import { createMetrics } from './metrics.js';
@@ -49,7 +50,9 @@ type Fault = { readonly message: string; readonly extensions?: { readonly code?:
 /** A gateway on a free port with everything real behind it, but for the issuer, whose keys are made here. */
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
 
-type HarnessOptions = {
+export type HarnessOptions = {
+  /** Those of another store than memory; the harness closes them. */
+  readonly store?: Sessions & { counts(): { readonly listeners: number } };
   readonly sessions?: (real: Sessions) => Sessions;
   readonly outcome?: (real: Services['outcome']) => Services['outcome'];
   readonly commands?: (real: CommandClient) => CommandClient;
@@ -65,6 +68,9 @@ type HarnessOptions = {
   readonly limits?: Limits;
   readonly manifest?: Manifest;
   readonly arbitrary?: boolean;
+  /** A real issuer, with its logouts, in place of the one made here. */
+  readonly issuer?: Issuer;
+  readonly port?: number;
 };
 
 /** The limits as they are, but for how fast one person may go: tests hurry. */
@@ -83,7 +89,12 @@ export async function startHarness(options: HarnessOptions = {}) {
   const { publicKey, privateKey } = await generateKeyPair('RS256');
   const foreign = await generateKeyPair('RS256');
   const keySet = createLocalJWKSet({ keys: [{ ...(await exportJWK(publicKey)), alg: 'RS256', kid: 'test' }] });
-  const issuer = { issuer: ISSUER, audience: 'verbatim-api', clientId: 'verbatim-ui', keys: keySet };
+  const issuer = options.issuer ?? {
+    issuer: ISSUER,
+    audience: 'verbatim-api',
+    clientId: 'verbatim-ui',
+    keys: keySet,
+  };
 
   const log = memoryLog({ partitions: PARTITIONS, id: randomUuid(random(16)) });
   const keys = openKeys({ file: join(folder, 'keys.db'), random });
@@ -99,7 +110,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     onFailure,
   });
   const db = await openPglite();
-  const real = memorySessions({ now: Date.now });
+  const real = options.store ?? memorySessions({ now: Date.now });
   const sessions = options.sessions ? options.sessions(real) : real;
   const runner = startRunner({
     log,
@@ -135,7 +146,7 @@ export async function startHarness(options: HarnessOptions = {}) {
   const limits = options.limits ?? unhurried;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
   // The port is part of the public address, so it must be known first.
-  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const port = options.port ?? 20_000 + Math.floor(Math.random() * 20_000);
   const publicUrl = `http://localhost:${port}`;
   gateway = await startGateway({
     host: '127.0.0.1',
@@ -143,6 +154,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     opsPort: 0,
     publicUrl,
     issuer,
+    ...(options.issuer ? { endSession: sessions.endSession } : {}),
     pipeline: createPipeline({
       services,
       standing,

@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import { errors, jwtVerify } from 'jose';
 import { type Uuid, derivedId } from '../domain/ids.js';
 import { roles } from '../domain/instance.js';
-import type { Identity, Issuer } from './identity/identity.js';
+import { type Identity, type Issuer, KeysUnreachable } from './identity/identity.js';
+import { clientError } from './schema/ids.js';
 
 export class TokenError extends Error {
   override name = 'TokenError';
@@ -14,7 +15,7 @@ export class TokenError extends Error {
   }
 }
 
-/** Checks a bearer token. Throws `TokenError`. */
+/** Checks a bearer token. Throws `TokenError`; UNAVAILABLE where it cannot be told now. */
 export type Verifier = (authorization: string | undefined) => Promise<Identity>;
 
 export type VerifierOptions = {
@@ -38,13 +39,14 @@ export function createVerifier({ issuer, namespace, now, room = 10_000 }: Verifi
       requiredClaims: ['sub', 'exp'],
       currentDate: new Date(now()),
     });
-    const { sub = '', exp = 0, name, preferred_username: login, email, scope, sid, roles: claimed } = payload;
+    const { sub = '', exp = 0, name, preferred_username: login, email, scope, scp, sid, roles: claimed } = payload;
     return {
       user: derivedId(namespace, sub),
       subject: sub,
       name: [name, login, 'Somebody'].find((value) => typeof value === 'string' && value !== '')?.toString() ?? '',
       roles: Array.isArray(claimed) ? roles.filter((role) => claimed.includes(role)) : [],
-      scopes: typeof scope === 'string' ? scope.split(' ') : [],
+      // A realm file of Keycloak cannot add to `scope` without taking its own scopes away; `scp` is what others call it.
+      scopes: [scope, scp].flatMap((each) => (typeof each === 'string' ? each.split(' ') : [])),
       ...(typeof email === 'string' && email !== '' ? { email } : {}),
       ...(typeof sid === 'string' ? { session: sid } : {}),
       expires: exp * 1_000,
@@ -65,6 +67,9 @@ export function createVerifier({ issuer, namespace, now, room = 10_000 }: Verifi
     } catch (error) {
       known.delete(name);
       if (error instanceof errors.JWTExpired) throw new TokenError('TOKEN_EXPIRED', 'The token has ended: refresh it.');
+      if (error instanceof KeysUnreachable) {
+        throw clientError('UNAVAILABLE', 'The server cannot check tokens right now. Try again in a moment.');
+      }
       throw new TokenError('TOKEN_INVALID', 'This is not an access token of the issuer for this service.');
     }
   };

@@ -7,14 +7,13 @@ import { ProjectionError } from './projection.js';
 import { core } from './readmodel/core/core.js';
 import type { Db, Queryable } from './readmodel/db.js';
 import { obligations } from './readmodel/obligations/obligations.js';
-import { openPglite } from './readmodel/pglite.js';
-import { type History, createHistory, idOf, inCuts, logWith, project, rowsOf } from './testing.js';
+import { type History, createHistory, idOf, inCuts, logWith, openDatabase, project, rowsOf } from './testing.js';
 
 // Whatever the cuts between batches, and whatever fails in between: the rows are those of every event applied once.
 
 let db: Db;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 

@@ -1,8 +1,9 @@
 import { decode } from '../domain/catalogue.js';
 import { pass } from '../commands/log/fence.js';
 import type { Chunk, Cursor, Log, Placed } from '../commands/log/log.js';
-import { type Generation, moveCheckpoint, moved } from './generations.js';
-import { type ParkedRow, Poison, errorOf, parkedRow, parkedTable, readParked, refusing } from './parked.js';
+import { moveCheckpoint, moved, takeHome } from './checkpoints.js';
+import type { Generation } from './generations.js';
+import { type ParkedRow, Poison, errorOf, parkedRow, parkedTable, readParkedAt, refusing } from './parked.js';
 import { type Located, type Projection, ProjectionError } from './projection.js';
 import type { Db, Queryable } from './readmodel/db.js';
 import { type Ways, createStage } from './readmodel/table.js';
@@ -30,7 +31,14 @@ export type Tell<N> = (notices: readonly N[], at: Cursor) => void;
 /** One generation as it is filled, home by home. At one home, one thing at a time: whoever drives it sees to that. */
 export type Feed<N> = {
   readonly generation: Generation;
+  /** Takes a home over, before anything else is done there. Whoever had it writes nothing more there. */
+  enter(home: number): Promise<void>;
+  /** Forgets a home: others may have it. */
+  leave(home: number): void;
+  isIn(home: number): boolean;
   at(home: number): Cursor;
+  /** In which term of the home it writes: see `Checkpoint`. */
+  term(home: number): number;
   parked(home: number): ParkedStreams;
   /**
    * Applies a chunk of the log that begins where the home is, in one transaction with its checkpoint. Where events are
@@ -48,44 +56,53 @@ export type Feed<N> = {
   analyze(): Promise<void>;
 };
 
-/** Opens a generation where it is. */
-export async function openFeed<N>(options: {
+/** A generation that is to be filled. It begins with no home. */
+export function openFeed<N>(options: {
   readonly log: Log;
   readonly db: Db;
   readonly projection: Projection<N>;
   readonly generation: Generation;
-}): Promise<Feed<N>> {
+}): Feed<N> {
   const { log, db, projection, generation } = options;
   const { schema } = generation;
-  const cursors = new Map(generation.checkpoints.entries());
-  const parked = new Map([...cursors.keys()].map((home) => [home, new Map<string, ParkedRow>()]));
-  for (const { home, ...row } of await readParked(db, schema)) parked.get(home)?.set(row.stream, row);
+  const cursors = new Map<number, Cursor>();
+  const terms = new Map<number, number>();
+  const parked = new Map<number, Map<string, ParkedRow>>();
 
+  const enter = async (home: number): Promise<void> => {
+    const { cursor, term } = await takeHome(db, schema, home);
+    // What is parked is read behind that, as nobody else changes it any more.
+    const rows = await readParkedAt(db, schema, home);
+    parked.set(home, new Map(rows.map((row) => [row.stream, row])));
+    terms.set(home, term);
+    cursors.set(home, cursor);
+  };
   const at = (home: number): Cursor => {
     const cursor = cursors.get(home);
-    if (!cursor) throw new RangeError(`home ${home} of ${cursors.size}`);
+    if (!cursor) throw new RangeError(`home ${home} was not entered`);
     return cursor;
   };
+  const fromOf = (home: number) => ({ offset: at(home).offset, term: terms.get(home) ?? 0 });
   const parkedAt = (home: number): Map<string, ParkedRow> => parked.get(home) ?? new Map<string, ParkedRow>();
   /** A retry leaves the checkpoint where it is, so that only the row that is gone tells of it: what waited must not be lost. */
   const unparked = (home: number, stream: string): ProjectionError =>
     moved(schema, `Another runner has taken what ${stream} held up at home ${home}.`);
 
-  const applyIn = (ways: Ways, home: number, events: readonly Located[]): Promise<readonly N[]> =>
-    events.length === 0
-      ? Promise.resolve([])
-      : projection.apply(events, createStage(ways, schema, home, at(home).offset));
+  const applyIn = (ways: Ways, home: number, offset: number, events: readonly Located[]): Promise<readonly N[]> =>
+    events.length === 0 ? Promise.resolve([]) : projection.apply(events, createStage(ways, schema, home, offset));
 
   /**
    * Writes what a part of a batch changes, who waits longer, what it parks, and the checkpoint behind it. The fold is over
-   * before the transaction begins, so that that is short: what was read is still true if the checkpoint has not moved.
+   * before the transaction begins, so that that is short: what was read is still true if the checkpoint has not moved. That
+   * is moved first, so that whoever else is at this home waits there, and two never hold rows that both need.
    */
   const commit = async (home: number, { flowing, waiting, parking }: Part, next: Cursor): Promise<readonly N[]> => {
     const { statements, write } = createGatherer();
-    const notices = await refusing(db, (read) => applyIn({ read, write }, home, flowing));
-    const from = at(home).offset;
+    const notices = await refusing(db, (read) => applyIn({ read, write }, home, next.offset, flowing));
+    const from = fromOf(home);
     await db.tx(async (tx) => {
       await Promise.all([
+        moveCheckpoint(tx, schema, home, from, next),
         refusing(tx, ({ query }) => Promise.all(statements.map(({ sql, params }) => query(sql, params)))),
         ...waiting.map(async ({ stream, waiting: events }) => {
           const { count } = await tx.query(`UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`, [
@@ -95,8 +112,9 @@ export async function openFeed<N>(options: {
           ]);
           if (count !== 1) throw unparked(home, stream);
         }),
-        ...(parking ? [createStage({ read: tx, write: tx }, schema, home, from).save(parkedTable, [parking])] : []),
-        moveCheckpoint(tx, schema, home, from, next),
+        ...(parking
+          ? [createStage({ read: tx, write: tx }, schema, home, next.offset).save(parkedTable, [parking])]
+          : []),
       ]);
     });
     cursors.set(home, next);
@@ -168,9 +186,12 @@ export async function openFeed<N>(options: {
     const parking = like && waiting >= 0 ? { ...like, waiting, wanted: false } : undefined;
     try {
       const notices = await db.tx(async (tx) => {
+        await moveCheckpoint(tx, schema, home, fromOf(home), here);
         const told: N[] = [];
         for (const slice of sliced(events, SLICE, ({ event }) => event.data)) {
-          told.push(...(await refusing(tx, (noted) => applyIn({ read: noted, write: noted }, home, slice))));
+          told.push(
+            ...(await refusing(tx, (noted) => applyIn({ read: noted, write: noted }, home, here.offset, slice))),
+          );
         }
         const { count } = await tx.query(`DELETE FROM ${schema}.parked WHERE home = $1 AND stream = $2`, [
           home,
@@ -178,7 +199,6 @@ export async function openFeed<N>(options: {
         ]);
         if (count !== 1) throw unparked(home, stream);
         if (parking) await createStage({ read: tx, write: tx }, schema, home, here.offset).save(parkedTable, [parking]);
-        await moveCheckpoint(tx, schema, home, here.offset, here);
         return told;
       });
       if (parking) parkedAt(home).set(stream, parking);
@@ -199,7 +219,15 @@ export async function openFeed<N>(options: {
 
   return {
     generation,
+    enter,
+    leave: (home) => {
+      cursors.delete(home);
+      terms.delete(home);
+      parked.delete(home);
+    },
+    isIn: (home) => cursors.has(home),
     at,
+    term: (home) => fromOf(home).term,
     parked: parkedAt,
     take: takeInSlices,
     retry: (home, stream, tell = () => undefined, like) => retry(home, stream, tell, like),

@@ -1,18 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Log } from '../commands/log/log.js';
-import { type Generation, beginBeside, moveCheckpoint, openGeneration, readGenerations } from './generations.js';
+import { beginBeside } from './beside.js';
+import { type From, moveCheckpoint, takeHome } from './checkpoints.js';
+import { type Generation, openGeneration, readGenerations } from './generations.js';
 import { readLag } from './lag.js';
 import { core } from './readmodel/core/core.js';
 import type { Db } from './readmodel/db.js';
 import { obligations } from './readmodel/obligations/obligations.js';
-import { openPglite } from './readmodel/pglite.js';
-import { PARTITIONS, idOf, logWith, project, richHistory, rowsOf } from './testing.js';
+import { PARTITIONS, idOf, logWith, openDatabase, project, richHistory, rowsOf } from './testing.js';
 
 let db: Db;
 let log: Log;
 let first: Generation;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 beforeEach(async () => {
@@ -86,13 +87,15 @@ describe('a generation', () => {
     expect(await rowsOf(db, core)).toEqual(before);
   });
 
-  it('has a checkpoint that moves only from where one believes it to be', async () => {
+  it('has a checkpoint that moves only from where one believes it to be, and for who took the home over last', async () => {
     const [cursor] = first.checkpoints;
     if (!cursor) throw new Error('no checkpoint');
     const to = { ...cursor, offset: cursor.offset + 5 };
-    await db.tx((tx) => moveCheckpoint(tx, first.schema, 0, cursor.offset, to));
-    await expect(db.tx((tx) => moveCheckpoint(tx, first.schema, 0, cursor.offset, to))).rejects.toMatchObject({
-      code: 'CHECKPOINT_MOVED',
-    });
+    const { term } = await takeHome(db, first.schema, 0);
+    const move = (from: From) => db.tx((tx) => moveCheckpoint(tx, first.schema, 0, from, to));
+    const held = { code: 'CHECKPOINT_MOVED' };
+    await expect(move({ offset: cursor.offset, term: term - 1 })).rejects.toMatchObject(held);
+    await move({ offset: cursor.offset, term });
+    await expect(move({ offset: cursor.offset, term })).rejects.toMatchObject(held);
   });
 });

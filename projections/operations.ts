@@ -3,7 +3,7 @@ import { orGone, readGenerations } from './generations.js';
 import { type Lag, readLag } from './lag.js';
 import { type Parked, readParked } from './parked.js';
 import type { Db } from './readmodel/db.js';
-import type { Rebuilding } from './rebuild.js';
+import type { Rebuilding } from './rebuilding.js';
 import type { Runner } from './runner.js';
 import { OperationError } from './wishes.js';
 
@@ -25,23 +25,24 @@ export type Rebuilds = {
   switchTo(view: string, phase: 'kept' | 'different'): Promise<void>;
 };
 
-type Runners = readonly Omit<Runner, 'caughtUp' | 'reached' | 'stop'>[];
+/** A view as operators see it: over its runner, or in a process that does not run it (see `viewsElsewhere`). */
+export type OperatedView = Omit<Runner, 'caughtUp' | 'reached' | 'stop'>;
 
-/** The operations on some views, over their runners. */
+/** The operations on some views. */
 export function createOperations(options: {
   readonly log: Log;
   readonly db: Db;
-  readonly runners: Runners;
+  readonly runners: readonly OperatedView[];
 }): Operations & Rebuilds {
   const { log, db, runners } = options;
 
-  const runnerOf = (view: string): Runners[number] => {
+  const runnerOf = (view: string): OperatedView => {
     const runner = runners.find((each) => each.view === view);
     if (runner) return runner;
     const there = runners.map((each) => each.view).join(', ');
     throw new OperationError('UNKNOWN_VIEW', `There is no view "${view}". There are ${there}.`);
   };
-  const parkedIn = async ({ view }: Runners[number]): Promise<readonly Parked[]> => {
+  const parkedIn = async ({ view }: OperatedView): Promise<readonly Parked[]> => {
     const { live } = await readGenerations(db, view);
     const rows = (live && (await orGone(readParked(db, live.schema)))) ?? [];
     return rows.map(({ home, stream, eventOffset, event, type, at, waiting, errorName, errorMessage }) => {

@@ -8,16 +8,15 @@ import { core } from './readmodel/core/core.js';
 import type { CoreNotice } from './readmodel/core/rows.js';
 import type { Projection } from './projection.js';
 import type { Db } from './readmodel/db.js';
-import { openPglite } from './readmodel/pglite.js';
 import { type Runner, startRunner } from './runner.js';
-import { PARTITIONS, createHistory, idOf, inCuts, logWith, project, rowsOf } from './testing.js';
+import { PARTITIONS, createHistory, idOf, inCuts, logWith, openDatabase, project, rowsOf } from './testing.js';
 import { createWishes } from './wishes.js';
 
 // An event that a view refuses holds up its stream, and no other.
 
 let db: Db;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 

@@ -106,6 +106,15 @@ export async function readParked(db: Queryable, schema: string): Promise<readonl
   return rows;
 }
 
+/** The same for one home. */
+export async function readParkedAt(db: Queryable, schema: string, home: number): Promise<readonly ParkedRow[]> {
+  const { rows } = await db.query<ParkedRow>(
+    `SELECT ${fields} FROM ${schema}.parked r WHERE r.home = $1 ORDER BY r.stream`,
+    [home],
+  );
+  return rows;
+}
+
 /** The streams of a home that somebody wants tried again. */
 export async function readWanted(db: Queryable, schema: string, home: number): Promise<readonly string[]> {
   const { rows } = await db.query<Pick<ParkedRow, 'stream'>>(

@@ -20,13 +20,21 @@ export type Located = { readonly partition: number; readonly offset: number; rea
 /**
  * What stops a projection at one home, or a rebuild. UNKNOWN_EVENT: newer code wrote it, and skipping it would be wrong
  * for ever. CHECKPOINT_MOVED: another runner is at work here. TOO_MANY_PARKED: what refuses that many streams is the view
- * itself. REBUILD_STOPPED: a rebuild refuses an event that the live view took. PROJECTION_FAILED: the database failed, and
+ * itself. REBUILD_STOPPED: a rebuild refuses an event that the live view took. NEWER_VIEW: newer code made the tables, and
+ * this one would drop them. ANOTHER_LOG: others keep the view over another log. PROJECTION_FAILED: the database failed, and
  * not for an event's sake; `cause` says how.
  */
 export class ProjectionError extends Error {
   override name = 'ProjectionError';
   constructor(
-    readonly code: 'UNKNOWN_EVENT' | 'CHECKPOINT_MOVED' | 'TOO_MANY_PARKED' | 'REBUILD_STOPPED' | 'PROJECTION_FAILED',
+    readonly code:
+      | 'UNKNOWN_EVENT'
+      | 'CHECKPOINT_MOVED'
+      | 'TOO_MANY_PARKED'
+      | 'REBUILD_STOPPED'
+      | 'NEWER_VIEW'
+      | 'ANOTHER_LOG'
+      | 'PROJECTION_FAILED',
     message: string,
     options?: ErrorOptions,
   ) {

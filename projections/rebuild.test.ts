@@ -6,15 +6,14 @@ import type { Projection } from './projection.js';
 import { core } from './readmodel/core/core.js';
 import type { CoreNotice } from './readmodel/core/rows.js';
 import type { Db } from './readmodel/db.js';
-import { openPglite } from './readmodel/pglite.js';
 import { type Runner, startRunner } from './runner.js';
-import { PARTITIONS, createHistory, idOf, inCuts, logWith, richHistory, rowsOf } from './testing.js';
+import { PARTITIONS, createHistory, idOf, inCuts, logWith, openDatabase, richHistory, rowsOf } from './testing.js';
 
 // A view that is filled anew beside the one that readers see, and what can become of it.
 
 let db: Db;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 

@@ -2,16 +2,25 @@ import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Log } from '../commands/log/log.js';
 import type { Db } from './readmodel/db.js';
-import { openPglite } from './readmodel/pglite.js';
 import { core } from './readmodel/core/core.js';
 import { coreQueries } from './readmodel/core/queries.js';
 import type { CoreNotice } from './readmodel/core/rows.js';
 import { type Runner, startRunner } from './runner.js';
-import { PARTITIONS, createHistory, idOf, inCuts, logWith, project, richHistory, rowsOf } from './testing.js';
+import {
+  PARTITIONS,
+  createHistory,
+  idOf,
+  inCuts,
+  logWith,
+  openDatabase,
+  project,
+  richHistory,
+  rowsOf,
+} from './testing.js';
 
 let db: Db;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 

@@ -1,13 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Position } from '../commands/command.js';
 import type { Log } from '../commands/log/log.js';
+import type { Wait } from '../commands/wait.js';
 import { createBell } from './bell.js';
 import { type Feed, openFeed } from './feed.js';
-import { openGeneration } from './generations.js';
+import { type Generation, openGeneration } from './generations.js';
 import { type Projection, ProjectionError } from './projection.js';
 import { type Db, passes } from './readmodel/db.js';
-import type { Rebuild, Rebuilding } from './rebuild.js';
+import { allHomes } from './homes.js';
+import type { Leases } from './leases.js';
+import { reachedBy } from './reached.js';
+import { type Rebuilding, readRebuilding } from './rebuilding.js';
 import { type Batch, startRound } from './round.js';
+import type { Sessions } from './sessions/sessions.js';
+import { announceShown } from './sessions/announce.js';
 import { createShown } from './shown.js';
 import { type Wishes, createWishes } from './wishes.js';
 
@@ -15,6 +21,10 @@ export type RunnerOptions<N> = {
   readonly log: Log;
   readonly db: Db;
   readonly projection: Projection<N>;
+  /** Which homes of the view are this process's, where several share them. Without it, all are. */
+  readonly leases?: Leases;
+  /** Where processes without a runner hear of what is shown, and this one of what others show. */
+  readonly sessions?: Pick<Sessions, 'publish' | 'attach'>;
   /** Told after each commit what it changed. */
   readonly onCommit?: (notices: readonly N[]) => void;
   /** Told after each batch of the live generation. */
@@ -58,10 +68,29 @@ export type Runner = Wishes & {
  * it refuses parks its stream. Beside that it does what operators want of it, and tends the generation beside the live one.
  */
 export function startRunner<N>(options: RunnerOptions<N>): Runner {
-  const { log, db, projection, onCommit, onBatch, onProgress, onFailure, onTrouble, onAgain, onRestart } = options;
+  const {
+    log,
+    db,
+    projection,
+    leases,
+    sessions,
+    onCommit,
+    onBatch,
+    onProgress,
+    onFailure,
+    onTrouble,
+    onAgain,
+    onRestart,
+  } = options;
   const { clock = Date.now } = options;
   const stopping = new AbortController();
+  const homes = leases?.homes(projection.name, log.partitions) ?? allHomes(log.partitions);
   const shown = createShown();
+  const announce = sessions && announceShown(sessions, projection.name, wait);
+  // Where others run homes as well, what is shown is told by the database alone.
+  const reached = leases
+    ? reachedBy({ db, view: projection.name, sessions, wait, signal: stopping.signal, onTrouble })
+    : shown.reached;
   const bells = { retries: createBell(), rebuild: createBell() };
   /** Ends a round. Each has its own, from before its generation is opened: a restart in between ends it as well. */
   let halt = new AbortController();
@@ -77,11 +106,12 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
   };
 
   /** Opens the live generation, however long the database is in trouble. Undefined where the runner stops before. */
-  const open = async (): Promise<Feed<N> | undefined> => {
+  const open = async (): Promise<Opened<N> | undefined> => {
     while (!stopping.signal.aborted) {
       try {
         halt = new AbortController();
-        return await openFeed({ log, db, projection, generation: await openGeneration(db, projection, log) });
+        const generation = await openGeneration(db, projection, log, leases);
+        return { generation, feed: openFeed({ log, db, projection, generation }) };
       } catch (error) {
         if (!passes(error)) throw fail(error);
         onTrouble?.(error);
@@ -91,38 +121,48 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
     return undefined;
   };
 
-  const again = async (homes: readonly number[], halted: AbortSignal, tell: () => void): Promise<void> => {
+  const again = async (these: readonly number[], halted: AbortSignal, tell: () => void): Promise<void> => {
     const there = await Promise.all(
-      homes.map(async (partition) => shown.reached({ partition, offset: await log.end(partition) }, LONGEST_MS)),
+      these.map(async (partition) => reached({ partition, offset: await log.end(partition) }, LONGEST_MS)),
     );
     if (!halted.aborted && there.every(Boolean)) tell();
   };
 
-  let rebuild: Rebuild | undefined;
   const opened = open();
   let running: Promise<unknown> = opened;
   const caughtUp = opened.then(async (first) => {
     if (!first) return;
-    const homes = Array.from({ length: log.partitions }, (_, home) => home);
-    const ends = await Promise.all(homes.map((home) => log.end(home)));
+    const all = Array.from({ length: log.partitions }, (_, home) => home);
+    const ends = await Promise.all(all.map((home) => log.end(home)));
     const endOf = (home: number): number => ends[home] ?? 0;
-    const total = homes.reduce((sum, home) => sum + Math.max(endOf(home) - first.at(home).offset, 0), 0);
+    const { checkpoints } = first.generation;
+    const total = all.reduce((sum, home) => sum + Math.max(endOf(home) - (checkpoints[home]?.offset ?? 0), 0), 0);
     /** What goes on, and whom to tell when it has reached the end that its log had, or that it never will. */
     const left = new Map<number, Arrival>();
-    const arrivals = homes.map((home) => new Promise<void>((there, never) => left.set(home, { there, never })));
+    const arrivals = all.map((home) => new Promise<void>((there, never) => left.set(home, { there, never })));
     const progress = createProgress(total, onProgress);
+    // What others run arrives as well.
+    const arrive = async (home: number): Promise<void> => {
+      if (await reached({ partition: home, offset: endOf(home) }, LONGEST_MS)) left.get(home)?.there();
+    };
+    if (leases) for (const home of all) void arrive(home);
 
-    const round = async (feed: Feed<N>): Promise<void> => {
-      const going = startRound({
+    const round = async ({ feed }: Opened<N>): Promise<void> => {
+      const { ended } = startRound({
         log,
         db,
         projection,
-        homes: [...left.keys()],
+        homes,
+        isShared: leases !== undefined,
+        isLeft: (home) => left.has(home),
         first: feed,
         signal: AbortSignal.any([stopping.signal, halt.signal]),
         halt,
         bells,
-        onShown: (home, offset) => shown.move({ partition: home, offset }),
+        onShown: (home, offset) => {
+          shown.move({ partition: home, offset });
+          announce?.(home, offset);
+        },
         onCommit: (notices) => onCommit?.(notices),
         onBatch,
         onTrouble: (error) => onTrouble?.(error),
@@ -136,16 +176,15 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
         },
         clock,
       });
-      ({ rebuild } = going);
-      await going.ended;
+      await ended;
     };
     const rounds = async (): Promise<void> => {
       await round(first);
       while (left.size > 0 && !stopping.signal.aborted) {
         await sleep(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
-        const feed = await open();
-        if (feed && onAgain) again([...left.keys()], halt.signal, onAgain).catch((error) => onTrouble?.(error));
-        if (feed) await round(feed);
+        const next = await open();
+        if (next && onAgain) again([...left.keys()], halt.signal, onAgain).catch((error) => onTrouble?.(error));
+        if (next) await round(next);
       }
     };
     running = rounds().catch((error: unknown) => {
@@ -160,17 +199,22 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
     ...createWishes({ log, db, projection, look: (what) => bells[what].ring(), clock }),
     view: projection.name,
     caughtUp,
-    reached: shown.reached,
-    rebuilding: async () => rebuild?.status(),
+    reached,
+    rebuilding: () => readRebuilding(db, projection.name, clock()),
     stop: async () => {
       stopping.abort();
       await opened.catch(() => undefined);
       await running.catch(() => undefined);
+      await homes.close();
       unwatch?.();
       shown.close();
     },
   };
 }
+
+type Opened<N> = { readonly generation: Generation; readonly feed: Feed<N> };
+
+const wait: Wait = (ms, signal) => sleep(ms, undefined, signal && { signal }).catch(() => undefined);
 
 type Arrival = { readonly there: () => void; readonly never: (error: unknown) => void };
 

@@ -7,15 +7,14 @@ import { type Uuid, bucketOf, homeOf, inBucket, timedId } from '../domain/ids.js
 import { core } from './readmodel/core/core.js';
 import type { CoreNotice } from './readmodel/core/rows.js';
 import type { Db } from './readmodel/db.js';
-import { openPglite } from './readmodel/pglite.js';
 import { type Runner, startRunner } from './runner.js';
-import { PARTITIONS, createHistory, idOf, logWith, project, rowsOf } from './testing.js';
+import { PARTITIONS, createHistory, idOf, logWith, openDatabase, project, rowsOf } from './testing.js';
 
 // Readers, writers and watchers go on while one generation takes another's place, and notice nothing.
 
 let db: Db;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 

@@ -16,6 +16,13 @@ import { startRunner } from './runner.js';
 
 export const PARTITIONS = 4;
 
+/** What gives the suites of the views a database of their own. On Postgres they run once more (postgres.test.ts). */
+let opensDatabase: () => Promise<Db> = openPglite;
+export const openDatabase = (): Promise<Db> => opensDatabase();
+export function setDatabase(open: () => Promise<Db>): void {
+  opensDatabase = open;
+}
+
 /** Ids that follow from a number, at a home of one's choice. */
 export const idOf = (n: number, bucket = 0x123): Uuid =>
   timedId(1_760_000_000_000 + n, new Uint8Array(16).fill(n), bucket);
@@ -176,7 +183,7 @@ export async function logWith(
 export async function openCore(
   events: readonly Envelope[],
 ): Promise<{ queries: CoreQueries; close: () => Promise<void> }> {
-  const db = await openPglite();
+  const db = await openDatabase();
   const { log } = await logWith(events);
   const runner = startRunner({ log, db, projection: core, onFailure: () => undefined });
   await runner.caughtUp;

@@ -1,15 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { core } from './readmodel/core/core.js';
 import { type Db, DbError, type Queryable } from './readmodel/db.js';
-import { openPglite } from './readmodel/pglite.js';
 import { type Runner, startRunner } from './runner.js';
-import { logWith, project, richHistory } from './testing.js';
+import { logWith, openDatabase, project, richHistory } from './testing.js';
 
 // What a runner does about a database that is in trouble and comes out of it.
 
 let db: Db;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 

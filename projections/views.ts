@@ -1,8 +1,12 @@
+import type { Log } from '../commands/log/log.js';
+import type { OperatedView } from './operations.js';
 import type { Projection } from './projection.js';
 import type { Db } from './readmodel/db.js';
 import { core } from './readmodel/core/core.js';
 import { obligations } from './readmodel/obligations/obligations.js';
+import { readRebuilding } from './rebuilding.js';
 import { type Runner, type RunnerOptions, startRunner } from './runner.js';
+import { createWishes } from './wishes.js';
 
 /** By the name of each view, what those who watch it are told. */
 type Projections<Of> = { readonly [View in keyof Of]: Projection<Of[View]> };
@@ -18,7 +22,10 @@ export type ViewName = keyof Notices;
 type Told<N> = Pick<RunnerOptions<N>, 'onCommit' | 'onProgress' | 'onAgain' | 'onBatch'>;
 type Listeners<Of> = { readonly [View in keyof Of]?: Told<Of[View]> };
 
-export type ViewsOptions = Pick<RunnerOptions<never>, 'log' | 'onFailure' | 'onTrouble' | 'onRestart'> & {
+export type ViewsOptions = Pick<
+  RunnerOptions<never>,
+  'log' | 'leases' | 'sessions' | 'onFailure' | 'onTrouble' | 'onRestart'
+> & {
   /** A database for each runner. */
   readonly db: () => Db;
 };
@@ -49,4 +56,24 @@ function startAll<Of>(all: Projections<Of>, options: ViewsOptions, listeners: Li
       await Promise.all([...runners.values()].map((runner) => runner.stop()));
     },
   };
+}
+
+/** The views as a process has them that runs none: what operators ask of them is read, or noted for those who do. */
+export const viewsElsewhere = (options: { readonly log: Log; readonly db: Db; readonly clock: () => number }) =>
+  everyElsewhere(views, options);
+
+function everyElsewhere<Of>(
+  all: Projections<Of>,
+  { log, db, clock }: { readonly log: Log; readonly db: Db; readonly clock: () => number },
+): readonly OperatedView[] {
+  const operated: OperatedView[] = [];
+  for (const name in all) {
+    const projection = all[name];
+    operated.push({
+      ...createWishes({ log, db, projection, look: () => undefined, clock }),
+      view: projection.name,
+      rebuilding: () => readRebuilding(db, projection.name, clock()),
+    });
+  }
+  return operated;
 }

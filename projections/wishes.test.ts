@@ -1,20 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { wishBeside } from './generations.js';
+import { wishBeside } from './beside.js';
 import type { Projection } from './projection.js';
 import { core } from './readmodel/core/core.js';
 import type { CoreNotice } from './readmodel/core/rows.js';
 import type { Db } from './readmodel/db.js';
-import { openPglite } from './readmodel/pglite.js';
 import { type Runner, startRunner } from './runner.js';
-import { PARTITIONS, createHistory, idOf, logWith } from './testing.js';
+import { PARTITIONS, createHistory, idOf, logWith, openDatabase } from './testing.js';
 import { createWishes } from './wishes.js';
 
 // What operators want in the moment in which a rebuild goes live.
 
 let real: Db;
 beforeAll(async () => {
-  real = await openPglite();
+  real = await openDatabase();
 });
 afterAll(() => real.close());
 

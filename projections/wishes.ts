@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../commands/log/log.js';
-import { type Beside, type Generation, beginBeside, readBeside, readGenerations, wishBeside } from './generations.js';
+import { beginBeside, wishBeside } from './beside.js';
+import { type Beside, type Generation, readBeside, readGenerations } from './generations.js';
 import { findParked, wantRetry } from './parked.js';
 import type { Projection } from './projection.js';
 import type { Db } from './readmodel/db.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { STATE } from '../../domain/catalogue.js';
-import { memoryChannel } from '../channel.js';
+import { memoryChannel } from '../channel/memory.js';
 import { type CommandChannel, Refused } from '../command.js';
 import { memoryKeys } from '../keys/memory.js';
 import { memorySnapshots } from '../snapshots/memory.js';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ASSISTANT } from '../../domain/decider.js';
 import { clientId } from '../../domain/testing.js';
-import { memoryChannel } from '../channel.js';
+import { memoryChannel } from '../channel/memory.js';
 import { type Answer, type Command, type CommandChannel, Refused } from '../command.js';
 import type { Keys } from '../keys/keys.js';
 import type { Wait } from '../wait.js';

@@ -44,7 +44,7 @@ export type KafkaConnection = {
   readonly onTrouble: (error: unknown) => void;
   /** kafkajs itself, for consumer groups and administration. What it logs goes to `onTrouble`. */
   client(settings?: Settings): Kafka;
-  /** Runs something with an administration client that is connected, and lets go of it. */
+  /** Runs something with an administration client that is connected, and lets go of it. Throws KAFKA_UNREACHABLE. */
   administer<T>(work: (admin: Admin) => Promise<T>): Promise<T>;
   /** Opens sockets for kafkajs and hands each to `onOpen`, so that one that hangs can be destroyed. */
   sockets(onOpen?: (socket: Socket) => void): ISocketFactory;
@@ -104,9 +104,12 @@ export function connectKafka({ brokers, clientId, onTrouble = () => undefined }:
     client: (settings = {}) => kafkajs(logLevel.ERROR, settings),
     administer: async (work) => {
       // Whatever it could note is thrown as well, and most of it is not even a fault (as that a topic is there already).
-      const admin = kafkajs(logLevel.NOTHING, { requestTimeout: 10_000 }).admin();
+      const retry = { initialRetryTime: 100, retries: 4 };
+      const admin = kafkajs(logLevel.NOTHING, { requestTimeout: 10_000, retry }).admin();
       try {
-        await admin.connect();
+        await admin.connect().catch((error: unknown) => {
+          throw unreachable(brokers, error);
+        });
         return await work(admin);
       } finally {
         await admin.disconnect().catch(() => undefined);
@@ -122,3 +125,10 @@ export function connectKafka({ brokers, clientId, onTrouble = () => undefined }:
     },
   };
 }
+
+export const unreachable = (addresses: readonly string[], cause: unknown): KafkaError =>
+  new KafkaError(
+    'KAFKA_UNREACHABLE',
+    `No broker of ${addresses.join(', ')} answers. Check that Kafka runs, and KAFKA_BROKERS.`,
+    { cause },
+  );

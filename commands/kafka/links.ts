@@ -5,7 +5,7 @@ import loggers from 'kafkajs/src/loggers/index.js';
 import ConnectionPool from 'kafkajs/src/network/connectionPool.js';
 import errors from 'kafkajs/src/protocol/error.js';
 import protocol, { type Definitions } from 'kafkajs/src/protocol/requests/index.js';
-import { ANSWER_MS, CONNECT_MS, type KafkaConnection, KafkaError } from './connect.js';
+import { ANSWER_MS, CONNECT_MS, type KafkaConnection, KafkaError, unreachable } from './connect.js';
 
 const { requests } = protocol;
 
@@ -124,8 +124,7 @@ export function openLinks(kafka: KafkaConnection, { fetches = false }: { fetches
     const addresses = [...new Set([...kafka.brokers, ...known])];
     const { brokers, topicMetadata } = await Promise.any(addresses.map(ask)).catch((error: unknown) => {
       checkOpen();
-      const message = `No broker of ${addresses.join(', ')} answers. Check that Kafka runs, and KAFKA_BROKERS.`;
-      throw new KafkaError('KAFKA_UNREACHABLE', message, { cause: error });
+      throw unreachable(addresses, error);
     });
     const addressOf = new Map(brokers.map(({ nodeId, host, port }) => [nodeId, `${host}:${port}`]));
     known = [...addressOf.values()];

@@ -2,8 +2,9 @@ import Database from 'libsql';
 import { makePrivate } from '../log/lock.js';
 import { transaction } from '../log/tables.js';
 import { type Key, KeyDestroyed, type Keys, KeysError } from './keys.js';
-import { type Row, rowOf, told } from './rows.js';
-import { type Master, masterOf, unwrap, wrap } from './wrapping.js';
+import { rowOf, told } from './rows.js';
+import { wrapping } from './wrapped.js';
+import { type Master, masterOf } from './wrapping.js';
 
 /** A key is destroyed, but somebody reads the file, so that the key's bytes still stand in its write-ahead log. */
 export class KeyLeft extends Error {
@@ -56,18 +57,10 @@ function keysIn(db: Database.Database, file: string, random: SqliteKeysOptions['
     'INSERT INTO keys VALUES (?, NULL, NULL) ON CONFLICT (id) DO UPDATE SET key = NULL, master = NULL',
   );
   const checkpoint = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
-  const [first] = masters;
-
-  /** A key as it is to be stored. */
-  const stored = (id: string, key: Key): [string, Buffer, string | null] =>
-    first ? [id, Buffer.from(wrap(first, id, key, random(12))), first.fingerprint] : [id, Buffer.from(key), null];
-
-  /** The key in a row, null if it was destroyed. */
-  const opened = ({ id, key, master }: Row): Key | null => {
-    if (!key || master === null) return key;
-    const known = masters.find(({ fingerprint }) => fingerprint === master);
-    if (!known) throw locked(file, [master], masters);
-    return unwrap(known, id, key);
+  const { first, stored: wrapped, opened, lackingOf } = wrapping(file, masters, random);
+  const stored = (id: string, key: Key): [string, Buffer, string | null] => {
+    const row = wrapped(id, key);
+    return [id, Buffer.from(row.key), row.master];
   };
 
   /** The key of one id, null if it was destroyed, undefined if there never was one. */
@@ -78,10 +71,9 @@ function keysIn(db: Database.Database, file: string, random: SqliteKeysOptions['
 
   const rewrapAll = (): void => {
     const foreign = db.prepare('SELECT DISTINCT master FROM keys WHERE key IS NOT NULL AND master IS NOT NULL').all();
-    const lacking = foreign
-      .map((row) => (typeof row === 'object' && row && 'master' in row ? String(row.master) : ''))
-      .filter((name) => !masters.some(({ fingerprint }) => fingerprint === name));
-    if (lacking.length > 0) throw locked(file, lacking, masters);
+    const names = foreign.map((row) => (typeof row === 'object' && row && 'master' in row ? String(row.master) : ''));
+    const lacking = lackingOf(names);
+    if (lacking) throw lacking;
     if (!first) return;
     const old = db.prepare('SELECT id, key, master FROM keys WHERE key IS NOT NULL AND master IS NOT ?');
     const update = db.prepare('UPDATE keys SET key = ?2, master = ?3 WHERE id = ?1');
@@ -146,12 +138,3 @@ function keysIn(db: Database.Database, file: string, random: SqliteKeysOptions['
 
 /** Whether a checkpoint could empty the write-ahead log: nobody else was reading. */
 const truncated = (row: unknown): boolean => typeof row === 'object' && row !== null && 'busy' in row && row.busy === 0;
-
-function locked(file: string, lacking: readonly string[], given: readonly Master[]): KeysError {
-  const names = given.length > 0 ? `only ${given.map(({ fingerprint }) => fingerprint).join(', ')}` : 'none';
-  return new KeysError(
-    'KEYS_LOCKED',
-    `Keys in ${file} are wrapped under the master key with the fingerprint ${lacking.join(', ')}; given is ${names}. ` +
-      'Add that key to VERBATIM_MASTER_KEYS (behind the first, if you are changing keys) and start again.',
-  );
-}

@@ -6,7 +6,7 @@ import type Database from 'libsql';
 import type Thread from 'libsql/promise';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { createClient } from '../client/client.js';
-import { memoryChannel } from '../channel.js';
+import { memoryChannel } from '../channel/memory.js';
 import type { Key } from '../keys/keys.js';
 import { openKeys } from '../keys/sqlite.js';
 import { openSnapshots } from '../snapshots/sqlite.js';
@@ -152,6 +152,7 @@ describe('a full disk', () => {
       log: '01980000-0000-7000-8000-000000000000',
       cursor: { ...startOfLog, offset },
       at: '',
+      covered: -1,
     });
     const changes = (version: number, bare: object): Changes => ({
       streams: [{ stream: instanceStream, version, hash: 'h', bare, chunks: new Map() }],

@@ -1,56 +1,55 @@
-import type { Cursor, Placed } from './log.js';
 import { type Fence, type Fenced, openFence, pass, sameFence } from './fence.js';
+import type { Cursor, Placed } from './log.js';
 
 /** Raw records of a partition from an offset on and before another, void ones too, in order. */
 export type Scan = (from: number, to: number) => AsyncIterable<readonly Placed[]>;
 
-/** How far back one looks at first, in records; then ever further. */
-const WINDOW = 64;
 const GROWTH = 8;
 
 /**
- * Whether the fence of a log is at an offset as a cursor says, without reading all that lies before. The fence of a cursor
- * says which record was the last valid one: who wrote it, in which term, batch and place. That record is looked for
- * backwards. An owner makes a fresh id for each term and writes nothing before its takeover has come through, and each batch
- * only after the one before it, so where that record is, the term was open; and if nothing behind it was valid either,
- * the fence is as it says. Costs a look at what is void before the cursor, commonly one page. A cursor of another log
- * costs a scan back to the start.
+ * Whether the fence of a log is at an offset as a cursor says, without reading all that lies before. A fence says which
+ * batch its owner was at. So the record that opened that batch to it (the last one of the batch before, or the takeover) is
+ * looked for backwards, in ever larger windows, and the fence is folded from there. That proves it: an owner takes a
+ * fresh id for each term, and writes a batch only when the one before it has come through, so that record was valid. A
+ * late copy of it proves nothing, as the batch does not follow it: we write nothing twice.
+ *
+ * Costs a look at the last two batches and at what is void behind them, commonly one page; a cursor of another log costs a
+ * scan back to the start.
  */
-export async function isHeld(scan: Scan, { offset, fence }: Cursor): Promise<boolean> {
-  if (fence.term === 0) return sameFence(fence, openFence) && isUnchanged(scan, 0, offset, fence);
+export async function isHeld(scan: Scan, { offset, fence }: Cursor, firstWindow = 500): Promise<boolean> {
+  const opened = openedBatch(fence);
   let to = offset;
-  for (let window = WINDOW; to > 0; window *= GROWTH) {
+  for (let window = firstWindow; ; window *= GROWTH) {
     const from = Math.max(0, to - window);
-    let last: number | undefined;
-    let folded = openFence;
+    const found: number[] = [];
     for await (const records of scan(from, to)) {
-      for (const { entry, offset: at } of records) {
-        if (leadsTo(entry, fence)) last = at;
-        folded = pass(folded, entry).fence;
-      }
+      for (const record of records) if (opened && leadsTo(record.entry, opened)) found.push(record.offset);
     }
-    // All that lies before was at hand: nothing need be concluded.
-    if (from === 0 && to === offset) return sameFence(folded, fence);
-    if (last !== undefined) return isUnchanged(scan, last + 1, offset, fence);
+    for (const at of found.toReversed()) {
+      if (opened && sameFence(await fold(scan, at + 1, offset, opened), fence)) return true;
+    }
+    if (from === 0) return !opened && sameFence(fence, await fold(scan, 0, offset, openFence));
     to = from;
   }
-  return false;
 }
 
-/** Whether everything within is void. */
-async function isUnchanged(scan: Scan, from: number, to: number, fence: Fence): Promise<boolean> {
+/** The fence when the batch was opened that led to this one; undefined before the first term. */
+function openedBatch(fence: Fence): Fence | undefined {
+  if (fence.term === 0) return undefined;
+  return { ...fence, batch: fence.index > 0 ? fence.batch : Math.max(0, fence.batch - 1), index: 0 };
+}
+
+async function fold(scan: Scan, from: number, to: number, begun: Fence): Promise<Fence> {
+  let fence = begun;
   for await (const records of scan(from, to)) {
-    for (const { entry } of records) if (!sameFence(pass(fence, entry).fence, fence)) return false;
+    for (const { entry } of records) fence = pass(fence, entry).fence;
   }
-  return true;
+  return fence;
 }
 
-/** Whether the fence would be exactly so behind a record, if that is valid. */
-function leadsTo({ kind, header }: Fenced, fence: Fence): boolean {
-  if (kind === 'log' || header.owner !== fence.owner || header.term !== fence.term) return false;
-  if (kind === 'takeover') return fence.batch === 0 && fence.index === 0;
-  const last = header.index === header.count - 1;
-  return last
-    ? header.batch === fence.batch - 1 && fence.index === 0
-    : header.batch === fence.batch && header.index === fence.index - 1;
+/** Whether the fence would be so behind a record, if that is valid. */
+function leadsTo({ kind, header }: Fenced, { owner, term, batch }: Fence): boolean {
+  if (kind === 'log' || header.owner !== owner || header.term !== term) return false;
+  if (kind === 'takeover') return batch === 0;
+  return header.batch === batch - 1 && header.index === header.count - 1;
 }

@@ -6,7 +6,7 @@ import { type Recorded, STATE } from '../../domain/catalogue.js';
 import { type Part, contentOf, conversationKey, personKey } from '../../domain/content.js';
 import { type Uuid, streamOf } from '../../domain/ids.js';
 import { clientId } from '../../domain/testing.js';
-import { memoryChannel } from '../channel.js';
+import { memoryChannel } from '../channel/memory.js';
 import { type CommandClient, type Draft, createClient } from '../client/client.js';
 import type { Keys } from '../keys/keys.js';
 import { createOpener } from '../keys/opener.js';

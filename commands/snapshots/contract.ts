@@ -9,6 +9,7 @@ export const checkpointAt = (offset: number, more: Partial<Checkpoint> = {}): Ch
   log: clientId(0),
   cursor: { offset, fence: { term: 1, owner: clientId(9), batch: offset, index: 0 } },
   at: '2026-01-01T00:00:00.000Z',
+  covered: 10 * offset,
   ...more,
 });
 
@@ -32,10 +33,10 @@ const changed = (n: number, version: number, chunks: readonly (readonly [number,
 });
 
 /** What every store of snapshots must do. `open` opens the same store for a version of the states. */
-export function snapshotsContract(open: (state: number) => Snapshots): void {
+export function snapshotsContract(open: (state: number) => Snapshots | Promise<Snapshots>): void {
   let store: Snapshots;
-  beforeEach(() => {
-    store = open(1);
+  beforeEach(async () => {
+    store = await open(1);
   });
   afterEach(() => store.close());
 
@@ -152,7 +153,7 @@ export function snapshotsContract(open: (state: number) => Snapshots): void {
     });
 
     it('holds versions of the states beside each other until one retires the older ones of its home', async () => {
-      const newer = open(2);
+      const newer = await open(2);
       for (const [each, offset] of [
         [store, 5],
         [newer, 7],

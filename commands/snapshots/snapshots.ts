@@ -5,9 +5,10 @@ import type { Cursor } from '../log/log.js';
 
 /**
  * How far a store is: it holds a fold of this log up to `cursor`, and nothing behind it. `at` is the newest time in that
- * part of the log, ISO 8601, or ''.
+ * part of the log, ISO 8601, or ''. `covered` is the offset in `commands` up to which that part has decided, -1 if none:
+ * what lies before a checkpoint is not read again, so nobody else can tell.
  */
-export type Checkpoint = { readonly log: Uuid; readonly cursor: Cursor; readonly at: string };
+export type Checkpoint = { readonly log: Uuid; readonly cursor: Cursor; readonly at: string; readonly covered: number };
 
 /** An aggregate as it is stored, without the chunks of its tree (see `Aggregate.bare`). */
 export type Snapshot = { readonly version: number; readonly hash: string; readonly bare: unknown };

@@ -42,6 +42,20 @@ describe('the file of the snapshots', () => {
     }
   });
 
+  it('is emptied where another version has made its tables in another shape', async () => {
+    const store = open();
+    await store.flush(0, undefined, checkpointAt(5), nothing);
+    await store.close();
+    const older = new Database(file);
+    older.exec('ALTER TABLE checkpoints DROP COLUMN covered; PRAGMA user_version = 1');
+    older.close();
+    const again = open();
+    expect(await again.load(0, {})).toMatchObject({ checkpoint: undefined });
+    expect(await again.flush(0, undefined, checkpointAt(1), nothing)).toBe(true);
+    expect(await again.load(0, {})).toMatchObject({ checkpoint: checkpointAt(1) });
+    await again.close();
+  });
+
   it('is made anew where it is no database', async () => {
     writeFileSync(file, 'not a database, but long enough to look at twice'.repeat(100));
     const store = open();

@@ -13,7 +13,7 @@ import {
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS checkpoints (state INTEGER, home INTEGER, log TEXT, "offset" INTEGER, fence TEXT, at TEXT,
-    PRIMARY KEY (state, home)) WITHOUT ROWID;
+    covered INTEGER, PRIMARY KEY (state, home)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS streams (state INTEGER, home INTEGER, stream TEXT, version INTEGER, hash TEXT, bare TEXT,
     PRIMARY KEY (state, home, stream)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS chunks (state INTEGER, home INTEGER, stream TEXT, chunk INTEGER, body TEXT,
@@ -27,17 +27,20 @@ const SCHEMA = `
  * order round: it would read a whole home to find a few rows of it.
  */
 export const LOAD = `
-  SELECT 'checkpoint' AS kind, '' AS name, "offset" AS n, log AS a, fence AS b, at AS c
+  SELECT 'checkpoint' AS kind, '' AS name, "offset" AS n, log AS a, fence AS b, at AS c, covered AS d
     FROM checkpoints WHERE state = ?1 AND home = ?2
-  UNION ALL SELECT 'stream', s.stream, s.version, s.hash, s.bare, ''
+  UNION ALL SELECT 'stream', s.stream, s.version, s.hash, s.bare, '', 0
     FROM json_each(?3) w CROSS JOIN streams s ON s.state = ?1 AND s.home = ?2 AND s.stream = w.value
-  UNION ALL SELECT 'chunk', c.stream, c.chunk, c.body, '', ''
+  UNION ALL SELECT 'chunk', c.stream, c.chunk, c.body, '', '', 0
     FROM json_each(?4) w CROSS JOIN chunks c
     ON c.state = ?1 AND c.home = ?2 AND c.stream = w.value ->> 'stream' AND c.chunk = w.value ->> 'chunk'
-  UNION ALL SELECT 'outcome', o.name, o."offset", o.hash, o.outcome, o.at
+  UNION ALL SELECT 'outcome', o.name, o."offset", o.hash, o.outcome, o.at, 0
     FROM json_each(?5) w CROSS JOIN outcomes o ON o.state = ?1 AND o.home = ?2 AND o.name = w.value`;
 
 const TABLES = ['checkpoints', 'streams', 'chunks', 'outcomes'];
+
+/** The number of the tables' shape. What a file holds in another one is dropped: that costs a fold of the log. */
+const SHAPE = 2;
 
 /**
  * Snapshots in one SQLite file (mode 0600) for one version of the states. It is not synced at every flush, and a file
@@ -93,7 +96,11 @@ function snapshotsIn(file: string, state: number): Snapshots {
   makePrivate(file);
   const db = new Database(file);
   try {
-    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ${SCHEMA}`);
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    const shape: unknown = db.prepare('PRAGMA user_version').get();
+    const same = typeof shape === 'object' && shape !== null && 'user_version' in shape && shape.user_version === SHAPE;
+    if (!same) db.exec(TABLES.map((table) => `DROP TABLE IF EXISTS ${table};`).join(''));
+    db.exec(`${SCHEMA} PRAGMA user_version = ${SHAPE}`);
   } catch (error) {
     db.close();
     throw error;
@@ -103,7 +110,7 @@ function snapshotsIn(file: string, state: number): Snapshots {
   const load = (home: number, { streams = [], chunks = [], outcomes = [] }: Wanted): Loaded =>
     loadedFrom(select.all(state, home, ...[streams, chunks, outcomes].map((wanted) => JSON.stringify(wanted))));
 
-  const writing = (home: number, { log, cursor, at }: Checkpoint, changes: Changes): readonly string[] => {
+  const writing = (home: number, { log, cursor, at, covered }: Checkpoint, changes: Changes): readonly string[] => {
     const into = (table: string, rows: readonly (readonly (string | number)[])[]): string =>
       insertion(
         'INSERT OR REPLACE',
@@ -112,7 +119,7 @@ function snapshotsIn(file: string, state: number): Snapshots {
       );
     const { streams, outcomes, forget } = changes;
     return [
-      into('checkpoints', [[log, cursor.offset, JSON.stringify(cursor.fence), at]]),
+      into('checkpoints', [[log, cursor.offset, JSON.stringify(cursor.fence), at, covered]]),
       into(
         'streams',
         streams.map(({ stream, version, hash, bare }) => [stream, version, hash, JSON.stringify(bare)]),
@@ -161,17 +168,18 @@ function snapshotsIn(file: string, state: number): Snapshots {
   };
 }
 
-type Row = { kind: string; name: string; n: number; a: string; b: string; c: string };
+type Row = { kind: string; name: string; n: number; a: string; b: string; c: string; d: number };
 
 /** Whether this is a row of LOAD: the database is ours, so its columns are what we declared. */
 const isRow = (row: unknown): row is Row => typeof row === 'object' && row !== null && 'kind' in row && 'name' in row;
 
 function loadedFrom(rows: readonly unknown[]): Loaded {
   const of = (kind: string): readonly Row[] => rows.filter(isRow).filter((row) => row.kind === kind);
-  const [checkpoint] = of('checkpoint').map(({ n, a, b, c }) => ({
+  const [checkpoint] = of('checkpoint').map(({ n, a, b, c, d }) => ({
     log: a,
     cursor: { offset: n, fence: JSON.parse(b) },
     at: c,
+    covered: d,
   }));
   return {
     checkpoint,

@@ -158,8 +158,8 @@ export function createBacking({ snapshots, log, home, wait }: BackingOptions): B
   };
 
   const commit = async (memory: Memory): Promise<boolean> => {
-    const { cursor, at, checkpoint: from, unflushed } = memory;
-    const to: Checkpoint = { log: log.id, cursor, at };
+    const { cursor, at, covered, checkpoint: from, unflushed } = memory;
+    const to: Checkpoint = { log: log.id, cursor, at, covered };
     moving = to;
     const captured = [...memory.dirty].map(([stream, slot]) => ({ stream, slot, now: slot.now, stored: slot.stored }));
     const outcomes = [...memory.outcomes];

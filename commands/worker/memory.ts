@@ -24,6 +24,8 @@ export type Memory = {
   cursor: Cursor;
   /** The newest time in the partition: times never run backwards. */
   at: string;
+  /** The offset in `commands` up to which the log has decided, -1 if none. */
+  covered: number;
   checkpoint: Checkpoint | undefined;
   /** The store is at another checkpoint: nothing fetched from it belongs to this memory. */
   estranged: boolean;
@@ -44,6 +46,7 @@ export type Memory = {
 export const blankMemory = (checkpoint?: Checkpoint): Memory => ({
   cursor: checkpoint?.cursor ?? startOfLog,
   at: checkpoint?.at ?? '',
+  covered: checkpoint?.covered ?? -1,
   checkpoint,
   estranged: false,
   clean: new Map(),
@@ -128,6 +131,7 @@ function foldRecord(memory: Memory, { offset, entry }: Placed): void {
     memory.unflushed += memory.tails.has(event.stream) ? JSON.stringify(event).length : SIZE.change;
   }
   if (entry.kind === 'event' || entry.kind === 'outcomes') remember(memory, entry.outcomes ?? [], offset + 1);
+  memory.covered = Math.max(memory.covered, entry.covered ?? -1);
 }
 
 /** Folds the next event of a stream. False, with nothing changed, where the stream is not at hand. Throws `NotAtHand`. */
@@ -178,16 +182,17 @@ export function foldTail(memory: Memory, stream: Stream): number | undefined {
   return undefined;
 }
 
-/** What has landed: streams as they are now, outcomes, and the cursor behind them. */
+/** What has landed: streams as they are now, outcomes, the cursor behind them, and which commands they cover. */
 export type Landed = {
   readonly streams: ReadonlyMap<Stream, Held>;
   readonly events: number;
   readonly outcomes: readonly RecordedOutcome[];
   readonly next: Cursor;
+  readonly covered: number | undefined;
 };
 
 /** Takes a batch of its own into the memory, once the fence says that it landed. */
-export function land(memory: Memory, { streams, events, outcomes, next }: Landed): void {
+export function land(memory: Memory, { streams, events, outcomes, next, covered }: Landed): void {
   for (const [stream, now] of streams) {
     const slot = slotOf(memory, stream);
     if (!slot) throw new Error(`${stream} was decided and is not at hand`);
@@ -196,6 +201,7 @@ export function land(memory: Memory, { streams, events, outcomes, next }: Landed
   }
   memory.unflushed += events * SIZE.change;
   remember(memory, outcomes, next.offset);
+  memory.covered = Math.max(memory.covered, covered ?? -1);
   memory.cursor = next;
 }
 

@@ -1,5 +1,5 @@
 import { randomUuid } from '../../domain/ids.js';
-import { type Answer, type Incoming, Refused, once } from '../command.js';
+import { type Answer, type Hold, type Incoming, NotHeld, Refused, once } from '../command.js';
 import { type Log, LogError } from '../log/log.js';
 import type { Known, Snapshots } from '../snapshots/snapshots.js';
 import { backOff } from '../backoff.js';
@@ -31,12 +31,17 @@ export type OwnerOptions = {
   readonly limits?: Limits;
 };
 
-/** The one writer of a partition, for as long as the fence says so. */
+/** The one writer of a partition, for as long as the fence says so. Where it must keep hold of it, `hold` says how. */
 export type Owner = {
   /** Becomes the owner: folds the log and opens a new term. Tries a few times; throws if it cannot. */
-  takeOver(): Promise<void>;
-  /** Decides commands and answers each of them, once what it answers is in the log. Throws only what must stop a worker. */
-  process(incoming: readonly Incoming[]): Promise<void>;
+  takeOver(hold?: Hold): Promise<void>;
+  /** Takes over where it does not own, and tells the offset in `commands` up to which the log has decided, -1 if none. */
+  resume(hold?: Hold): Promise<number>;
+  /**
+   * Decides commands and answers each of them, once what it answers is in the log. Resolves like `resume`. Throws what
+   * must stop a worker, and `NotHeld` as `hold` does: what is not answered then is for the next owner.
+   */
+  process(incoming: readonly Incoming[], hold?: Hold): Promise<number>;
   /** Brings into the store what is not there yet. Rejects if the store does not answer: nothing is lost by that. */
   flush(): Promise<void>;
   /**
@@ -45,6 +50,9 @@ export type Owner = {
    */
   outcome(command: { readonly actor: string; readonly id: string }): Promise<Answer | undefined>;
 };
+
+/** Where nobody else can get it. */
+const held: Hold = async () => undefined;
 
 const TRIES = 6;
 /** So near to the end of the log, in records, a takeover is short. The owner before goes on until then. */
@@ -88,13 +96,14 @@ export function createOwner(options: OwnerOptions): Owner {
   };
   const strange = (): Estranged => new Estranged(`the snapshots of home ${partition} have moved`);
 
-  const catchUp = async (told?: OwnerOptions['onProgress']): Promise<void> => {
+  const catchUp = async (hold: Hold, told?: OwnerOptions['onProgress']): Promise<void> => {
     // Where the store does not take what is here, no more is read on top of it.
     if (memory.unflushed > limits.full) await flushNow();
     const begun = memory.cursor.offset;
     const of = told ? (await log.end(partition)) - begun : 0;
     for await (const chunk of log.read(partition, memory.cursor, { limit: CHUNK })) {
       fold(memory, chunk);
+      await hold();
       told?.(Math.min(memory.cursor.offset - begun, of), of);
       if (memory.unflushed < limits.flush) continue;
       await flushNow();
@@ -103,12 +112,14 @@ export function createOwner(options: OwnerOptions): Owner {
   };
 
   /** Opens a term of its own at the end of the log. False if the append's result is unknown or another was first. */
-  const openTerm = async (): Promise<boolean> => {
+  const openTerm = async (hold: Hold): Promise<boolean> => {
     if (memory.at !== '' && now() < Date.parse(memory.at) - CLOCK_SLACK) {
       throw new ClockBehind(memory.at);
     }
     const owner = randomUuid(random(16));
     const header = takeoverHeader(memory.cursor.fence, owner);
+    // Who was deposed may take over again, but only if it is in the group: otherwise two would take turns for ever.
+    await hold();
     try {
       await log.append(partition, [{ kind: 'takeover', header, at: stampTime() }]);
     } catch (error) {
@@ -117,7 +128,7 @@ export function createOwner(options: OwnerOptions): Owner {
       onTrouble?.(error);
       return false;
     }
-    await catchUp();
+    await catchUp(hold);
     if (!isOwner(memory.cursor.fence, owner)) return false;
     me = owner;
     adrift.clear();
@@ -131,14 +142,14 @@ export function createOwner(options: OwnerOptions): Owner {
     memory = await backing.adopt();
   };
 
-  const takeOver = async (): Promise<void> => {
+  const takeOver = async (hold: Hold): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
       let cause: unknown;
       try {
         await adopt();
-        await catchUp(attempt === 1 ? onProgress : undefined);
-        while ((await log.end(partition)) - memory.cursor.offset > NEAR) await catchUp();
-        if (await openTerm()) return await backing.retireOlder();
+        await catchUp(hold, attempt === 1 ? onProgress : undefined);
+        while ((await log.end(partition)) - memory.cursor.offset > NEAR) await catchUp(hold);
+        if (await openTerm(hold)) return await backing.retireOlder();
       } catch (error) {
         if (!(error instanceof Estranged || error instanceof SnapshotsSilent)) throw error;
         onTrouble?.(error);
@@ -160,9 +171,10 @@ export function createOwner(options: OwnerOptions): Owner {
   };
 
   /** Appends an overlay, and answers what landed. Returns what may have landed or not: the memory will say. */
-  const append = async (overlay: Overlay, decided: readonly Incoming[], waiting: readonly Incoming[]) => {
+  const append = async (overlay: Overlay, decided: readonly Incoming[], waiting: readonly Incoming[], hold: Hold) => {
     const before = memory.cursor;
-    const records = recordsOf(overlay, before.fence, me, coveredBy(decided, waiting));
+    const covered = coveredBy(decided, waiting);
+    const records = recordsOf(overlay, before.fence, me, covered);
     const base = await log.append(partition, records).catch(() => undefined);
     switch (verdict(before, base)) {
       case 'take over':
@@ -176,14 +188,14 @@ export function createOwner(options: OwnerOptions): Owner {
         const mine = me;
         me = NOBODY;
         for (const { command } of decided) adrift.add(nameOf(command));
-        await catchUp();
+        await catchUp(hold);
         for (const { command } of decided) adrift.delete(nameOf(command));
         me = mine;
         return decided;
       }
       case 'landed': {
         const { streams, events, outcomes } = overlay;
-        land(memory, { streams, events: events.length, outcomes, next: behind(before, records.length) });
+        land(memory, { streams, events: events.length, outcomes, next: behind(before, records.length), covered });
       }
     }
     return decided.filter(({ command, answer }) => {
@@ -197,7 +209,7 @@ export function createOwner(options: OwnerOptions): Owner {
    * One round: returns what is left to do. What was sent and is not answered may have landed: it is looked up in the next
    * round, and decided anew where it is not in.
    */
-  const decideSome = async (todo: readonly Incoming[], sent: Set<string>): Promise<readonly Incoming[]> => {
+  const decideSome = async (todo: readonly Incoming[], sent: Set<string>, hold: Hold): Promise<readonly Incoming[]> => {
     const { partitions } = log;
     const streams = streamsOf(todo, partition, partitions);
     const names = todo.map(({ command }) => nameOf(command));
@@ -209,20 +221,20 @@ export function createOwner(options: OwnerOptions): Owner {
     const more = { partition, partitions, random, onDeadLetter };
     const { decided, waiting, lacking } = sortOut({ ...desk, ...more }, todo, found);
     for (const { command } of decided) sent.add(nameOf(command));
-    const left = decided.length > 0 ? await append(overlay, decided, waiting) : [];
+    const left = decided.length > 0 ? await append(overlay, decided, waiting, hold) : [];
     if (lacking.length > 0 && owns()) await backing.bringChunks(memory, lacking);
     return [...left, ...waiting];
   };
 
-  const process = async (incoming: readonly Incoming[], sent: Set<string>): Promise<void> => {
+  const process = async (incoming: readonly Incoming[], sent: Set<string>, hold: Hold): Promise<void> => {
     let todo = incoming;
     for (let lost = 0; todo.length > 0;) {
       if (!owns()) {
         if (lost++ > 1) await pause(lost);
-        await takeOver();
+        await takeOver(hold);
       }
       try {
-        todo = await decideSome(todo, sent);
+        todo = await decideSome(todo, sent, hold);
       } catch (error) {
         if (!(error instanceof Estranged)) throw error;
         onTrouble?.(error);
@@ -236,7 +248,7 @@ export function createOwner(options: OwnerOptions): Owner {
     for (let tried = 1; ; tried++) {
       try {
         await adopt();
-        await catchUp();
+        await catchUp(held);
         return (await backing.bring(memory, [], [name])).get(name);
       } catch (error) {
         if (!(error instanceof Estranged) || tried === TRIES) throw error;
@@ -270,13 +282,19 @@ export function createOwner(options: OwnerOptions): Owner {
   };
 
   return {
-    takeOver: () => inTurn(takeOver),
-    process: async (came) => {
+    takeOver: (hold = held) => inTurn(() => takeOver(hold)),
+    resume: (hold = held) =>
+      inTurn(async () => {
+        if (!owns()) await takeOver(hold);
+        return memory.covered;
+      }),
+    process: async (came, hold = held) => {
       const incoming = came.map((item) => once(admit(item, now(), random)));
       const sent = new Set<string>();
       try {
-        await inTurn(() => process(incoming, sent));
+        await inTurn(() => process(incoming, sent, hold));
       } catch (error) {
+        if (error instanceof NotHeld) throw error;
         const refusal = new Refused(
           'UNAVAILABLE',
           'The server cannot keep anything right now. Send it again in a moment.',
@@ -292,6 +310,7 @@ export function createOwner(options: OwnerOptions): Owner {
         onTrouble?.(error);
       }
       if (memory.unflushed > limits.flush) flush().catch((error: unknown) => onTrouble?.(error));
+      return memory.covered;
     },
     flush,
     outcome: async (command) => {

@@ -39,6 +39,8 @@ export function sortOut(
     const ahead = Date.parse(command.deadline) - now;
     if (known) {
       answerKnown(item, known, partition);
+    } else if (item.offset !== undefined && item.offset <= memory.covered) {
+      // It was refused when its turn was. Nothing is decided whose turn is over.
     } else if (!(ahead > 0) || ahead > LONGEST_DEADLINE) {
       item.refuse(new Refused('EXPIRED', 'Its deadline is past, or more than 7 days ahead. Send it with a new one.'));
     } else if (memory.unflushed > full) {
@@ -78,7 +80,7 @@ export function streamsOf(incoming: readonly Incoming[], home: number, partition
 export const answerKnown = ({ command, answer }: Incoming, known: Known, partition: number): void =>
   answer(known.hash === command.hash ? answerOf(known, partition) : reused(known, partition));
 
-const reused = ({ offset }: Known, partition: number): Answer => ({
+export const reused = ({ offset }: Known, partition: number): Answer => ({
   status: 'rejected',
   code: 'COMMAND_ID_REUSED',
   message: 'This command id was used for another command: make a new one.',

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { STATE } from '../../domain/catalogue.js';
 import { streamOf } from '../../domain/ids.js';
 import { clientId, sealedText } from '../../domain/testing.js';
-import { memoryChannel } from '../channel.js';
+import { memoryChannel } from '../channel/memory.js';
 import type { Command } from '../command.js';
 import type { Log } from '../log/log.js';
 import { memorySnapshots } from '../snapshots/memory.js';

@@ -1,7 +1,7 @@
 import { type Uuid, bucketOf, partitionOf } from '../../domain/ids.js';
-import { type Answer, type CommandSource, Refused } from '../command.js';
+import { type Answer, type CommandSource, NotHeld, Refused } from '../command.js';
 import { within } from '../wait.js';
-import { type OwnerOptions, createOwner } from './owner.js';
+import { type Owner, type OwnerOptions, createOwner } from './owner.js';
 
 /** `onProgress` is told of all partitions together. */
 export type WorkerOptions = Omit<OwnerOptions, 'partition'> & {
@@ -11,18 +11,21 @@ export type WorkerOptions = Omit<OwnerOptions, 'partition'> & {
 };
 
 export type Worker = {
-  /** Resolves when every partition is owned. */
+  /**
+   * Resolves when it is known which partitions are this process's. Where that is all of them, they are owned by then; in
+   * the fleet each is taken over when its first command comes.
+   */
   readonly ready: Promise<void>;
+  /** The partitions that are this process's now. */
+  owned(): readonly number[];
   /**
    * What came of a command; undefined if it is not decided, or forgotten after 8 days. Rejects with `Refused` where that
-   * cannot be told in time, as while the log is folded at the start.
+   * cannot be told in time, as while the log is folded at the start, or where its partition is another process's.
    */
   outcome(command: { readonly actor: string; readonly id: Uuid }): Promise<Answer | undefined>;
   /** Takes no more commands and resolves when what was taken is answered, and what is known is stored. */
   stop(): Promise<void>;
 };
-
-const BATCH = 500;
 
 /** What is known goes to the store at least this often, in ms, so that a new owner has little to fold. */
 const FLUSH_EVERY = 5_000;
@@ -31,9 +34,10 @@ const FLUSH_EVERY = 5_000;
 const PATIENCE = 5_000;
 const MOST_ASKING = 1_000;
 
-/** Owns all partitions of a log and decides the commands that come for them, each partition in a loop of its own. */
+/** Owns the partitions that its source says are its own, and decides the commands that come for them. */
 export function startWorker({ source, onFailure, onProgress, ...options }: WorkerOptions): Worker {
   const stopping = new AbortController();
+  const owners = new Map<number, Owner>();
   const folded = new Map<number, { readonly done: number; readonly of: number }>();
   const report = (partition: number, done: number, of: number): void => {
     folded.set(partition, { done, of });
@@ -43,24 +47,32 @@ export function startWorker({ source, onFailure, onProgress, ...options }: Worke
       all.reduce((sum, each) => sum + each.of, 0),
     );
   };
-  const owners = Array.from({ length: options.log.partitions }, (_, partition) =>
-    createOwner({ ...options, partition, onProgress: (done, of) => report(partition, done, of) }),
-  );
-  const ready = Promise.all(owners.map((owner) => owner.takeOver())).then(() => undefined);
+  const ownerOf = (partition: number): Owner => {
+    const owner = owners.get(partition);
+    if (!owner) throw new NotHeld(`partition ${partition} is not of this process`);
+    return owner;
+  };
 
-  const loops = owners.map(async (owner, partition) => {
-    await ready;
-    for (;;) {
-      const incoming = await source.take(partition, BATCH, stopping.signal);
-      if (incoming.length === 0) return;
-      await owner.process(incoming);
-    }
+  const serving = source.serve({
+    gain: (partition) => {
+      const onFold = (done: number, of: number): void => report(partition, done, of);
+      if (!owners.has(partition)) owners.set(partition, createOwner({ ...options, partition, onProgress: onFold }));
+    },
+    lose: (partition) => {
+      owners.delete(partition);
+      folded.delete(partition);
+    },
+    own: async (partition, hold) => ownerOf(partition).resume(hold),
+    decide: async (partition, incoming, hold) => ownerOf(partition).process(incoming, hold),
+    failed: onFailure,
   });
-  const ended = Promise.all(loops).catch(onFailure);
+  const { ready } = serving;
 
   // The store costs time at the worst: what is wrong with it does not stop the worker.
-  const flush = (): Promise<unknown> =>
-    Promise.all(owners.map((owner) => owner.flush().catch((error: unknown) => options.onTrouble?.(error))));
+  const flush = async (): Promise<void> => {
+    const all = [...owners.values()];
+    await Promise.all(all.map((owner) => owner.flush().catch((error: unknown) => options.onTrouble?.(error))));
+  };
   const flushing = (async () => {
     while (!stopping.signal.aborted) {
       await options.wait(FLUSH_EVERY, stopping.signal);
@@ -73,7 +85,7 @@ export function startWorker({ source, onFailure, onProgress, ...options }: Worke
     asking += 1;
     try {
       await ready;
-      return await owners[partitionOf(bucketOf(command.id), owners.length)]?.outcome(command);
+      return await ownerOf(partitionOf(bucketOf(command.id), options.log.partitions)).outcome(command);
     } catch (error) {
       options.onTrouble?.(error);
       throw new Refused('UNAVAILABLE', 'What came of it cannot be looked up right now. Ask again in a moment.');
@@ -91,11 +103,12 @@ export function startWorker({ source, onFailure, onProgress, ...options }: Worke
 
   return {
     ready,
+    owned: () => [...owners.keys()].toSorted((a, b) => a - b),
     outcome,
     stop: async () => {
       stopping.abort();
-      await Promise.all([ended, flushing]);
-      await flush();
+      // What was flushed meanwhile may not be the last of it.
+      await serving.stop(() => flushing.then(flush));
     },
   };
 }

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { IdentityError, type IdentityStore, type Registration, openIdentityStore } from './accounts.js';
+import { IdentityError, type IdentityStore, type Registration, directoryOf, openIdentityStore } from './accounts.js';
+import { directoryContract } from './contract.js';
 
 let folder: string;
 let file: string;
@@ -28,6 +29,25 @@ const person = (login: string, more: Partial<Registration> = {}): Registration =
   password: 'correct horse battery',
   onlyFirst: false,
   ...more,
+});
+
+directoryContract('the directory of people in the identity store', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'verbatim-directory-'));
+  const kept = await openIdentityStore({ file: join(place, 'identity.db'), newId: randomUUID, now: Date.now });
+  // The first account takes all roles, and there is only one.
+  await kept.accounts.register(person('the-first'));
+  return {
+    directory: directoryOf(kept.accounts),
+    register: async (login, name) => {
+      const made = await kept.accounts.register(person(login, { name }));
+      if (typeof made === 'string') throw new Error(`${login} is ${made}`);
+      return made.subject;
+    },
+    close: async () => {
+      kept.close();
+      rmSync(place, { recursive: true });
+    },
+  };
 });
 
 describe('accounts', () => {

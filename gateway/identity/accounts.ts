@@ -2,14 +2,7 @@ import { chmodSync, closeSync, openSync } from 'node:fs';
 import { hash, verify } from '@node-rs/argon2';
 import Database from 'libsql';
 import { type Role, roles } from '../../domain/instance.js';
-
-/** A person as the embedded provider knows them. `subject` never changes; `login` is what they type. */
-export type Account = {
-  readonly subject: string;
-  readonly login: string;
-  readonly name: string;
-  readonly roles: readonly Role[];
-};
+import { type Account, type Directory, unknownAccount } from './identity.js';
 
 export type Accounts = {
   /**
@@ -31,7 +24,13 @@ export type Accounts = {
    * off; where somebody reads the file, it throws AccountLeft. May be done again.
    */
   erase(subjects: readonly string[]): void;
+  /** Replaces the roles of a person. False if there is no such person. */
+  setRoles(subject: string, roles: readonly Role[]): boolean;
+  /** All who are not erased, with what is known of their passwords: the argon2 hash in PHC form. To take them elsewhere. */
+  all(): Iterable<StoredAccount>;
 };
+
+export type StoredAccount = Account & { readonly password: string };
 
 /** People are erased, but somebody reads the file, so that their bytes still stand in its write-ahead log. */
 export class AccountLeft extends Error {
@@ -156,6 +155,19 @@ export async function openIdentityStore({ file, newId, now }: StoreOptions): Pro
       const row: unknown = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
       if (!isRecord(row) || row['busy'] !== 0) throw new AccountLeft(file);
     },
+    setRoles: (subject, granted) => {
+      const all = roles.filter((role) => role === 'user' || granted.includes(role));
+      const row = db
+        .prepare(`UPDATE accounts SET roles = ? WHERE subject = ? AND ${there}`)
+        .run(JSON.stringify(all), subject);
+      return row.changes > 0;
+    },
+    all: function* () {
+      for (const stored of db.prepare(`SELECT * FROM accounts WHERE ${there} ORDER BY subject`).iterate()) {
+        const row = rowOf(stored);
+        if (row) yield { ...row.account, password: row.password };
+      }
+    },
   };
 
   const seconds = (): number => Math.floor(now() / 1_000);
@@ -211,6 +223,18 @@ export async function openIdentityStore({ file, newId, now }: StoreOptions): Pro
     },
   };
 }
+
+/** The accounts as the product asks for them, whoever keeps them. */
+export const directoryOf = (accounts: Accounts): Directory => ({
+  subjects: async function* () {
+    yield accounts.subjects();
+  },
+  find: async (subject) => accounts.find(subject),
+  setRoles: async (subject, granted) => {
+    if (!accounts.setRoles(subject, granted)) throw unknownAccount(subject);
+  },
+  erase: async (subjects) => accounts.erase(subjects),
+});
 
 function openDatabase(file: string): Database.Database {
   const db = new Database(file);

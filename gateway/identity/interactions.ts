@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { InteractionResults, Provider } from 'oidc-provider';
 import { SessionNotFound } from 'oidc-provider/lib/helpers/errors.js';
-import { type Account, type Accounts, keyOf } from './accounts.js';
+import { type Accounts, keyOf } from './accounts.js';
 import { type Fault, FormTooLarge, faultsOf, formOf, registrationOf, waitText } from './forms.js';
+import type { Account } from './identity.js';
 import type { Limiter } from './limiter.js';
 import { type Form, messagePage, registerPage, signInPage, startAgainPage } from './pages.js';
 

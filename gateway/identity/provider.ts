@@ -5,7 +5,7 @@ import * as interactionPolicy from 'oidc-provider/lib/helpers/interaction_policy
 import { Provider } from 'oidc-provider/lib/provider.js';
 import { addressBehind } from '../address.js';
 import { securityHeaders } from '../headers.js';
-import { IdentityError, isRecord, openIdentityStore } from './accounts.js';
+import { IdentityError, directoryOf, isRecord, openIdentityStore } from './accounts.js';
 import { rowAdapter } from './adapter.js';
 import type { EmbeddedProvider } from './identity.js';
 import { interactionPages } from './interactions.js';
@@ -147,8 +147,7 @@ export async function openProvider(options: ProviderOptions): Promise<EmbeddedPr
         });
     },
     first: () => accounts.first(),
-    subjects: () => accounts.subjects(),
-    erase: (subjects) => accounts.erase(subjects),
+    directory: directoryOf(accounts),
     close: () => {
       clearInterval(sweeper);
       store.close();

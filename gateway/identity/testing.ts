@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as client from 'openid-client';
-import type { EmbeddedProvider } from './identity.js';
+import type { EmbeddedProvider, Issuer } from './identity.js';
 import { type ProviderOptions, openProvider } from './provider.js';
 
 /** A provider on a free port of this machine, with its file in a folder of its own. */
@@ -75,7 +75,7 @@ export async function openPlace(options: Partial<ProviderOptions> = {}): Promise
 export type Page = { readonly status: number; readonly url: URL; readonly html: string; readonly headers: Headers };
 export type Fields = Readonly<Record<string, string>>;
 
-/** As much of a browser as sign-in needs: it keeps cookies by path and follows redirects, and leaves at the callback. */
+/** As much of a browser as sign-in needs: it keeps cookies by path and follows redirects of the provider. */
 export type Browser = {
   open(url: URL | string, post?: Fields): Promise<Page>;
   /** Sends the form of a page, filled in. */
@@ -85,11 +85,11 @@ export type Browser = {
   forget(name: RegExp): void;
 };
 
-export function openBrowser({ origin }: Pick<Place, 'origin'>): Browser {
+export function openBrowser({ origin }: Pick<Place, 'origin'>, pages = '/oidc/'): Browser {
   const jar = new Map<string, { readonly path: string; readonly value: string; readonly name: string }>();
 
   const keep = (line: string, from: URL): void => {
-    const [pair = '', ...attributes] = line.split('; ');
+    const [pair = '', ...attributes] = line.split(/; */);
     const [name = '', value = ''] = pair.split(/=(.*)/s);
     const of = (key: string): string | undefined =>
       attributes.find((each) => each.toLowerCase().startsWith(`${key}=`))?.slice(key.length + 1);
@@ -117,7 +117,7 @@ export function openBrowser({ origin }: Pick<Place, 'origin'>): Browser {
     const next = response.headers.get('location');
     if (next === null) return { status: response.status, url, html, headers: response.headers };
     const target = new URL(next, url);
-    if (target.pathname.startsWith('/oidc/')) return open(target);
+    if (target.pathname.startsWith(pages)) return open(target);
     return { status: response.status, url: target, html: '', headers: response.headers };
   };
 
@@ -129,7 +129,7 @@ export function openBrowser({ origin }: Pick<Place, 'origin'>): Browser {
   const actionOf = (page: Page): URL => {
     const action = /<form[^>]* action="([^"]+)"/.exec(page.html)?.[1];
     if (!action) throw new Error(`${page.url.href} has no form:\n${page.html}`);
-    return new URL(action, page.url);
+    return new URL(action.replaceAll('&amp;', '&'), page.url);
   };
 
   return {
@@ -147,14 +147,13 @@ export function openBrowser({ origin }: Pick<Place, 'origin'>): Browser {
 }
 
 /** The UI's side of the flow, by a certified client. */
-export async function openClient(place: Place) {
-  const configuration = await client.discovery(
-    new URL(place.provider().issuer),
-    'verbatim-ui',
-    undefined,
-    client.None(),
-    { execute: [client.allowInsecureRequests] },
-  );
+export async function openClient(
+  place: Pick<Place, 'origin'> & { provider(): Pick<Issuer, 'issuer'> },
+  clientId = 'verbatim-ui',
+) {
+  const configuration = await client.discovery(new URL(place.provider().issuer), clientId, undefined, client.None(), {
+    execute: [client.allowInsecureRequests],
+  });
   return {
     configuration,
     /** A new sign-in: where to send the browser, and how to go on from the callback. */

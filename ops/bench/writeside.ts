@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { memoryChannel } from '../../commands/channel.js';
+import { memoryChannel } from '../../commands/channel/memory.js';
 import { type Draft, createClient } from '../../commands/client/client.js';
 import type { Answer, Command } from '../../commands/command.js';
 import { cacheKeys } from '../../commands/keys/cache.js';

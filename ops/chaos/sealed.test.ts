@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
-import { memoryChannel } from '../../commands/channel.js';
+import { memoryChannel } from '../../commands/channel/memory.js';
 import { type CommandClient, type Draft, type Plain, createClient } from '../../commands/client/client.js';
 import { type Command, type DeadLetter, deadLettersIn } from '../../commands/command.js';
 import type { Key } from '../../commands/keys/keys.js';

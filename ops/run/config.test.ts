@@ -16,6 +16,7 @@ describe('configuration', () => {
       explorer: true,
       verboseErrors: false,
       masterKeys: [],
+      oidc: undefined,
       fleet: undefined,
     });
   });

@@ -1,4 +1,4 @@
-import { type FleetConfig, readFleet } from './fleet-config.js';
+import { type FleetConfig, type OidcConfig, readFleet, readOidc } from './fleet-config.js';
 import { ConfigError, type Values, allGiven, masterKeysIn, oneOf, portIn, settings, urlIn } from './settings.js';
 
 /** How this process is to run. What is undefined follows from the port that it gets. */
@@ -24,6 +24,8 @@ export type Config = {
   readonly verboseErrors: boolean;
   /** 32 bytes each: the first wraps the keys of content, all of them unwrap. None: those keys are stored bare. */
   readonly masterKeys: readonly Uint8Array[];
+  /** Where people sign in. Undefined: at the embedded provider. */
+  readonly oidc: OidcConfig | undefined;
   /** What it is in a fleet. Undefined: the whole product in this process, kept in `data`. */
   readonly fleet: FleetConfig | undefined;
 };
@@ -56,6 +58,7 @@ export function readConfig(env: Values, flags: Values): Config {
     explorer: oneOf('GRAPHIQL', given, ['on', 'off'], local ? 'on' : 'off') === 'on',
     verboseErrors: oneOf('VERBOSE_ERRORS', given, ['on', 'off'], 'off') === 'on',
     masterKeys: masterKeysIn(given.VERBATIM_MASTER_KEYS),
+    oidc: readOidc(given),
     fleet,
   };
 }

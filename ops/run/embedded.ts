@@ -1,4 +1,4 @@
-import { memoryChannel } from '../../commands/channel.js';
+import { memoryChannel } from '../../commands/channel/memory.js';
 import { createClient } from '../../commands/client/client.js';
 import { cacheKeys } from '../../commands/keys/cache.js';
 import { createOpener } from '../../commands/keys/opener.js';
@@ -8,7 +8,6 @@ import { openSnapshots } from '../../commands/snapshots/sqlite.js';
 import { startWorker } from '../../commands/worker/worker.js';
 import { STATE } from '../../domain/catalogue.js';
 import { randomUuid } from '../../domain/ids.js';
-import { openProvider } from '../../gateway/identity/provider.js';
 import { createMetrics } from '../../gateway/metrics.js';
 import { coreQueries } from '../../projections/readmodel/core/queries.js';
 import { createOperations } from '../../projections/operations.js';
@@ -24,6 +23,8 @@ import { eraseAgain, withAccount } from './accounts.js';
 import { branchReader } from './branch.js';
 import { messageOf } from './errors.js';
 import { type Folder, PARTITIONS } from './folder.js';
+import type { OidcConfig } from './fleet-config.js';
+import { openIdentity } from './identity.js';
 import { mendingDb } from './mending.js';
 import { createMeters } from './metrics.js';
 import { pooledRandom } from './random.js';
@@ -48,6 +49,8 @@ export type EmbeddedOptions = {
   readonly verboseErrors: boolean;
   /** Wrap the keys (see `openKeys`). */
   readonly masterKeys: readonly Uint8Array[];
+  /** A Keycloak, in place of the provider in this process. */
+  readonly oidc: OidcConfig | undefined;
   /** Builds the page if it must be built; resolves with its folder. */
   readonly page: { readonly folder: string; readonly built: Promise<unknown> };
   /** Told what goes on, in a line for people. */
@@ -89,14 +92,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
   const opener = createOpener({ keys });
   const sessions = meters.sessions(memorySessions({ now }));
-  const provider = await openProvider({
-    ...options,
-    file: folder.file('identity.db'),
-    now,
-    newId,
-    random,
-    onSessionEnd: sessions.endSession,
-  });
+  const { issuer, directory, provider } = await openIdentity(
+    options.oidc,
+    { ...options, file: folder.file('identity.db'), now, newId, random, onSessionEnd: sessions.endSession },
+    (error) => say(`signing in waits: ${messageOf(error)}`),
+  );
 
   const snapshots = meters.snapshots(openSnapshots({ file: folder.file('snapshots.db'), state: STATE }));
   const channel = memoryChannel({ partitions: PARTITIONS });
@@ -155,8 +155,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       open: opener.open,
     },
     partitions: PARTITIONS,
-    issuer: provider,
-    provider,
+    issuer,
+    ...(provider ? { provider } : { endSession: sessions.endSession }),
     namespace: PEOPLE,
     page: page.folder,
     waitingFor: () => [...waiting],
@@ -174,13 +174,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   });
   folder.announce({ url: publicUrl, opsUrl: `http://127.0.0.1:${gateway.opsPort}` });
 
-  const accounts = { provider, namespace: PEOPLE };
+  const accounts = directory && { directory, namespace: PEOPLE };
   const reactors = startReactors(Promise.all([worker.ready, coreRunner.caughtUp, obligationsRunner.caughtUp]), {
     obligations: watch.port(obligationsRunner),
     relations: relationsReader(db, obligationsRunner),
     branch: branchReader(queries, opener),
     client,
-    destroyKey: withAccount(keys.destroy, accounts),
+    destroyKey: accounts ? withAccount(keys.destroy, accounts) : keys.destroy,
     live: sessions,
     executor: newId(),
     now,
@@ -188,9 +188,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     onFailure: (error) => say(`a reactor failed: ${messageOf(error)}`),
   });
 
-  const stopAudit = auditFirst({ provider, client, namespace: PEOPLE, onFailure });
+  const stopAudit = provider && auditFirst({ provider, client, namespace: PEOPLE, onFailure });
 
-  const accountsErased = coreRunner.caughtUp.then(() => eraseAgain(queries, accounts).catch(onTrouble));
+  const accountsErased = coreRunner.caughtUp.then(() => accounts && eraseAgain(queries, accounts).catch(onTrouble));
 
   const arrive = async (what: string, there: Promise<unknown>): Promise<void> => {
     await there;
@@ -208,7 +208,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     opsPort: gateway.opsPort,
     ready,
     stop: async () => {
-      stopAudit();
+      stopAudit?.();
       await gateway.close();
       await reactors.stop();
       await worker.stop();
@@ -218,7 +218,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
       await log.close();
       await snapshots.close();
       await keys.close();
-      provider.close();
+      provider?.close();
     },
   };
 }

@@ -21,32 +21,30 @@ describe('configuration of a fleet', () => {
       partitions: 16,
       databaseUrl: least.DATABASE_URL,
       redisUrl: least.REDIS_URL,
-      oidc: {
-        issuer: 'https://id.example.org/realms/verbatim',
-        jwksUrl: 'https://id.example.org/realms/verbatim/protocol/openid-connect/certs',
-        clientId: 'verbatim-ui',
-        admin: undefined,
-      },
       namespace: PEOPLE,
       opsHost: '127.0.0.1',
       opsToken: undefined,
       drainMs: 10_000,
     });
+    expect(given({}).oidc).toEqual({
+      issuer: 'https://id.example.org/realms/verbatim',
+      jwksUrl: 'https://id.example.org/realms/verbatim/protocol/openid-connect/certs',
+      clientId: 'verbatim-ui',
+      admin: undefined,
+    });
   });
 
   it('reads what a process is there for, and where its identity provider is', () => {
-    const { fleet } = given({
+    const { fleet, oidc } = given({
       VERBATIM_ROLES: 'commands, assistant',
       OIDC_JWKS_URL: 'http://keycloak:8080/realms/verbatim/protocol/openid-connect/certs',
       OIDC_ADMIN_URL: 'http://keycloak:8080',
       OIDC_ADMIN_SECRET: 'hush',
     });
-    expect(fleet).toMatchObject({
-      roles: ['commands', 'assistant'],
-      oidc: {
-        jwksUrl: 'http://keycloak:8080/realms/verbatim/protocol/openid-connect/certs',
-        admin: { url: 'http://keycloak:8080', clientId: 'verbatim-admin', secret: 'hush' },
-      },
+    expect(fleet).toMatchObject({ roles: ['commands', 'assistant'] });
+    expect(oidc).toMatchObject({
+      jwksUrl: 'http://keycloak:8080/realms/verbatim/protocol/openid-connect/certs',
+      admin: { url: 'http://keycloak:8080', clientId: 'verbatim-admin', secret: 'hush' },
     });
   });
 
@@ -83,6 +81,12 @@ describe('configuration of a fleet', () => {
     const refuse = (): unknown => given({ [key]: 'mysql://verbatim:hunter2@db' });
     expect(refuse).toThrow(new RegExp(`${key} is not an address`));
     expect(refuse).not.toThrow(/hunter2/);
+  });
+
+  it('may have its people sign in elsewhere without being a fleet', () => {
+    const { fleet, oidc } = readConfig({ OIDC_ISSUER: 'http://127.0.0.1:8080/realms/verbatim' }, {});
+    expect(fleet).toBeUndefined();
+    expect(oidc).toMatchObject({ issuer: 'http://127.0.0.1:8080/realms/verbatim' });
   });
 
   it('refuses a role for a process without brokers', () => {

@@ -14,7 +14,6 @@ export type FleetConfig = {
   readonly partitions: number;
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  readonly oidc: OidcConfig;
   readonly namespace: Uuid;
   readonly opsHost: string;
   /** What operators show. Undefined: there is nothing for them. */
@@ -45,7 +44,7 @@ export function readFleet(given: Given): FleetConfig | undefined {
     'VERBATIM_MASTER_KEYS',
     'openssl rand -base64 32 makes one; every process of the fleet takes the same.',
   );
-  const issuer = pathUrlIn('OIDC_ISSUER', required(given, 'OIDC_ISSUER', 'In Keycloak it ends in /realms/verbatim.'));
+  required(given, 'OIDC_ISSUER', 'In Keycloak it ends in /realms/verbatim.');
   return {
     roles: rolesIn(given.VERBATIM_ROLES ?? settings.VERBATIM_ROLES.fallback),
     brokers: brokersIn(given.KAFKA_BROKERS),
@@ -54,19 +53,25 @@ export function readFleet(given: Given): FleetConfig | undefined {
     partitions: numberIn('PARTITIONS', given, 1, 4_096),
     databaseUrl: schemed('DATABASE_URL', given, /^postgres(ql)?:$/, 'postgres://user:password@host:5432/verbatim'),
     redisUrl: schemed('REDIS_URL', given, /^rediss?:$/, 'redis://host:6379'),
-    oidc: {
-      issuer,
-      jwksUrl:
-        given.OIDC_JWKS_URL === undefined
-          ? `${issuer}/protocol/openid-connect/certs`
-          : pathUrlIn('OIDC_JWKS_URL', given.OIDC_JWKS_URL),
-      clientId: given.OIDC_CLIENT ?? settings.OIDC_CLIENT.fallback,
-      admin: adminIn(given),
-    },
     namespace: namespaceIn(given.VERBATIM_NAMESPACE ?? settings.VERBATIM_NAMESPACE.fallback),
     opsHost: given.OPS_HOST ?? settings.OPS_HOST.fallback,
     opsToken: tokenIn(given.OPS_TOKEN),
     drainMs: numberIn('DRAIN_SECONDS', given, 0, 600) * 1_000,
+  };
+}
+
+/** Reads where people sign in; undefined where they do so here. Throws ConfigError. */
+export function readOidc(given: Given): OidcConfig | undefined {
+  if (given.OIDC_ISSUER === undefined) return undefined;
+  const issuer = pathUrlIn('OIDC_ISSUER', given.OIDC_ISSUER);
+  return {
+    issuer,
+    jwksUrl:
+      given.OIDC_JWKS_URL === undefined
+        ? `${issuer}/protocol/openid-connect/certs`
+        : pathUrlIn('OIDC_JWKS_URL', given.OIDC_JWKS_URL),
+    clientId: given.OIDC_CLIENT ?? settings.OIDC_CLIENT.fallback,
+    admin: adminIn(given),
   };
 }
 
@@ -119,8 +124,15 @@ function adminIn(given: Given): OidcConfig['admin'] {
   return {
     url: urlIn('OIDC_ADMIN_URL', given.OIDC_ADMIN_URL),
     clientId: given.OIDC_ADMIN_CLIENT ?? settings.OIDC_ADMIN_CLIENT.fallback,
-    secret: required(given, 'OIDC_ADMIN_SECRET', 'It is the secret of the client OIDC_ADMIN_CLIENT.'),
+    secret: adminSecretIn(given),
   };
+}
+
+function adminSecretIn({ OIDC_ADMIN_SECRET: secret }: Given): string {
+  if (secret) return secret;
+  throw new ConfigError(
+    'OIDC_ADMIN_URL is set, and needs OIDC_ADMIN_SECRET: the secret of the client OIDC_ADMIN_CLIENT.',
+  );
 }
 
 function namespaceIn(value: string): Uuid {

@@ -10,7 +10,9 @@ import { meterViews } from './scrape.js';
 // That the meters of a message's way move is tried on a whole server, in ops/chaos/metrics.test.ts.
 
 const { registry } = createMetrics();
-createMeters(registry, Date.now).stores({});
+const all = createMeters(registry, Date.now);
+all.stores({});
+all.sessionsStore(() => true);
 const nothing = { lag: async () => [], rebuilding: async () => undefined };
 meterViews(registry, {
   views: [],
@@ -88,6 +90,15 @@ describe('the meters', () => {
     for (const kind of ['reply', 'session']) {
       expect(await own.metrics()).toContain(`verbatim_notices_published_total{kind="${kind}"} 1\n`);
     }
+  });
+
+  it('tell whether Redis is reached, as it is when they are asked', async () => {
+    const { own, meters: asked } = metered();
+    let connected = true;
+    asked.sessionsStore(() => connected);
+    expect(await own.metrics()).toContain('verbatim_sessions_connected 1\n');
+    connected = false;
+    expect(await own.metrics()).toContain('verbatim_sessions_connected 0\n');
   });
 
   it('tell how far a rebuild is only while there is one', async () => {

@@ -27,6 +27,18 @@ export function createMeters(registry: Registry, now: () => number) {
     snapshots: meterSnapshots(registers),
     sessions: meterSessions(registers),
     batches: meterBatches(registers, now),
+    /** Looked at when it is asked for. */
+    sessionsStore: (connected: () => boolean): void => {
+      const reached = new Gauge({
+        name: 'verbatim_sessions_connected',
+        help: 'Whether Redis is reached and every watched topic subscribed there; 0 while notices are lost.',
+        registers: [],
+        collect() {
+          this.set(connected() ? 1 : 0);
+        },
+      });
+      registry.registerMetric(reached);
+    },
     /** Sizes are looked at when they are asked for. */
     stores: (files: Readonly<Record<string, string>>): void => {
       const size = new Gauge({

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { memoryChannel } from '../../commands/channel.js';
+import { memoryChannel } from '../../commands/channel/memory.js';
 import { type Draft, createClient } from '../../commands/client/client.js';
 import { cacheKeys } from '../../commands/keys/cache.js';
 import { createOpener } from '../../commands/keys/opener.js';
@@ -19,7 +19,10 @@ import { clientId } from '../../domain/testing.js';
 import { core } from '../../projections/readmodel/core/core.js';
 import { coreQueries } from '../../projections/readmodel/core/queries.js';
 import type { Db } from '../../projections/readmodel/db.js';
+import { caughtUpBy, reachedBy } from '../../projections/reached.js';
+import { followObligations } from '../../projections/readmodel/obligations/follow.js';
 import { obligations, relationsReader, watchObligations } from '../../projections/readmodel/obligations/obligations.js';
+import { announceObligations } from '../../projections/sessions/announce.js';
 import { openPglite } from '../../projections/readmodel/pglite.js';
 import { startRunner } from '../../projections/runner.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
@@ -184,4 +187,60 @@ it('is left alone by a process that stops before it is ready, which does not wai
   expect(await tally()).toMatchObject({ ReplyRequested: 4 });
   expect((await tally())['ReplyStarted']).toBe(3);
   expect(failures.length).toBe(before);
+});
+
+it('is done once where two processes keep it that do not run the views', async () => {
+  const sessions = memorySessions({ now: Date.now });
+  const before = await tally();
+  const asked = failures.length;
+  const coreRunner = startRunner({ log, db, projection: core, onFailure });
+  const runner = startRunner({
+    log,
+    db,
+    projection: obligations,
+    sessions,
+    onCommit: (changes) => announceObligations(sessions, changes),
+    onFailure,
+  });
+  const assistants = [4, 5].map((name) => {
+    // A handle of its own, as in a process of its own.
+    const handle: Db = { ...db };
+    const reached = reachedBy({ db: handle, view: 'obligations', sessions, wait });
+    const queries = coreQueries({
+      db: handle,
+      partitions: PARTITIONS,
+      reached: reachedBy({ db: handle, view: 'core', sessions, wait }),
+    });
+    const caughtUp = caughtUpBy({ log, reached });
+    return startReactors(caughtUp, {
+      obligations: followObligations({ db: handle, sessions, caughtUp, wait, onTrouble: onFailure }),
+      relations: relationsReader(handle, { reached }),
+      branch: branchReader(queries, opener),
+      client,
+      destroyKey: keys.destroy,
+      live: sessions,
+      executor: clientId(900 + name),
+      now: Date.now,
+      wait,
+      onFailure,
+    });
+  });
+  await Promise.all(assistants.map(({ started }) => started));
+  for (let n = 0; n < 4; n++) await ask(bob);
+  const count = (type: string, counts: Readonly<Record<string, number>>): number => counts[type] ?? 0;
+  // The one that was asked for and left alone above is done as well.
+  await expect
+    .poll(async () => count('ConversationRenamed', await tally()) - count('ConversationRenamed', before), {
+      timeout: 30_000,
+    })
+    .toBe(5);
+  await expect.poll(owed, { timeout: 20_000 }).toBe(0);
+  const after = await tally();
+  for (const type of ['ReplyStarted', 'ReplyCompleted', 'TitleStarted']) {
+    expect([type, count(type, after) - count(type, before)]).toEqual([type, 5]);
+  }
+  await Promise.all(assistants.map((reactors) => reactors.stop()));
+  await Promise.all([coreRunner.stop(), runner.stop()]);
+  sessions.close();
+  expect(failures.slice(asked)).toEqual([]);
 });

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Db } from './db.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Db, passes } from './db.js';
 
 const [A, B, C] = ['a', 'b', 'c'].map((digit) => `01980000-0000-7000-8000-00000000000${digit}`);
 
-/** The one contract of all databases of the read models. `open` gives one that is empty, or whose `t` may be dropped. */
-export function dbContract(name: string, open: () => Promise<Db>): void {
+/**
+ * The one contract of all databases of the read models. `open` gives one that is empty, or whose `t` may be dropped;
+ * `beside` another handle on what was opened last, as another process has, where the database takes more than one.
+ */
+export function dbContract(name: string, open: () => Promise<Db>, beside?: () => Promise<Db>): void {
   describe(`the database contract on ${name}`, () => {
     let db: Db;
     beforeAll(async () => {
@@ -160,6 +163,66 @@ export function dbContract(name: string, open: () => Promise<Db>): void {
       await Promise.all([other.close(), other.close()]);
       expect((await running).count).toBe(1);
       await expect(other.query('SELECT 1')).rejects.toMatchObject({ code: 'DB_CLOSED' });
+    });
+
+    if (!beside) return;
+    describe('for two processes', () => {
+      let other: Db;
+      beforeEach(async () => {
+        other = await beside();
+      });
+      afterEach(() => other.close());
+
+      const othersNumbers = async (): Promise<readonly number[]> =>
+        (await other.query<{ n: number }>('SELECT n FROM t ORDER BY n')).rows.map(({ n }) => n);
+
+      it('shows the other one what is committed, from the moment on in which that is said', async () => {
+        let during: readonly number[] | undefined;
+        await db.tx(async (tx) => {
+          await tx.query(add, [A, 1]);
+          during = await othersNumbers();
+        });
+        expect([during, await othersNumbers()]).toEqual([[], [1]]);
+      });
+
+      it('moves what both read at the same place for one of them alone', async () => {
+        await db.query(add, [A, 0]);
+        const move = (by: Db, to: number): Promise<number> =>
+          by.tx(
+            async (tx) => (await tx.query('UPDATE t SET n = $2 WHERE home = 0 AND id = $1 AND n = 0', [A, to])).count,
+          );
+        const counts = await Promise.all([move(db, 1), move(other, 2)]);
+        expect(counts.toSorted()).toEqual([0, 1]);
+        expect(await numbers()).toEqual([counts[0] === 1 ? 1 : 2]);
+      });
+
+      it('has one give way where two wait for each other, and says so in a way that passes', async () => {
+        for (const id of [A, B]) await db.query(add, [id, 0]);
+        const both = (by: Db, ids: readonly (string | undefined)[], met: () => Promise<void>): Promise<void> =>
+          by.tx(async (tx) => {
+            const [first, second] = ids;
+            await tx.query('UPDATE t SET n = 1 WHERE home = 0 AND id = $1', [first]);
+            await met();
+            await tx.query('UPDATE t SET n = 1 WHERE home = 0 AND id = $1', [second]);
+          });
+        let [meet, left] = [(): void => undefined, 2];
+        const meeting = new Promise<void>((resolve) => (meet = resolve));
+        const met = (): Promise<void> => ((left -= 1) === 0 ? meet() : undefined, meeting);
+        const ended = await Promise.allSettled([both(db, [A, B], met), both(other, [B, A], met)]);
+        const failed = ended.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+        expect(failed).toEqual([expect.objectContaining({ code: '40P01' })]);
+        expect(failed.every(passes)).toBe(true);
+        expect(await numbers()).toEqual([1, 1]);
+      });
+
+      it('goes on where the tables are dropped and made anew by the other one', async () => {
+        await db.query(add, [A, 1]);
+        expect(await numbers()).toEqual([1]);
+        await other.query('DROP TABLE t');
+        await other.query('CREATE TABLE t (n bigint, id uuid, home int NOT NULL, PRIMARY KEY (home, id))');
+        await db.query(add, [A, 2]);
+        expect(await numbers()).toEqual([2]);
+      });
     });
   });
 }

@@ -17,11 +17,21 @@ export type ColumnType = 'uuid' | 'int' | 'bigint' | 'text' | 'boolean' | 'times
 
 export const snake = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** The statements that make a table and its indexes in a schema. */
+/**
+ * Has Citus spread a table by its homes: beside another one, so that all that is written of one home lies in one place, or
+ * as the first of its kind. Any other Postgres does nothing.
+ */
+export const distribute = (table: string, beside = 'none'): string => `DO $$ BEGIN
+  IF to_regproc('create_distributed_table') IS NOT NULL AND EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') THEN
+    PERFORM create_distributed_table('${table}', 'home', colocate_with => '${beside}');
+  END IF; END $$`;
+
+/** The statements that make a table and its indexes in a schema, beside the checkpoints there. */
 export function createTable(schema: string, { name, columns, key, indexes = [] }: Table): readonly string[] {
   const fields = Object.entries(columns).map(([field, type]) => `${snake(field)} ${type}`);
   return [
     `CREATE TABLE ${schema}.${name} (home int NOT NULL, ${fields.join(', ')}, PRIMARY KEY (home, ${key.map(snake).join(', ')}))`,
+    distribute(`${schema}.${name}`, `${schema}.checkpoints`),
     ...indexes.map((index, at) => `CREATE INDEX ${name}_${at} ON ${schema}.${name} (home, ${index})`),
   ];
 }

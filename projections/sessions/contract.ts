@@ -83,6 +83,16 @@ export function sessionsContract(name: string, open: (now: () => number) => Prom
       expect(await sessions.readReply('r')).toEqual(delta(1, 0, 'Hello 🙂!'));
     });
 
+    it('goes on from where a piece begins, in UTF-16 units, whatever was behind it', async () => {
+      sessions.writeReply(delta(1, 0, 'ä 🙂 – b'));
+      sessions.writeReply(delta(1, 7, 'c'));
+      expect(await sessions.readReply('r')).toEqual(delta(1, 0, 'ä 🙂 – c'));
+      sessions.writeReply(delta(1, 4, '!'));
+      expect(await sessions.readReply('r')).toEqual(delta(1, 0, 'ä 🙂!'));
+      sessions.writeReply(delta(1, 5, ''));
+      expect(await sessions.readReply('r')).toEqual(delta(1, 0, 'ä 🙂!'));
+    });
+
     it('keeps what is written before anybody listens, and replies apart', async () => {
       sessions.writeReply(delta(1, 0, 'early'));
       sessions.writeReply({ ...delta(3, 0, 'other'), reply: 'q' });

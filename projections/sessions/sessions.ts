@@ -41,6 +41,22 @@ export type Sessions = {
 
 export type Detach = () => void;
 
+/**
+ * Live delivery or what it remembers cannot be reached. SESSIONS_UNAVAILABLE: not now, ask again in a moment;
+ * SESSIONS_UNREACHABLE: not at the start, see the address and what listens there; SESSIONS_URL: the address cannot be
+ * read; SESSIONS_VERSION: the server is too old.
+ */
+export class SessionsError extends Error {
+  override name = 'SessionsError';
+  constructor(
+    readonly code: 'SESSIONS_UNAVAILABLE' | 'SESSIONS_UNREACHABLE' | 'SESSIONS_URL' | 'SESSIONS_VERSION',
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
 /** At most `burst` at once, and `perSecond` for ever. */
 export type Rate = { readonly burst: number; readonly perSecond: number };
 

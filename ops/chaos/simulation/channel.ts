@@ -1,7 +1,15 @@
-import { type Answer, type Command, type CommandSource, type Incoming, Refused } from '../../../commands/command.js';
+import {
+  type Answer,
+  type Command,
+  type CommandSource,
+  type Incoming,
+  NotHeld,
+  Refused,
+  type Taker,
+} from '../../../commands/command.js';
 import type { Disk } from '../../../commands/log/memory.js';
+import { Unowned } from '../../../commands/worker/owner.js';
 import { nameOf } from '../../../commands/worker/memory.js';
-import { validOf } from './log.js';
 import type { Process } from './process.js';
 import { type Scene, pace } from './scene.js';
 
@@ -19,7 +27,7 @@ export type Posted = {
 export type Told = { readonly name: string; readonly hash: string; readonly answer: Answer };
 
 /** One worker's reading of one partition. */
-type Reading = { position: number; under: { posted: Posted; offset: number; settled: boolean }[] };
+type Reading = { position: number; begun: boolean; under: { posted: Posted; offset: number; settled: boolean }[] };
 
 /**
  * The channel as the fleet has it: a durable topic of commands, whose partitions are handed to workers. It delivers at
@@ -46,21 +54,12 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
   };
   const key = (process: Process, partition: number): string => `${process.name}/${partition}`;
 
-  const covered = (partition: number): number =>
-    validOf(disk.files[partition] ?? []).reduce((most, { entry }) => Math.max(most, entry.covered ?? -1), -1);
-
-  /** Where a new owner goes on: behind what is decided, and not before the start, for old commands are gone. */
-  const resume = (partition: number): number => {
-    const { start, committed } = part(partition);
-    return Math.max(rules.resume === 'covered' ? covered(partition) + 1 : committed, start);
-  };
-
   const assign = (partition: number, process: Process): void => {
     const before = owners[partition];
     owners[partition] = process;
-    const position = resume(partition);
-    tell('group', `${partition} goes to ${process.name} from ${position}`);
-    readings.set(key(process, partition), { position, under: [] });
+    const { committed } = part(partition);
+    tell('group', `${partition} goes to ${process.name} from ${committed}`);
+    readings.set(key(process, partition), { position: committed, begun: false, under: [] });
     // Who had it until now has not heard of that yet.
     if (before && before !== process) {
       const old = key(before, partition);
@@ -72,9 +71,9 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
     wakeAll();
   };
 
-  /** Goes on behind what is settled. What is neither answered nor refused comes again. */
-  const settle = (process: Process, partition: number, reading: Reading): void => {
-    const open = reading.under.find(({ settled }) => !settled);
+  /** Goes on behind what is settled. What is neither answered nor refused comes again, unless it was decided before. */
+  const settle = (process: Process, partition: number, reading: Reading, covered: number): void => {
+    const open = reading.under.find(({ settled, offset }) => !settled && offset > covered);
     if (open) reading.position = open.offset;
     reading.under = [];
     const { committed } = part(partition);
@@ -114,40 +113,82 @@ export function createChannel(scene: Scene, disk: Disk, rules: ChannelRules) {
     };
   };
 
-  const sourceFor = (process: Process): CommandSource => ({
-    take: async (partition, max, signal) => {
-      const before = readings.get(key(process, partition));
-      if (before) settle(process, partition, before);
-      for (;;) {
-        if (signal.aborted) return [];
-        const reading = readings.get(key(process, partition));
-        const { commands, start } = part(partition);
-        const from = Math.max(reading?.position ?? 0, start);
-        if (reading && from < commands.length) {
-          const taken = commands.slice(from, from + Math.min(max, rules.batch));
-          reading.position = from + taken.length;
-          const batch = taken.map((posted, n) => {
-            if (posted.taken++ > 0) counts.redelivered++;
-            const under = { posted, offset: from + n, settled: false };
-            reading.under.push(under);
-            return incoming(process, posted, from + n, under);
-          });
-          if (rules.commitsEarly === true) part(partition).committed = reading.position;
-          tell(process.name, `takes ${from}–${from + taken.length - 1} of ${partition}`);
-          return batch;
-        }
-        await process.hears(
-          new Promise<void>((resolve) => {
-            const wake = (): void => {
-              sleepers.delete(wake);
-              signal.removeEventListener('abort', wake);
-              resolve();
-            };
-            sleepers.add(wake);
-            signal.addEventListener('abort', wake);
-          }),
-        );
+  /** What comes next of a partition, if anything does. */
+  const takeFrom = (process: Process, partition: number, reading: Reading): readonly Incoming[] => {
+    const { commands, start } = part(partition);
+    const from = Math.max(reading.position, start);
+    const taken = commands.slice(from, from + rules.batch);
+    reading.position = from + taken.length;
+    if (rules.commitsEarly === true) part(partition).committed = reading.position;
+    if (taken.length > 0) tell(process.name, `takes ${from}–${from + taken.length - 1} of ${partition}`);
+    return taken.map((posted, n) => {
+      if (posted.taken++ > 0) counts.redelivered++;
+      const under = { posted, offset: from + n, settled: false };
+      reading.under.push(under);
+      return incoming(process, posted, from + n, under);
+    });
+  };
+
+  /** Resolves when something may have come, or changed hands. */
+  const news = (process: Process, signal: AbortSignal): Promise<void> =>
+    process.hears(
+      new Promise<void>((resolve) => {
+        const wake = (): void => {
+          sleepers.delete(wake);
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        sleepers.add(wake);
+        signal.addEventListener('abort', wake);
+      }),
+    );
+
+  /** Hands over what comes for one partition, for as long as the process has it, as often as it gets it. */
+  const serve = async (process: Process, partition: number, taker: Taker, signal: AbortSignal): Promise<void> => {
+    let had: Reading | undefined;
+    for (;;) {
+      const reading = readings.get(key(process, partition));
+      if (had && reading !== had) taker.lose(partition);
+      if (reading && reading !== had) taker.gain(partition);
+      had = reading;
+      if (signal.aborted) return;
+      if (!reading || Math.max(reading.position, part(partition).start) >= part(partition).commands.length) {
+        await news(process, signal);
+        continue;
       }
+      const hold = async (): Promise<void> => {
+        await process.wait(pace(scene));
+        if (readings.get(key(process, partition)) !== reading) throw new NotHeld(`${partition} has gone elsewhere`);
+      };
+      try {
+        const decided = await taker.own(partition, hold);
+        if (!reading.begun && rules.resume === 'covered') reading.position = decided + 1;
+        reading.begun = true;
+        const batch = takeFrom(process, partition, reading);
+        settle(process, partition, reading, await taker.decide(partition, batch, hold));
+      } catch (error) {
+        if (!(error instanceof NotHeld || error instanceof Unowned)) throw error;
+        // Nothing is settled by that.
+        settle(process, partition, reading, -1);
+        tell(process.name, `waits with ${partition}: ${error.message}`);
+        await process.wait(500);
+      }
+    }
+  };
+
+  const sourceFor = (process: Process): CommandSource => ({
+    serve: (taker) => {
+      const stopping = new AbortController();
+      const loops = topic.map((_, partition) => serve(process, partition, taker, stopping.signal));
+      const ended = Promise.all(loops).catch(taker.failed);
+      return {
+        ready: Promise.resolve(),
+        stop: async (last) => {
+          stopping.abort();
+          await ended;
+          await last();
+        },
+      };
     },
   });
 

@@ -132,11 +132,14 @@ export const mistakes = {
   /** After an error nothing is known; it says that nothing was done. */
   'refuses what may still land': {
     source: (source, { process }) => ({
-      take: async (...args) => {
-        const taken = await source.take(...args);
-        underWay.set(process, taken);
-        return taken;
-      },
+      serve: (taker) =>
+        source.serve({
+          ...taker,
+          decide: (partition, incoming, hold) => {
+            underWay.set(process, incoming);
+            return taker.decide(partition, incoming, hold);
+          },
+        }),
     }),
     log: (log, { process }) => ({
       ...log,

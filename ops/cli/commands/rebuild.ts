@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Rebuilding } from '../../../projections/rebuild.js';
+import type { Rebuilding } from '../../../projections/rebuilding.js';
 import { CliError, UsageError } from '../../run/errors.js';
 import { type Command, dataOption, say } from '../command.js';
 import { type Server, gone } from '../server.js';

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Envelope } from '../../../domain/event.js';
-import { createHistory, idOf, logWith, openCore, project } from '../../testing.js';
+import { createHistory, idOf, logWith, openCore, openDatabase, project } from '../../testing.js';
 import type { Queryable } from '../db.js';
-import { openPglite } from '../pglite.js';
 import { core } from './core.js';
 import type { CoreNotice, CoreQueries } from './rows.js';
 
@@ -69,7 +68,7 @@ describe('a batch', () => {
     history.start(id);
     for (const person of people) history.addMember(id, person, 'writer');
     const { log, add } = await logWith(history.events);
-    const real = await openPglite();
+    const real = await openDatabase();
     await project(real, core, log);
 
     const before = history.events.length;

@@ -17,9 +17,8 @@ import {
 import { clientId, fold, run, sealedText } from '../../../domain/testing.js';
 import { type UserCommand, type UserEvent, user, userContent } from '../../../domain/user.js';
 import { lookUp } from '../../../domain/tree.js';
-import { PARTITIONS, createHistory, inCuts, logWith, project } from '../../testing.js';
+import { PARTITIONS, createHistory, inCuts, logWith, openDatabase, project } from '../../testing.js';
 import type { Db } from '../db.js';
-import { openPglite } from '../pglite.js';
 import { core } from './core.js';
 import { conversationOf, membershipOf, userOf } from './oracle-testing.js';
 import { noRelation } from './people.js';
@@ -30,7 +29,7 @@ import type { CoreNotice, MessageRow } from './rows.js';
 
 let db: Db;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 

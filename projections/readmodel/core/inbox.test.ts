@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Uuid, membershipStream, streamOf } from '../../../domain/ids.js';
-import { PARTITIONS, createHistory, idOf, logWith, project } from '../../testing.js';
+import { PARTITIONS, createHistory, idOf, logWith, openDatabase, project } from '../../testing.js';
 import type { Db } from '../db.js';
-import { openPglite } from '../pglite.js';
 import { core } from './core.js';
 import { coreQueries } from './queries.js';
 import type { CoreQueries, InboxFilter, SeenConversation } from './rows.js';
@@ -12,7 +11,7 @@ import type { CoreQueries, InboxFilter, SeenConversation } from './rows.js';
 
 let db: Db;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 

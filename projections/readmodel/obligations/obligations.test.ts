@@ -3,14 +3,13 @@ import type { Change, Obligation } from '../../../commands/reactors/reactor.js';
 import { personKey } from '../../../domain/content.js';
 import { derivedId } from '../../../domain/ids.js';
 import { startRunner } from '../../runner.js';
-import { createHistory, idOf, logWith, richHistory } from '../../testing.js';
+import { createHistory, idOf, logWith, openDatabase, richHistory } from '../../testing.js';
 import { type Db, DbError } from '../db.js';
-import { openPglite } from '../pglite.js';
 import { obligations, watchObligations } from './obligations.js';
 
 let db: Db;
 beforeAll(async () => {
-  db = await openPglite();
+  db = await openDatabase();
 });
 afterAll(() => db.close());
 

@@ -2,7 +2,7 @@ import type { Change, Obligation, Obligations, ReadRelations, Relation } from '.
 import type { Uuid } from '../../../domain/ids.js';
 import type { Projection } from '../../projection.js';
 import type { Runner } from '../../runner.js';
-import type { Db } from '../db.js';
+import type { Db, Queryable } from '../db.js';
 import { type Stage, type Table, fieldsOf } from '../table.js';
 import { type Erased, type Facts, type Joined, type Started, changedIn, changesOf, fold, touchedBy } from './fold.js';
 
@@ -105,6 +105,32 @@ const toObligation = ({ data, nextOffset }: OwedRow, home: number): Obligation =
   ...data,
   position: { partition: home, offset: nextOffset },
 });
+
+/** Those of some obligations of a home that stand, and up to which offset of the home that is told. */
+export async function readOwed(
+  db: Queryable,
+  home: number,
+  ids: readonly Uuid[],
+): Promise<{ readonly shown: number; readonly found: readonly Obligation[] }> {
+  const { rows } = await db.query<{ shown: number } & (OwedRow | { readonly id: null })>(
+    `SELECT cp.next_offset AS shown, ${fieldsOf(owed, 'r')} FROM obligations.checkpoints cp
+     LEFT JOIN obligations.owed r ON r.home = cp.home AND r.id = ANY($2::uuid[])
+     WHERE cp.home = $1 ORDER BY r.next_offset`,
+    [home, ids],
+  );
+  const found = rows.flatMap(({ shown: _, ...row }) => (row.id === null ? [] : [toObligation(row, home)]));
+  return { shown: rows[0]?.shown ?? 0, found };
+}
+
+/** Which obligations stand, where, and as of which place. */
+export async function readOwedIds(
+  db: Queryable,
+): Promise<readonly { readonly home: number; readonly id: Uuid; readonly offset: number }[]> {
+  const { rows } = await db.query<{ home: number; id: Uuid; offset: number }>(
+    'SELECT r.home, r.id, r.next_offset AS "offset" FROM obligations.owed r ORDER BY r.next_offset',
+  );
+  return rows;
+}
 
 /** Obligations as a reactor watches them, over the runner of their projection; `told` is where its notices go. */
 export function watchObligations(db: Db): {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { memoryChannel } from './channel.js';
-import { type Answer, type Incoming, Refused } from './command.js';
-import { markRead } from './worker/testing.js';
+import { memoryChannel } from './memory.js';
+import { type Answer, type Incoming, Refused } from '../command.js';
+import { markRead } from '../worker/testing.js';
 
 const answer: Answer = { status: 'rejected', code: 'FAILED', message: '', position: { partition: 0, offset: 1 } };
 const live = (): AbortSignal => new AbortController().signal;

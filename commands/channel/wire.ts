@@ -1,0 +1,64 @@
+import type { Uuid } from '../../domain/ids.js';
+import { type Answer, type Command, Refused } from '../command.js';
+
+/**
+ * Where answers travel back: whoever has sent commands is attached to `answers:<its id>`. Anything may be lost at any
+ * moment: an answer that does not come is looked up. Sessions of the fleet fit.
+ */
+export type Answers = {
+  publish(topic: string, notice: object): void;
+  /** When it resolves, nothing published from then on is missed, as long as nothing breaks. */
+  attach(topic: string, listener: (notice: unknown) => void): Promise<() => void>;
+};
+
+export const answersOf = (sender: string): string => `answers:${sender}`;
+
+/** A command as it lies in `commands`, and who wants to hear what came of it. */
+export const encodeCommand = (command: Command, sender: string): string => JSON.stringify({ sender, command });
+
+const strict = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * What lies in `commands`, whoever put it there. Where that is no command it comes all the same, as it is, for it has to be
+ * recorded: the worker looks at each. Of bytes that are no text it comes as base64. Only a command has a sender.
+ */
+export function decodeCommand(value: Uint8Array | null): { readonly command: Command; readonly sender?: string } {
+  const came = valueOf(value ?? new Uint8Array());
+  if (typeof came !== 'object' || came === null || !('command' in came)) return { command: asItIs(came) };
+  const { command } = came;
+  const sender = 'sender' in came && typeof came.sender === 'string' ? { sender: came.sender } : {};
+  return { command: asItIs(command), ...sender };
+}
+
+function valueOf(bytes: Uint8Array): unknown {
+  try {
+    const text = strict.decode(bytes);
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
+  } catch {
+    return { base64: Buffer.from(bytes).toString('base64') };
+  }
+}
+
+/** What comes from elsewhere has the type that it should have; whether it is so, `admit` says. */
+const asItIs = (value: unknown): Command => JSON.parse(JSON.stringify(value ?? null));
+
+/** What was said of a command. Its hash tells it from another one under the same name. */
+export type Notice = { readonly actor: string; readonly id: Uuid; readonly hash: string } & (
+  | { readonly answer: Answer }
+  | { readonly refused: { readonly code: Refused['code']; readonly message: string } }
+);
+
+export const noticeOf = ({ actor, id, hash }: Command, said: Answer | Refused): Notice => ({
+  actor,
+  id,
+  hash,
+  ...(said instanceof Refused ? { refused: { code: said.code, message: said.message } } : { answer: said }),
+});
+
+/** Whether this is a notice of ours: only workers publish there, so it is enough to tell it from something else. */
+export const isNotice = (came: unknown): came is Notice =>
+  typeof came === 'object' && came !== null && 'hash' in came && ('answer' in came || 'refused' in came);

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { streamOf } from '../../domain/ids.js';
+import { clientId } from '../../domain/testing.js';
+import { describeWith } from '../../ops/run/needs.js';
+import type { Db } from '../../projections/readmodel/db.js';
+import { openPglite } from '../../projections/readmodel/pglite.js';
+import { openPostgres } from '../../projections/readmodel/postgres.js';
+import { ownDatabase } from '../../projections/readmodel/postgres-testing.js';
+import { checkpointAt, snapshotsContract } from './contract.js';
+import { loadFrom, openSnapshots } from './postgres.js';
+import type { Changes } from './snapshots.js';
+
+const nothing: Changes = { streams: [], outcomes: [], forget: '' };
+
+function suite(open: () => Promise<{ readonly db: Db; readonly close: () => Promise<void> }>): void {
+  let db: Db;
+  let close: () => Promise<void>;
+  let schemas = 0;
+  let schema: string;
+  beforeAll(async () => {
+    ({ db, close } = await open());
+  });
+  afterAll(() => close());
+  beforeEach(() => {
+    schema = `worker_${schemas++}`;
+  });
+  const at = (state: number) => openSnapshots({ db, state, schema });
+
+  snapshotsContract(at);
+
+  it('are made by many processes at once, and keep what was flushed when they are opened again', async () => {
+    const stores = await Promise.all(Array.from({ length: 4 }, () => at(1)));
+    await stores[0]?.flush(0, undefined, checkpointAt(5), nothing);
+    expect(await (await at(1)).load(0, {})).toMatchObject({ checkpoint: checkpointAt(5) });
+  });
+
+  it('are moved on from one checkpoint by one of two processes alone, with all that it brings', async () => {
+    const [one, other] = [await at(1), await at(1)];
+    for (const from of [undefined, checkpointAt(5)]) {
+      const to = from ? checkpointAt(9) : checkpointAt(5);
+      const by = (name: string): Changes => ({
+        ...nothing,
+        outcomes: [
+          { name, hash: '', outcome: { status: 'rejected', code: 'INVALID', message: '' }, offset: 1, at: '' },
+        ],
+      });
+      const moved = await Promise.all([one.flush(0, from, to, by('one')), other.flush(0, from, to, by('other'))]);
+      expect(moved.toSorted()).toEqual([false, true]);
+      const { checkpoint, outcomes } = await one.load(0, { outcomes: ['one', 'other'] });
+      expect(checkpoint).toEqual(to);
+      expect([...outcomes.keys()]).toEqual([moved[0] ? 'one' : 'other']);
+      await db.query(`DELETE FROM ${schema}.outcomes WHERE home = 0`);
+    }
+  });
+
+  it('keep what a checkpoint holds beside its cursor', async () => {
+    const store = await at(1);
+    const to = { ...checkpointAt(5), covered: 17 };
+    await store.flush(0, undefined, to, nothing);
+    expect((await store.load(0, {})).checkpoint).toEqual(to);
+  });
+
+  it('find what is wanted by its whole key, however much is stored', async () => {
+    const store = await at(0);
+    const many = Array.from({ length: 3_000 }, (_, n) => n);
+    const streams = many.map((n) => ({
+      stream: streamOf('conversation', clientId(n)),
+      version: 1,
+      hash: '',
+      bare: {},
+      chunks: new Map([[0, {}]]),
+    }));
+    const outcome = { status: 'rejected', code: 'INVALID', message: '' } as const;
+    const outcomes = many.map((n) => ({ name: `c ${n}`, hash: '', outcome, offset: 1, at: '' }));
+    await store.flush(1, undefined, checkpointAt(5), { ...nothing, streams, outcomes });
+    for (const table of ['streams', 'chunks', 'outcomes']) await db.query(`ANALYZE ${schema}.${table}`);
+    const wanted = [1, 0, ['a'], ['a'], [0], ['a']];
+    const plan = JSON.stringify((await db.query(`EXPLAIN ${loadFrom(schema)}`, wanted)).rows);
+    for (const [index, key] of [
+      ['streams_pkey', 'stream = ANY'],
+      ['chunks_pkey', 'chunk = w.chunk'],
+      ['outcomes_pkey', 'name = ANY'],
+    ]) {
+      expect(plan).toMatch(new RegExp(`${index}(_\\d+)? on [^}]*},{[^}]*Index Cond: [^}]*${key}`));
+    }
+  });
+}
+
+describe('snapshots on PGlite', () =>
+  suite(async () => {
+    const db = await openPglite();
+    return { db, close: () => db.close() };
+  }));
+
+describeWith('DATABASE_URL', 'snapshots on Postgres', (server) =>
+  suite(async () => {
+    const { url, drop } = await ownDatabase(server);
+    const db = await openPostgres({ url, pool: 4 });
+    return {
+      db,
+      close: async () => {
+        await db.close();
+        await drop();
+      },
+    };
+  }),
+);

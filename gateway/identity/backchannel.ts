@@ -1,0 +1,89 @@
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import { type Issuer, KeysUnreachable } from './identity.js';
+
+// OpenID Connect Back-Channel Logout 1.0: the provider tells that a session is over, in a token that it signed.
+
+/** Why a logout was not taken. `again`: nothing is wrong with it, but it cannot be checked now. */
+export class LogoutError extends Error {
+  override name = 'LogoutError';
+  readonly code = 'TOKEN_INVALID';
+  constructor(
+    message: string,
+    readonly again = false,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+export type LogoutOptions = {
+  readonly issuer: Issuer;
+  /** Told which session is over, and until when (ms since 1970) a token of it may be about. */
+  readonly endSession: (sid: string, until: number) => void;
+  readonly now: () => number;
+};
+
+export const LOGOUT_PATH = '/backchannel-logout';
+const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
+/** How old a logout may be, in seconds; and for how long it is remembered, so that it is taken once. */
+const LONGEST_WAY = 120;
+/** Longer than access tokens of any sensible realm live, in ms: from then on nobody needs to be told. */
+const TOKENS_LIVE = 3_600_000;
+
+/** Takes logout tokens of the issuer. Rejects with LogoutError. */
+export function logoutReceiver({ issuer, endSession, now }: LogoutOptions): (token: string) => Promise<void> {
+  /** The ids of those that were taken, and until when they are known, the oldest first. */
+  const taken = new Map<string, number>();
+
+  return async (token) => {
+    const { payload } = await jwtVerify(token, issuer.keys, {
+      issuer: issuer.issuer,
+      audience: issuer.clientId,
+      algorithms: ['RS256'],
+      requiredClaims: ['iat', 'jti', 'events'],
+      maxTokenAge: LONGEST_WAY,
+      currentDate: new Date(now()),
+    }).catch((cause: unknown) => {
+      if (cause instanceof KeysUnreachable) throw new LogoutError('The keys cannot be read now.', true, { cause });
+      const why = cause instanceof errors.JOSEError ? `: ${cause.message}` : '';
+      throw new LogoutError(`This is no logout token of the issuer for this client${why}.`, false, { cause });
+    });
+    const { typ } = decodeProtectedHeader(token);
+    if (typ !== undefined && !/^(application\/)?(logout\+)?jwt$/i.test(typ)) throw new LogoutError(`It is a ${typ}.`);
+    const { events, nonce, sid, jti = '' } = payload;
+    if (!isRecord(events) || !isRecord(events[EVENT])) throw new LogoutError('It does not tell of a logout.');
+    if (nonce !== undefined) throw new LogoutError('A logout has no nonce.');
+    if (typeof sid !== 'string') throw new LogoutError('It names no session (sid): ask the provider to send it.');
+
+    for (const [id, until] of taken) {
+      if (until > now()) break;
+      taken.delete(id);
+    }
+    if (taken.has(jti)) throw new LogoutError('This logout was taken before.');
+    taken.set(jti, now() + 2 * LONGEST_WAY * 1_000);
+    endSession(sid, now() + TOKENS_LIVE);
+  };
+}
+
+/** Where the provider posts them. What comes here is believed for its signature alone. */
+export function logoutRoute(options: LogoutOptions): Hono {
+  const take = logoutReceiver(options);
+  const app = new Hono();
+  app.post(LOGOUT_PATH, bodyLimit({ maxSize: 16 * 1024 }), async (c) => {
+    c.header('cache-control', 'no-store');
+    try {
+      const { logout_token: token } = await c.req.parseBody();
+      await take(typeof token === 'string' ? token : '');
+      return c.body(null, 200);
+    } catch (error) {
+      if (!(error instanceof LogoutError)) throw error;
+      return c.json({ error: 'invalid_request', error_description: error.message }, error.again ? 503 : 400);
+    }
+  });
+  return app;
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;

@@ -1,0 +1,125 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { SignJWT, exportJWK, generateKeyPair } from 'jose';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createVerifier } from '../tokens.js';
+import type { Issuer } from './identity.js';
+import { keycloakIssuer } from './keycloak.js';
+
+// Keys over a real connection, which is cut where Keycloak is away. What Keycloak itself does: keycloak.test.ts.
+
+const ISSUER = 'http://login.test/realms/verbatim';
+const COOLDOWN = 5_000;
+
+type Key = Awaited<ReturnType<typeof makeKey>>;
+async function makeKey(kid: string) {
+  const { publicKey, privateKey } = await generateKeyPair('RS256');
+  return { kid, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' } };
+}
+
+let served: readonly Key[];
+let state: 'up' | 'failing' | 'cut';
+let asked: number;
+let at: number;
+let troubles: readonly string[];
+let issuer: Issuer;
+let close: () => Promise<void>;
+beforeEach(async () => {
+  [served, state, asked, at, troubles] = [[await makeKey('first')], 'up', 0, Date.now(), []];
+  const server = createServer((request, response) => {
+    asked += 1;
+    if (state === 'cut') return void request.socket.destroy();
+    response.writeHead(state === 'up' ? 200 : 503, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ keys: served.map(({ jwk }) => jwk) }));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  close = async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  };
+  issuer = open(`http://127.0.0.1:${port}/certs`);
+});
+afterEach(() => close());
+
+const open = (jwksUrl: string): Issuer =>
+  keycloakIssuer({
+    issuer: ISSUER,
+    jwksUrl,
+    cooldown: COOLDOWN,
+    cacheMaxAge: 0,
+    now: () => at,
+    onTrouble: ({ code }) => {
+      troubles = [...troubles, code];
+    },
+  });
+
+/** Whether a token of a key is taken, by a gateway that has not seen it before: the code where it is not. */
+async function judge(key: Key): Promise<string> {
+  const verify = createVerifier({ issuer, namespace: '6ba7b810-9dad-11d1-80b4-00c04fd430c8', now: Date.now });
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: 'RS256', kid: key.kid })
+    .setIssuer(ISSUER)
+    .setAudience('verbatim-api')
+    .setSubject('ana')
+    .setExpirationTime('5 minutes')
+    .sign(key.privateKey);
+  return verify(`Bearer ${token}`).then(
+    ({ subject }) => subject,
+    (error: unknown) => codeOf(error),
+  );
+}
+
+const codeOf = (error: unknown): string => {
+  if (typeof error !== 'object' || error === null) return String(error);
+  if ('code' in error) return String(error.code);
+  return JSON.stringify('extensions' in error ? error.extensions : error);
+};
+const UNAVAILABLE = JSON.stringify({ code: 'UNAVAILABLE' });
+
+describe('keys of an issuer that is somewhere else', () => {
+  it('are fetched anew for a key that is new, and what is retired is not taken', async () => {
+    const [first] = served;
+    const second = await makeKey('second');
+    expect(first && (await judge(first))).toBe('ana');
+    expect(await judge(second)).toBe('TOKEN_INVALID');
+    served = [second];
+    expect(await judge(second)).toBe('ana');
+    expect(first && (await judge(first))).toBe('TOKEN_INVALID');
+    expect(troubles).toEqual([]);
+  });
+
+  it.each(['failing', 'cut'] as const)('go on while it is %s, and it is told once', async (how) => {
+    const [first] = served;
+    if (!first) throw new Error('no key');
+    await judge(first);
+    state = how;
+    for (let times = 0; times < 3; times++) expect(await judge(first)).toBe('ana');
+    // It may be one that is new, or one that nobody ever had.
+    expect(await judge(await makeKey('second'))).toBe(UNAVAILABLE);
+    expect(troubles).toEqual(['IDENTITY_UNREACHABLE']);
+    // One question per cooldown, whoever comes.
+    expect(asked).toBe(2);
+
+    state = 'up';
+    at += COOLDOWN;
+    expect(await judge(await makeKey('third'))).toBe('TOKEN_INVALID');
+    state = how;
+    expect(await judge(first)).toBe('ana');
+    expect(troubles).toHaveLength(2);
+  });
+
+  it('are missing where they never came: no token is called a bad one then', async () => {
+    const [first] = served;
+    if (!first) throw new Error('no key');
+    state = 'cut';
+    expect(await judge(first)).toBe(UNAVAILABLE);
+    expect(await judge(first)).toBe(UNAVAILABLE);
+    expect(asked).toBe(1);
+    state = 'up';
+    at += COOLDOWN;
+    expect(await judge(first)).toBe('ana');
+  });
+});

@@ -1,0 +1,276 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { type Db, DbError, type Queryable, type Rows } from './db.js';
+import { faultOf, gaveWay, isStalePlan, reasonOf, unreachable } from './postgres-errors.js';
+import { createNames, valueTypes } from './postgres-values.js';
+
+export type PostgresOptions = {
+  /** postgres://user:password@host:port/database. Its `sslmode` and the like count. */
+  readonly url: string;
+  /** The most connections at once. Whoever comes when all are taken waits in line. */
+  readonly pool: number;
+  /** By which the server's own views name these connections. */
+  readonly applicationName?: string;
+  /** Told of connections that are lost, and of a server that is not reached again yet. */
+  readonly onTrouble?: (error: unknown) => void;
+  /** The longest that one statement may take, or a transaction may stand idle, in ms. */
+  readonly patience?: number;
+};
+
+export type PostgresDb = Db & {
+  /**
+   * Told when a connection was lost and the server answers again, and before anything is asked of a server that was
+   * started since: after a failover the last commits may be gone. Returns what ends the telling.
+   */
+  onRestart(listener: () => void): () => void;
+};
+
+const PATIENCE_MS = 60_000;
+/** How much longer than the server this side waits for an answer: where none comes, nobody is there any more. */
+const SLACK_MS = 5_000;
+const CONNECT_MS = 10_000;
+const RETRY_MS = 500;
+/** How often a lone statement is asked again after it gave way to another one. */
+const MOST_TRIES = 5;
+const OLDEST = 150_000;
+
+type Greeting = { standby: boolean; started: string; version: number };
+const GREETING = `SELECT pg_is_in_recovery() AS standby, pg_postmaster_start_time()::text AS started,
+  current_setting('server_version_num')::int AS version`;
+
+/**
+ * Postgres, or the coordinator of Citus, through a pool of connections; a statement is prepared once on each, so that
+ * what stands between must not change connections under a session. Resolves once the server has answered; throws
+ * DB_UNUSABLE where it does not, is too old, or is a standby. From then on a lost connection is never the end: what was
+ * asked on it fails with DB_RESTARTED, a commit too, and nothing is known of it.
+ */
+export async function openPostgres(options: PostgresOptions): Promise<PostgresDb> {
+  const { url, onTrouble = () => undefined, patience = PATIENCE_MS } = options;
+  const where = placeOf(url);
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.pool,
+    application_name: options.applicationName ?? 'verbatim',
+    types: valueTypes(),
+    options: '-c TimeZone=UTC',
+    connectionTimeoutMillis: CONNECT_MS,
+    statement_timeout: patience,
+    query_timeout: patience + SLACK_MS,
+    idle_in_transaction_session_timeout: patience,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: CONNECT_MS,
+  });
+  const names = createNames();
+  /** Connections that have ended, or are to. */
+  const spent = new WeakSet<pg.ClientBase>();
+  const eras = new WeakMap<pg.ClientBase, number>();
+  const listeners = new Set<() => void>();
+  const closing = new AbortController();
+  const running = new Set<Promise<unknown>>();
+  const line = createLine(options.pool);
+  let server: string | undefined;
+  let told = 0;
+  let mending: Promise<void> | undefined;
+
+  // Without a listener each of these would end the process. Whoever uses the connection hears of it as well.
+  pool.on('connect', (client) => client.on('error', () => spent.add(client)));
+  pool.on('error', (error) => lose(error));
+
+  const tell = (): void => {
+    told += 1;
+    for (const listener of listeners) listener();
+  };
+
+  /** Sees who is there, before anything is asked on a new connection. */
+  const greet = async (client: pg.ClientBase): Promise<void> => {
+    const { rows } = await client.query<Greeting>(GREETING);
+    const [greeting] = rows;
+    if (!greeting) throw new Error('it did not say who it is');
+    if (greeting.version < OLDEST)
+      throw new Error(`it has version ${greeting.version}, and 15 is the oldest that will do`);
+    if (greeting.standby) throw new Error('it is a standby, which takes no writes');
+    eras.set(client, names.era());
+    const isAnother = server !== undefined && server !== greeting.started;
+    server = greeting.started;
+    if (isAnother) tell();
+  };
+
+  const connect = async (): Promise<pg.PoolClient> => {
+    try {
+      const client = await pool.connect();
+      if (!eras.has(client)) {
+        await greet(client).catch((error: unknown) => {
+          client.release(true);
+          throw error;
+        });
+      }
+      return client;
+    } catch (error) {
+      throw unreachable(error);
+    }
+  };
+
+  const on = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
+    await line.enter();
+    try {
+      const client = await connect();
+      try {
+        return await work(client);
+      } finally {
+        client.release(spent.has(client) || eras.get(client) !== names.era());
+      }
+    } finally {
+      line.leave();
+    }
+  };
+
+  const ask = async (
+    client: pg.PoolClient,
+    sql: string,
+    params: readonly unknown[] = [],
+  ): Promise<pg.QueryResult<never>> => {
+    const name = names.of(sql, params);
+    try {
+      return await client.query<never>({ text: sql, values: [...params], ...(name !== undefined && { name }) });
+    } catch (error) {
+      if (isStalePlan(error)) {
+        spent.add(client);
+        throw new DbError('DB_RESTARTED', 'The tables have changed under a prepared statement. Ask once more.');
+      }
+      const fault = faultOf(error, spent.has(client));
+      if (fault.code === 'DB_RESTARTED') {
+        spent.add(client);
+        lose(fault);
+      }
+      throw fault;
+    }
+  };
+
+  const lose = (error: unknown): void => {
+    if (closing.signal.aborted) return;
+    onTrouble(error);
+    mending ??= mend().finally(() => {
+      mending = undefined;
+    });
+  };
+
+  const mend = async (): Promise<void> => {
+    const before = told;
+    while (!closing.signal.aborted) {
+      try {
+        await on((client) => client.query(GREETING));
+        if (told === before) tell();
+        return;
+      } catch (error) {
+        onTrouble(unreachable(error));
+        await sleep(RETRY_MS, undefined, { signal: closing.signal }).catch(() => undefined);
+      }
+    }
+  };
+
+  const transact = async <T>(client: pg.PoolClient, work: (tx: Queryable) => Promise<T>): Promise<T> => {
+    // The driver takes one statement at a time; whoever asks several at once is answered in order.
+    let last: Promise<unknown> = Promise.resolve();
+    const inTurn = (sql: string, params?: readonly unknown[]): Promise<pg.QueryResult<never>> => {
+      const turn = last.then(() => ask(client, sql, params));
+      last = turn.catch(() => undefined);
+      return turn;
+    };
+    await inTurn('BEGIN');
+    let over = false;
+    try {
+      const result = await work({
+        query: async (sql, params) => {
+          if (over) throw new DbError('DB_TX_OVER', 'This transaction is over: await everything that runs in it.');
+          return rowsOf(await inTurn(sql, params));
+        },
+      });
+      over = true;
+      const { command } = await inTurn('COMMIT');
+      // So Postgres answers where a statement failed and nobody minded: nothing was written.
+      if (command === 'ROLLBACK') throw new DbError('DB_ROLLED_BACK', 'A statement of this transaction failed.');
+      return result;
+    } catch (error) {
+      over = true;
+      await last;
+      if (!spent.has(client)) await inTurn('ROLLBACK').catch(() => spent.add(client));
+      throw error;
+    }
+  };
+
+  /** Does something unless it is closed; closing waits for it. */
+  const whileOpen = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (closing.signal.aborted) throw new DbError('DB_CLOSED', 'The database is closed.');
+    const doing = work();
+    running.add(doing);
+    try {
+      return await doing;
+    } finally {
+      running.delete(doing);
+    }
+  };
+
+  const close = async (): Promise<void> => {
+    closing.abort();
+    await Promise.allSettled(running);
+    await mending;
+    await pool.end();
+  };
+  let closed: Promise<void> | undefined;
+
+  try {
+    await on((client) => client.query(GREETING));
+  } catch (error) {
+    closed = close();
+    await closed;
+    throw new DbError('DB_UNUSABLE', `The database ${where} cannot be used: ${reasonOf(error)}. See DATABASE_URL.`);
+  }
+  return {
+    query: (sql, params) =>
+      whileOpen(async () => {
+        for (let tries = 1; ; tries++) {
+          try {
+            return rowsOf(await on((client) => ask(client, sql, params)));
+          } catch (error) {
+            if (tries >= MOST_TRIES || !gaveWay(error)) throw error;
+          }
+        }
+      }),
+    tx: (work) => whileOpen(() => on((client) => transact(client, work))),
+    close: () => (closed ??= close()),
+    onRestart: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+const rowsOf = ({ rows, rowCount }: pg.QueryResult<never>): Rows<never> => ({ rows, count: rowCount ?? 0 });
+
+/** Where a database is, without the password. */
+function placeOf(url: string): string {
+  try {
+    const { protocol, host, pathname } = new URL(url);
+    if (/^postgres(ql)?:$/.test(protocol)) return `${host}${pathname}`;
+  } catch {
+    // Said below.
+  }
+  throw new DbError('DB_UNUSABLE', 'DATABASE_URL is not like postgres://user:password@host:port/database.');
+}
+
+/** Lets so many in at once, the others in the order in which they came. */
+function createLine(most: number) {
+  const waiting: (() => void)[] = [];
+  let free = most;
+  return {
+    enter: async (): Promise<void> => {
+      if (free > 0) free -= 1;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+    },
+    leave: (): void => {
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    },
+  };
+}
