@@ -96,6 +96,7 @@ export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
   const db = await openPostgres({ url, pool: POOL, applicationName: clientId, onTrouble: trouble('Postgres') });
   opened.push(db.close);
   const sessions = meters.sessions(await redisSessions({ url: fleet.redisUrl, now, onTrouble: trouble('Redis') }));
+  meters.sessionsStore(sessions.connected);
   opened.push(sessions.close);
   const snapshots = meters.snapshots(await openSnapshots({ db, state: STATE }));
   opened.push(snapshots.close);
@@ -165,7 +166,7 @@ export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
       db,
       log: log.id,
       holder: newId(),
-      now: performance.now.bind(performance),
+      clock: () => performance.now(),
       wait,
       onTrouble,
     });
