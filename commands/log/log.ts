@@ -51,8 +51,8 @@ export type Cursor = { readonly offset: number; readonly fence: Fence };
 export type Chunk = { readonly records: readonly Placed[]; readonly next: Cursor };
 
 /**
- * The log: an append-only, durable sequence of records per partition. Two adapters (memory and SQLite; Kafka is the
- * third) live by one contract suite. Offsets grow but may have gaps. Readers get valid records only.
+ * The log: an append-only, durable sequence of records per partition. Three adapters (memory, SQLite, Kafka)
+ * live by one contract suite. Offsets grow but may have gaps. Readers get valid records only.
  */
 export type Log = {
   /** This log's identity: its first record. A copy or a new log has another. */

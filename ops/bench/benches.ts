@@ -2,6 +2,7 @@ import { coldLoad } from './cold-load.js';
 import { commands } from './commands.js';
 import type { Bench } from './figure.js';
 import { deltas } from './deltas.js';
+import { kafkaReplay } from './kafka-replay.js';
 import { live } from './live.js';
 import { memory } from './memory.js';
 import { post } from './post.js';
@@ -14,6 +15,11 @@ import { thread } from './thread.js';
 export const benches: Readonly<Record<string, Bench>> = {
   commands: { about: 'commands, decided and synced, against bare libsql commits of the same bytes', run: commands },
   replay: { about: 'the log read through its fence and decoded, against a bare scan of the same rows', run: replay },
+  'kafka-replay': {
+    about:
+      'the log read from Kafka through its fence and decoded, against a plain consumer that parses (KAFKA_BROKERS)',
+    run: kafkaReplay,
+  },
   rebuild: { about: 'the core view filled from the log, against bare batch inserts of its messages', run: rebuild },
   memory: { about: 'what a worker takes after 1,000,000 conversations, against one after 10,000', run: memory },
   'cold-load': { about: 'the first command on a conversation of 100,000 events, against one of 50', run: coldLoad },
