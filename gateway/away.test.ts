@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { keycloakIssuer } from './identity/keycloak.js';
 import { defaultLimits } from './limits/limits.js';
 import { openSignedIn, runOn } from './raw-testing.js';
 import { createRegistrar } from './register.js';
@@ -101,5 +104,32 @@ describe('a gateway', () => {
     await leaveEarly('ben', 20);
     await expect.poll(async () => (await harness.ask('ben', query)).status).toBe(200);
     expect(await runOn(raw, '2', { query })).toHaveProperty('data');
+  });
+});
+
+describe('an issuer whose keys cannot be read', () => {
+  let apart: Harness;
+  const troubles: unknown[] = [];
+  beforeAll(async () => {
+    const issuer = keycloakIssuer({
+      issuer: 'http://127.0.0.1:1/realms/verbatim',
+      jwksUrl: 'http://127.0.0.1:1/realms/verbatim/protocol/openid-connect/certs',
+      onTrouble: (error) => troubles.push(error),
+    });
+    apart = await startHarness({ issuer });
+  }, 60_000);
+  afterAll(() => apart.stop());
+
+  it('is told as such, over POST and over a socket, and nobody is sent away for good', async () => {
+    const answer = await apart.ask('ana', query);
+    expect([answer.status, answer.errors?.[0]?.extensions?.code]).toEqual([503, 'UNAVAILABLE']);
+    const socket = new WebSocket(`${apart.publicUrl.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    const authorization = `Bearer ${await apart.token('ana')}`;
+    socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization } }));
+    const [code] = await closed;
+    expect(code).toBe(1013);
+    expect(troubles).toHaveLength(1);
   });
 });

@@ -17,7 +17,7 @@ export function directoryContract(what: string, open: () => Promise<DirectoryPla
     beforeAll(async () => {
       place = await open();
       ({ directory } = place);
-    }, 60_000);
+    });
     afterAll(() => place?.close());
 
     let people = 0;

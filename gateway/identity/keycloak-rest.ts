@@ -113,5 +113,5 @@ export const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
 
 const wordsOf = (answer: unknown): string => {
   const { errorMessage, error } = recordOf(answer);
-  return String(errorMessage ?? error ?? 'it does not say what');
+  return [errorMessage, error].find((each) => typeof each === 'string')?.toString() ?? 'it does not say what';
 };

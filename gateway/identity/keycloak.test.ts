@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hash } from '@node-rs/argon2';
 import { SignJWT, decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { describeWith } from '../../ops/run/needs.js';
 import { type Harness, startHarness } from '../testing.js';
@@ -19,6 +19,8 @@ import { type Realm, openRealm, signIn } from './keycloak-testing.js';
 const NAMESPACE = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
 const PORT = 20_000 + Math.floor(Math.random() * 10_000);
 const LONG = 120_000;
+// A realm is made with its keys, which takes a busy machine its time.
+vi.setConfig({ testTimeout: LONG, hookTimeout: LONG });
 
 describeWith('KEYCLOAK_URL', 'people at Keycloak', (url) => {
   directoryContract('the directory of people in a realm', async () => {
@@ -43,7 +45,7 @@ describeWith('KEYCLOAK_URL', 'people at Keycloak', (url) => {
     let realm: Realm;
     beforeAll(async () => {
       realm = await openRealm(url);
-    }, LONG);
+    });
     afterAll(() => realm?.close());
 
     it('are refused with a code that says so to a client that may not, or is none', async () => {
@@ -109,7 +111,7 @@ describeWith('KEYCLOAK_URL', 'tokens of Keycloak', (url) => {
     };
     realm = await openRealm(url);
     await realm.rest('/clients', 'POST', second);
-  }, LONG);
+  });
   afterAll(() => realm?.close());
 
   const verifier = (more: Parameters<Realm['provider']>[0] = {}): Verifier =>
@@ -222,7 +224,7 @@ describeWith('KEYCLOAK_URL', 'tokens of Keycloak', (url) => {
     const cleo = await realm.subjectOf('cleo');
     await realm.rest(`/users/${cleo}`, 'PUT', { enabled: false });
     await expect(client.refresh(tokens.refresh_token ?? '')).rejects.toMatchObject({ error: 'invalid_grant' });
-    await expect(signIn(realm, 'cleo')).rejects.toThrow();
+    await expect(signIn(realm, 'cleo')).rejects.toMatchObject({ code: 'OAUTH_INVALID_RESPONSE' });
     await realm.rest(`/users/${cleo}`, 'PUT', { enabled: true });
     expect((await signIn(realm, 'cleo')).tokens.access_token).toBeTruthy();
   });
@@ -250,7 +252,7 @@ describeWith('KEYCLOAK_URL', 'a gateway behind Keycloak', (url) => {
     const publicUrl = `http://localhost:${PORT}`;
     realm = await openRealm(url, { publicUrl, gatewayUrl: `http://127.0.0.1:${PORT}` });
     harness = await startHarness({ issuer: realm.provider(), port: PORT });
-  }, LONG);
+  });
   afterAll(async () => {
     await harness?.stop();
     await realm?.close();

@@ -25,14 +25,12 @@ describe('the realm', () => {
     const text = JSON.stringify(realm);
     expect(text).not.toMatch(/https?:\/\//);
     expect(text).not.toMatch(/"(credentials|secretData|privateKey)"/);
-    const names = [...text.matchAll(/\$\{([A-Z_]+)/g)].map(([, name]) => name);
-    expect([...new Set(names)].sort()).toEqual([
-      'OIDC_ADMIN_SECRET',
-      'PUBLIC_URL',
-      'VERBATIM_GATEWAY_URL',
-      'VERBATIM_PROGRAM_SECRET',
-      'VERBATIM_REGISTRATION',
-    ]);
+    const names = new Set([...text.matchAll(/\$\{([A-Z_]+)/g)].map(([, name]) => name));
+    const [secrets, rest] = [
+      ['OIDC_ADMIN_SECRET', 'VERBATIM_PROGRAM_SECRET'],
+      ['PUBLIC_URL', 'VERBATIM_GATEWAY_URL', 'VERBATIM_REGISTRATION'],
+    ];
+    expect(names).toEqual(new Set([...secrets, ...rest]));
   });
 
   it('leaves the scopes of Keycloak alone: with one of its own they would be missing, and `sub` with them', () => {
