@@ -3,6 +3,7 @@ import { commands } from './commands.js';
 import type { Bench } from './figure.js';
 import { deltas } from './deltas.js';
 import { kafkaReplay } from './kafka-replay.js';
+import { fanOut } from './fan-out.js';
 import { live } from './live.js';
 import { memory } from './memory.js';
 import { post } from './post.js';
@@ -25,6 +26,7 @@ export const benches: Readonly<Record<string, Bench>> = {
   'cold-load': { about: 'the first command on a conversation of 100,000 events, against one of 50', run: coldLoad },
   post: { about: 'a small GraphQL POST with a token, against plain hono with JSON in and out', run: post },
   deltas: { about: 'pieces of running replies over GraphQL, one reply a socket, against bare ws frames', run: deltas },
+  'fan-out': { about: 'a change of a conversation that many watch, against a bare ws broadcast', run: fanOut },
   thread: { about: 'a conversation of 100,000 messages opened by the page, against one of 50', run: thread },
   live: { about: 'a message from sent to delivered, against a bare commit and a bare ws frame', run: live },
   start: { about: 'first and second start to the first page and to ready, beside a bare Node server', run: start },

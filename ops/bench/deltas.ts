@@ -1,15 +1,13 @@
 import type { WebSocket } from 'ws';
 import { type Figure, median, scaled } from './figure.js';
-import { type GatewayProcess, type Begun, awake, withGateway } from './gateway-process.js';
+import { cpuOf, openCrowd } from './crowd.js';
+import { type Begun, type GatewayProcess, withGateway } from './gateway-process.js';
 import { openSocket, subscribe } from './socket.js';
 import { withFolder } from './writeside.js';
 
 const SOCKETS = 200;
 const ROUNDS = 7;
 const PIECES = 50;
-
-/** Sockets that count what comes, and tell when there were so many frames. */
-type Crowd = { readonly sockets: readonly WebSocket[]; heard(frames: number): Promise<void> };
 
 /**
  * What a piece of a running reply costs the server, from the moment that it is written to the socket: each of many sockets
@@ -20,8 +18,8 @@ export const deltas = (scale: number): Promise<readonly Figure[]> =>
   withFolder((folder) =>
     withGateway(folder, async (gateway) => {
       const begun = await gateway.begin(scaled(SOCKETS, scale));
-      const ours = await crowd(begun.map((each) => follow(gateway, each)));
-      const bare = await crowd(begun.map(() => openSocket(gateway.bareUrl)));
+      const ours = await openCrowd(begun.map((each) => () => follow(gateway, each)));
+      const bare = await openCrowd(begun.map(() => () => openSocket(gateway.bareUrl)));
       const pieces = scaled(PIECES, scale);
       const rounds: { ours: number; bare: number }[] = [];
       for (let n = 0; n <= scaled(ROUNDS, scale); n++) {
@@ -42,38 +40,6 @@ export const deltas = (scale: number): Promise<readonly Figure[]> =>
       ];
     }),
   );
-
-/** The server's CPU time for each of some pieces, in µs. The next piece is written when the last has come everywhere. */
-async function cpuOf(gateway: GatewayProcess, { sockets, heard }: Crowd, pieces: number, tell: () => Promise<void>) {
-  const before = await gateway.cpu();
-  await awake(async () => {
-    for (let n = 0; n < pieces; n++) {
-      const all = heard(sockets.length);
-      await tell();
-      await all;
-    }
-  });
-  return ((await gateway.cpu()) - before) / (pieces * sockets.length);
-}
-
-async function crowd(opening: readonly Promise<WebSocket>[]): Promise<Crowd> {
-  const sockets = await Promise.all(opening);
-  let left = 0;
-  let done: (() => void) | undefined;
-  for (const socket of sockets) {
-    socket.on('message', () => {
-      left -= 1;
-      if (left === 0) done?.();
-    });
-  }
-  return {
-    sockets,
-    heard: (frames) => {
-      left = frames;
-      return new Promise((resolve) => (done = resolve));
-    },
-  };
-}
 
 /** A socket that follows a reply. What is written before it does comes to it as the text so far: in one frame as well. */
 const follow = (gateway: GatewayProcess, { person, reply }: Begun): Promise<WebSocket> =>

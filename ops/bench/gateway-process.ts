@@ -15,9 +15,14 @@ export type Begun = {
   readonly reply: Uuid;
 };
 
-/** What the process can be asked: its CPU time in µs; conversations; a piece of every reply, or of a bare frame. */
+/**
+ * What the process can be asked: its CPU time in µs; conversations; a piece of every reply, or of a bare frame; a
+ * conversation of all people; a change of that one, or a text on every bare socket; how many follow something.
+ */
 export type Asked =
-  { readonly act: 'cpu' | 'write' | 'send' | 'stop' } | { readonly act: 'begin'; readonly count: number };
+  | { readonly act: 'cpu' | 'write' | 'send' | 'stop' | 'gather' | 'tell' | 'following' }
+  | { readonly act: 'begin'; readonly count: number }
+  | { readonly act: 'broadcast'; readonly text: string };
 
 export type GatewayProcess = Hello & {
   cpu(): Promise<number>;
@@ -27,6 +32,16 @@ export type GatewayProcess = Hello & {
   write(): Promise<void>;
   /** Sends such a piece on every bare socket. */
   send(): Promise<void>;
+  /** Starts a conversation in which all people are members. */
+  gather(): Promise<Begun>;
+  /** The version that the last change of it led to. */
+  version(): number;
+  /** How many subscriptions are attached. */
+  following(): Promise<number>;
+  /** Renames that conversation, and waits until the view shows it. */
+  tell(): Promise<void>;
+  /** Sends a text on every bare socket. */
+  broadcast(text: string): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -53,12 +68,20 @@ export async function startGatewayProcess(folder: string): Promise<GatewayProces
     return answer();
   };
   const hello: Hello = await answer();
+  let version = 0;
   return {
     ...hello,
     cpu: () => ask({ act: 'cpu' }),
     begin: (count) => ask({ act: 'begin', count }),
     write: () => ask({ act: 'write' }),
     send: () => ask({ act: 'send' }),
+    gather: () => ask({ act: 'gather' }),
+    following: () => ask({ act: 'following' }),
+    tell: async () => {
+      version = await ask({ act: 'tell' });
+    },
+    version: () => version,
+    broadcast: (text) => ask({ act: 'broadcast', text }),
     stop: async () => {
       await ask({ act: 'stop' });
       await closed;

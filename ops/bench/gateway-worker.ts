@@ -6,9 +6,11 @@ import Database from 'libsql';
 import { Hono } from 'hono';
 import { WebSocketServer } from 'ws';
 import type { Asked, Begun, Hello } from './gateway-process.js';
-import { parseStream } from '../../domain/ids.js';
+import type { Draft } from '../../commands/client/client.js';
+import { contentOf, personKey } from '../../domain/content.js';
+import { parseStream, streamOf } from '../../domain/ids.js';
 import { openReadSide } from './readside.js';
-import { PEOPLE, accepted, startConversation } from './writeside.js';
+import { PEOPLE, TEXT, accepted, newId, person, startConversation } from './writeside.js';
 
 // The process of a server: the gateway with all that is behind it, and beside it the least that any server would do. It
 // does what it is told, a line of JSON each, and answers with one. Its argument is a folder.
@@ -40,7 +42,7 @@ sockets.on('connection', (socket) =>
 );
 await new Promise<void>((resolve) => bare.listen(0, '127.0.0.1', resolve));
 
-const TEXT = 'as many words as come ';
+const PIECE = 'as many words as come ';
 let begun: readonly Begun[] = [];
 let offset = 0;
 
@@ -58,6 +60,39 @@ async function begin(count: number): Promise<readonly Begun[]> {
   return all;
 }
 
+let gathered: Begun | undefined;
+
+/** What the starter of that conversation needs for a command. */
+function aimOf({ person: starter, conversation }: Begun) {
+  const actor = person(starter);
+  return { id: newId(actor), actor, stream: streamOf('conversation', conversation), key: personKey(actor) };
+}
+
+/** Waits until the view shows what a command did. Returns the version after it. */
+async function shown(draft: Draft): Promise<number> {
+  const { position, version } = accepted(await readSide.side.client.send(draft));
+  if (!(await readSide.reached(position, 60_000))) throw new Error('the view does not keep up');
+  return version;
+}
+
+/** A conversation of all people. */
+async function gather(): Promise<Begun> {
+  const [first] = await begin(1);
+  if (!first) throw new Error('no conversation has begun');
+  for (let n = 0; n < PEOPLE; n++) {
+    if (n === first.person) continue;
+    await shown({ ...aimOf(first), type: 'AddMember', data: { user: person(n), role: 'writer' } });
+  }
+  return first;
+}
+
+/** Renames it. */
+function tell(): Promise<number> {
+  if (!gathered) throw new Error('nobody has gathered');
+  const title = { plain: TEXT, content: contentOf.title(gathered.conversation) };
+  return shown({ ...aimOf(gathered), type: 'RenameConversation', data: { title, chars: TEXT.length } });
+}
+
 async function act(asked: Asked): Promise<unknown> {
   switch (asked.act) {
     case 'cpu': {
@@ -68,14 +103,24 @@ async function act(asked: Asked): Promise<unknown> {
       begun = await begin(asked.count);
       return begun;
     case 'write':
-      for (const { reply } of begun) readSide.sessions.writeReply({ reply, attempt: 1, part: 0, offset, text: TEXT });
-      offset += TEXT.length;
+      for (const { reply } of begun) readSide.sessions.writeReply({ reply, attempt: 1, part: 0, offset, text: PIECE });
+      offset += PIECE.length;
       return true;
     case 'send': {
-      const payload = { data: { replyDeltas: { attempt: 1, offset, text: TEXT } } };
+      const payload = { data: { replyDeltas: { attempt: 1, offset, text: PIECE } } };
       for (const socket of sockets.clients) socket.send(JSON.stringify({ id: '1', type: 'next', payload }));
       return true;
     }
+    case 'gather':
+      gathered = await gather();
+      return gathered;
+    case 'following':
+      return readSide.following();
+    case 'tell':
+      return tell();
+    case 'broadcast':
+      for (const socket of sockets.clients) socket.send(asked.text);
+      return true;
     case 'stop':
       for (const socket of sockets.clients) socket.terminate();
       bare.close();

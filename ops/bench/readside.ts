@@ -25,11 +25,12 @@ import { NAMESPACE, openLog, openWriteSide, subjectOf } from './writeside.js';
 const ISSUER = 'https://issuer.bench';
 const HOUR = 3600;
 
-/** The limits as they are, but for how fast one person may go. They are checked all the same. */
+/** The limits as they are, but for how fast one person may go, and on how many sockets. They are checked all the same. */
 const hurry = { burst: 1_000_000, perSecond: 1_000_000 };
 const unhurried: Limits = {
   ...defaultLimits,
-  person: { ...defaultLimits.person, operations: hurry, subscribes: hurry },
+  person: { ...defaultLimits.person, operations: hurry, subscribes: hurry, sockets: 1_000 },
+  socket: { ...defaultLimits.socket, unknownPerAddress: 1_000 },
 };
 
 const random = pooledRandom();
@@ -86,6 +87,7 @@ export async function openReadSide(folder: string) {
   const keys = createLocalJWKSet({ keys: [{ ...(await exportJWK(publicKey)), alg: 'RS256', kid: 'bench' }] });
   const issuer = { issuer: ISSUER, audience: 'verbatim-api', clientId: 'bench', keys };
   const verify = createVerifier({ issuer, namespace: NAMESPACE, now: Date.now });
+  const metrics = createMetrics();
   const { port } = await freePort('127.0.0.1', 0);
   const publicUrl = `http://localhost:${port}`;
   const gateway = await startGateway({
@@ -101,7 +103,7 @@ export async function openReadSide(folder: string) {
     onFault: onFailure,
     page: join(folder, 'page'),
     waitingFor: () => [],
-    metrics: createMetrics(),
+    metrics,
     now: Date.now,
   });
   await runner.caughtUp;
@@ -113,6 +115,9 @@ export async function openReadSide(folder: string) {
     pipeline,
     verify,
     reached: runner.reached,
+    /** How many subscriptions are attached. */
+    following: async (): Promise<number> =>
+      (await metrics.subscriptions.get()).values.reduce((sum, { value }) => sum + value, 0),
     /** How many statements were asked of the read models so far. */
     statements,
     /** What a client of one of the people sends to say who it is. */
