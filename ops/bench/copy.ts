@@ -54,16 +54,21 @@ function encode(out: Bytes, type: ColumnType, value: unknown): void {
       return out.bytes(Buffer.of(value === true ? 1 : 0));
     case 'timestamptz':
       out.int32(8);
-      return out.int64(BigInt(Date.parse(String(value)) - EPOCH_MS) * 1_000n);
+      return out.int64(BigInt(Date.parse(textOf(value)) - EPOCH_MS) * 1_000n);
     case 'uuid':
       out.int32(16);
-      return out.text(String(value).replaceAll('-', ''), 'hex', 16);
+      return out.text(textOf(value).replaceAll('-', ''), 'hex', 16);
     case 'text':
-      return out.sized('', String(value));
+      return out.sized('', textOf(value));
     case 'jsonb':
       // Its first byte is the version of the form.
       return out.sized('\u0001', JSON.stringify(value));
   }
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError(`a ${typeof value} where a text should be`);
+  return value;
 }
 
 type Bytes = ReturnType<typeof createBytes>;

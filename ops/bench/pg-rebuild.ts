@@ -4,7 +4,7 @@ import { core } from '../../projections/readmodel/core/core.js';
 import { messages } from '../../projections/readmodel/core/tables.js';
 import type { Db } from '../../projections/readmodel/db.js';
 import { openPostgres } from '../../projections/readmodel/postgres.js';
-import { onServer, ownDatabase } from '../../projections/readmodel/postgres-testing.js';
+import { onServer, ownDatabase } from '../run/database.js';
 import { createStage, createTable, fieldsOf } from '../../projections/readmodel/table.js';
 import { copyRows } from './copy.js';
 import { type Figure, median, scaled } from './figure.js';
