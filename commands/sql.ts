@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+export type SqlRows<Row> = { readonly rows: readonly Row[]; readonly count: number };
+
 /** What runs one statement, with $1, $2, … as parameters. `count` is the number of rows that it returned or changed. */
 export type SqlQuery = {
-  query<Row extends object>(
-    sql: string,
-    params?: readonly unknown[],
-  ): Promise<{ readonly rows: readonly Row[]; readonly count: number }>;
+  query<Row extends object>(sql: string, params?: readonly unknown[]): Promise<SqlRows<Row>>;
 };
 
 /** The Postgres of the fleet, as the write side needs it: by structure, for it comes from the read side's port. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { describeWith } from '../ops/run/needs.js';
 import { openPostgres } from './readmodel/postgres.js';
-import { ownDatabase } from './readmodel/postgres-testing.js';
+import { ownDatabase } from '../ops/run/database.js';
 import { setDatabase } from './testing.js';
 
 // The suites for which the store matters, a second time: on Postgres, each on a database of its own.

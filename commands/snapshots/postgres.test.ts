@@ -5,7 +5,7 @@ import { describeWith } from '../../ops/run/needs.js';
 import type { Db } from '../../projections/readmodel/db.js';
 import { openPglite } from '../../projections/readmodel/pglite.js';
 import { openPostgres } from '../../projections/readmodel/postgres.js';
-import { ownDatabase } from '../../projections/readmodel/postgres-testing.js';
+import { ownDatabase } from '../../ops/run/database.js';
 import { checkpointAt, snapshotsContract } from './contract.js';
 import { loadFrom, openSnapshots } from './postgres.js';
 import type { Changes } from './snapshots.js';

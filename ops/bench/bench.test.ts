@@ -3,11 +3,14 @@ import { describeWith } from '../run/needs.js';
 import { benches } from './benches.js';
 import type { Bench } from './figure.js';
 import { kafkaReplay } from './kafka-replay.js';
+import { pgRebuild } from './pg-rebuild.js';
 
 // That every bench runs and gives figures, with next to nothing to do. How fast anything is, is not tested: machines differ.
 // `start` is left to the tests of ops/chaos, which start whole servers.
 
-const small = Object.entries(benches).filter(([name]) => name !== 'start' && name !== 'kafka-replay');
+/** Those that need a system of a fleet. */
+const onSystems = new Set(['kafka-replay', 'pg-rebuild']);
+const small = Object.entries(benches).filter(([name]) => name !== 'start' && !onSystems.has(name));
 
 // Some start a process or two, and a busy machine is slow at that.
 const PATIENCE = 120_000;
@@ -25,4 +28,8 @@ describe('a bench', () => {
 
 describeWith('KAFKA_BROKERS', 'the bench of Kafka', () => {
   it('gives figures, one of them beside a goal', () => expectFigures(kafkaReplay), PATIENCE);
+});
+
+describeWith('DATABASE_URL', 'the bench of Postgres', () => {
+  it('gives figures, one of them beside a goal', () => expectFigures(pgRebuild), PATIENCE);
 });

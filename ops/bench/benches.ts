@@ -6,6 +6,7 @@ import { kafkaReplay } from './kafka-replay.js';
 import { fanOut } from './fan-out.js';
 import { live } from './live.js';
 import { memory } from './memory.js';
+import { pgRebuild } from './pg-rebuild.js';
 import { post } from './post.js';
 import { rebuild } from './rebuild.js';
 import { replay } from './replay.js';
@@ -30,4 +31,5 @@ export const benches: Readonly<Record<string, Bench>> = {
   thread: { about: 'a conversation of 100,000 messages opened by the page, against one of 50', run: thread },
   live: { about: 'a message from sent to delivered, against a bare commit and a bare ws frame', run: live },
   start: { about: 'first and second start to the first page and to ready, beside a bare Node server', run: start },
+  'pg-rebuild': { about: 'the core view filled on the Postgres of DATABASE_URL, against bare COPY', run: pgRebuild },
 };

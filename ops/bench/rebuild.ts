@@ -13,7 +13,7 @@ import { converse } from './cold-load.js';
 import { openLog, openWriteSide, withFolder } from './writeside.js';
 
 const ROUNDS = 5;
-const CONVERSATIONS = 1_000;
+export const CONVERSATIONS = 1_000;
 /** Each a message, and a reply that is asked for, begun and completed: four events, two rows. */
 const TURNS = 20;
 /** So many people talk at the same time. */
@@ -67,7 +67,7 @@ export const rebuild = (scale: number): Promise<readonly Figure[]> =>
   });
 
 /** People and the assistant talk, many at the same time. */
-async function talk(folder: string, log: Log, conversations: number): Promise<void> {
+export async function talk(folder: string, log: Log, conversations: number): Promise<void> {
   const side = await openWriteSide(folder, log);
   for (let begun = 0; begun < conversations; begun += PEOPLE) {
     const count = Math.min(PEOPLE, conversations - begun);
@@ -77,20 +77,20 @@ async function talk(folder: string, log: Log, conversations: number): Promise<vo
 }
 
 /** A runner on an empty view whose tables are there already. */
-async function begin(db: Db, log: Log): Promise<Runner> {
+export async function begin(db: Db, log: Log): Promise<Runner> {
   await openGeneration(db, core, log);
   return startRunner({ log, db, projection: core, onFailure: () => undefined });
 }
 
-async function switchOver(runner: Runner): Promise<void> {
+export async function switchOver(runner: Runner): Promise<void> {
   await runner.rebuild();
   while ((await runner.rebuilding())?.phase !== 'kept') await sleep(20);
 }
 
 /** How long some work takes, in ms, and its CPU time in all threads, in µs. */
-type Took = { readonly time: number; readonly cpu: number };
+export type Took = { readonly time: number; readonly cpu: number };
 
-async function timed(work: () => Promise<unknown>): Promise<Took> {
+export async function timed(work: () => Promise<unknown>): Promise<Took> {
   const [begun, idle] = [performance.now(), process.cpuUsage()];
   await work();
   const { user, system } = process.cpuUsage(idle);

@@ -146,9 +146,9 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresDb
     }
   };
 
-  const lose = (error: unknown): void => {
+  const lose = (why: unknown): void => {
     if (closing.signal.aborted) return;
-    onTrouble(error);
+    onTrouble(why);
     mending ??= mend().finally(() => {
       mending = undefined;
     });
