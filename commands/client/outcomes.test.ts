@@ -92,6 +92,7 @@ describe.each(ways)('an outcome that is %s', (_, keep) => {
     expect(await reader()(command)).toEqual(answer);
     bench.clock.now += 2 * HOUR;
     await ask(owner, later());
+    await keep(owner);
     expect(await reader()(command)).toBeUndefined();
   });
 });
