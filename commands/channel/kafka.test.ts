@@ -53,7 +53,7 @@ describeWith('KAFKA_BROKERS', 'the channel on Kafka', (brokers) => {
       })();
       const second = await bench.employ();
       await expect.poll(() => [first.owned().length, second.owned().length], { timeout: 10_000 }).toEqual([2, 2]);
-      expect([...first.owned(), ...second.owned()].toSorted()).toEqual([0, 1, 2, 3]);
+      expect([...first.owned(), ...second.owned()].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
       const before = second.owned();
       await second.stop();
       await expect.poll(() => first.owned(), { timeout: 10_000 }).toEqual([0, 1, 2, 3]);

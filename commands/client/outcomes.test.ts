@@ -47,7 +47,7 @@ const ways: readonly (readonly [string, (owner: Owner) => Promise<unknown>])[] =
   ],
 ];
 
-describe.each(ways)('an outcome that is %s', (_, keep) => {
+describe.each(ways)('an outcome that is %s', (_way, keep) => {
   let owner: Owner;
   beforeEach(() => {
     ({ owner } = owning());
