@@ -4,6 +4,7 @@ import { type Answer, type Command, type DeadLetter, deadLettersIn } from '../co
 import { HOME, ask, entries, history, markRead, ownerOf } from '../worker/testing.js';
 import { channelContract, inTime } from './contract.js';
 import { type KafkaBench, openKafkaBench } from './kafka-testing.js';
+import { employ as member } from './worker-testing.js';
 
 const read = (conversation: number, seq: number): Command => markRead(conversation, seq, inTime());
 
@@ -52,7 +53,7 @@ describeWith('KAFKA_BROKERS', 'the channel on Kafka', (brokers) => {
       })();
       const second = await bench.employ();
       await expect.poll(() => [first.owned().length, second.owned().length], { timeout: 10_000 }).toEqual([2, 2]);
-      expect([...first.owned(), ...second.owned()].toSorted()).toEqual([0, 1, 2, 3]);
+      expect([...first.owned(), ...second.owned()].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
       const before = second.owned();
       await second.stop();
       await expect.poll(() => first.owned(), { timeout: 10_000 }).toEqual([0, 1, 2, 3]);
@@ -145,6 +146,22 @@ describeWith('KAFKA_BROKERS', 'the channel on Kafka', (brokers) => {
       submit(read(1, 3)).catch(() => undefined);
       await expect.poll(() => failures, { timeout: 20_000 }).toMatchObject([{ code: 'COMMANDS_LOST' }]);
       expect((await history(bench.log)).outcomes).toHaveLength(2);
+    });
+
+    it('ends its process where the group will not have it, and where it hears nothing any more', async () => {
+      const failures: unknown[] = [];
+      const onFailure = (error: unknown): void => void failures.push(error);
+      const short = { session: 450, heartbeat: 100 };
+      // It is ready only once it is in.
+      const never = await member({ brokers, prefix: bench.prefix, answers: bench.hub, pace: short, onFailure });
+      stops.push(never.stop);
+      await expect.poll(() => failures, { timeout: 20_000 }).toMatchObject([{ type: 'INVALID_SESSION_TIMEOUT' }]);
+      expect(never.owned()).toEqual([]);
+
+      const cutOff = await employ({ pace: { silence: 1_000 }, onFailure });
+      expect(cutOff.owned()).toHaveLength(4);
+      await cutOff.kafka.close();
+      await expect.poll(() => failures.slice(1), { timeout: 20_000 }).toMatchObject([{ code: 'KAFKA_UNREACHABLE' }]);
     });
   });
 });

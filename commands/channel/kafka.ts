@@ -59,6 +59,8 @@ const MOST_LOOKING = 100;
 
 const nameOf = ({ actor, id, hash }: { actor: string; id: string; hash: string }): string => `${actor} ${id} ${hash}`;
 
+const isTooLarge = (error: unknown): boolean => error instanceof KafkaError && error.code === 'KAFKA_TOO_LARGE';
+
 /**
  * The channel through the topic of commands, for who sends. What comes while a batch is under way goes with the next one,
  * so an idle partition sends at once and a busy one in large batches. A batch of which nobody knows whether it landed is
@@ -94,6 +96,9 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
   };
   const told = (name: string, tell: (each: Open) => void): void => {
     for (const each of open.get(name) ?? []) if (leave(each)) tell(each);
+  };
+  const refuseAll = (batch: readonly Open[], why: unknown): void => {
+    for (const each of batch) if (leave(each)) each.refuse(why);
   };
   const isOpen = (each: Open): boolean => open.get(nameOf(each.command))?.has(each) === true;
 
@@ -135,11 +140,11 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
       } catch (error) {
         if (closing.signal.aborted) return;
         onTrouble?.(error);
-        if (error instanceof KafkaError && error.code === 'KAFKA_TOO_LARGE') {
+        if (isTooLarge(error)) {
           // Fewer at a time; and one that no broker takes may not keep all behind it from being sent.
           most = Math.ceil(batch.length / 2);
           if (batch.length > 1) line.waiting.unshift(...batch);
-          else for (const each of batch) if (leave(each)) each.refuse(error);
+          else refuseAll(batch, error);
           continue;
         }
         // In the order in which they came: what landed is known by its name when it comes again.
@@ -227,7 +232,7 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
     close: async () => {
       closing.abort();
       detach();
-      await Promise.all(lines.map(({ sending }) => sending));
+      for (const { sending } of lines) await sending;
       await sweeping;
       await producer.close();
     },

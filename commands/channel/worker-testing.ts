@@ -20,6 +20,7 @@ export type MemberOptions = {
   readonly answers: Answers;
   readonly shelf?: Shelf;
   readonly group?: string;
+  readonly pace?: Partial<Pace>;
   /** What happens to its log on the way. */
   readonly through?: (log: Log) => Log;
   readonly onFailure?: (error: unknown) => void;
@@ -27,7 +28,7 @@ export type MemberOptions = {
 };
 
 /** A worker with connections of its own, as a process of the fleet has it. */
-export async function employ({ brokers, prefix, answers, shelf, group = 'workers', ...more }: MemberOptions) {
+export async function employ({ brokers, prefix, answers, shelf, group = 'workers', pace, ...more }: MemberOptions) {
   const { through = (log) => log, onFailure = () => undefined, onDeadLetter } = more;
   const troubles: unknown[] = [];
   const onTrouble = (error: unknown): void => void troubles.push(error);
@@ -37,7 +38,7 @@ export async function employ({ brokers, prefix, answers, shelf, group = 'workers
   const worker = startWorker({
     log: through(log),
     snapshots: memorySnapshots(STATE, shelf),
-    source: kafkaSource({ ...around, group, answers, pace: QUICK }),
+    source: kafkaSource({ ...around, group, answers, pace: { ...QUICK, ...pace } }),
     now: Date.now,
     random,
     wait,
@@ -48,6 +49,7 @@ export async function employ({ brokers, prefix, answers, shelf, group = 'workers
   return {
     ...worker,
     log,
+    kafka,
     troubles,
     stop: async () => {
       await worker.stop();

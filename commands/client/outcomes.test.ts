@@ -47,7 +47,7 @@ const ways: readonly (readonly [string, (owner: Owner) => Promise<unknown>])[] =
   ],
 ];
 
-describe.each(ways)('an outcome that is %s', (_, keep) => {
+describe.each(ways)('an outcome that is %s', (_way, keep) => {
   let owner: Owner;
   beforeEach(() => {
     ({ owner } = owning());
@@ -92,6 +92,7 @@ describe.each(ways)('an outcome that is %s', (_, keep) => {
     expect(await reader()(command)).toEqual(answer);
     bench.clock.now += 2 * HOUR;
     await ask(owner, later());
+    await keep(owner);
     expect(await reader()(command)).toBeUndefined();
   });
 });

@@ -119,7 +119,7 @@ export async function joinGroup(options: GroupOptions): Promise<Group> {
     const silent = quiet * pace.heartbeat > pace.silence;
     for (const run of under) {
       run.quiet += 1;
-      run.beat();
+      void run.beat();
     }
     const stuck = [...under].some((run) => run.quiet * pace.heartbeat > pace.silence);
     if (!silent && !stuck) return;

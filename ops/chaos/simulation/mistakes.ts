@@ -266,9 +266,11 @@ export const mistakes = {
   /** The commands of reactors have names that nobody can find again. */
   'draws the ids of reactors': {
     reactor: (client, { scene }) => ({
-      send: (draft) => {
+      send: async (draft) => {
         const id = inBucket(randomUuid(scene.dice.bytes(16)), bucketOf(draft.id));
-        return client.send({ ...draft, id });
+        const sent = await client.send({ ...draft, id });
+        // An answer may always be lost. The more of them are, the sooner it shows.
+        return scene.dice.chance(0.2) ? { status: 'pending', command: id } : sent;
       },
     }),
   },
