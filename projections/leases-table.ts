@@ -59,7 +59,7 @@ export async function writeBeat(db: Queryable, { holder, log, views, beat }: Bea
 
 export async function readBeats(db: Queryable): Promise<readonly Beat[]> {
   const { rows } = await db.query<Omit<Beat, 'views'> & { views: string }>(
-    'SELECT r.holder, r.log, r.views, r.beat FROM rm.holders r WHERE r.home = 0 ORDER BY r.holder',
+    'SELECT holder, log, views, beat FROM rm.holders WHERE home = 0 ORDER BY holder',
   );
   return rows.map(({ views, ...row }) => ({ ...row, views: views.split(' ').filter(Boolean) }));
 }

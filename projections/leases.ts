@@ -237,7 +237,7 @@ export function createLeases(options: {
       return false;
     },
     stop: async () => {
-      for (const name of [...views.keys()]) await close(name);
+      for (const name of views.keys()) await close(name);
       ending.abort();
       nap.abort();
       await looping;

@@ -1,15 +1,19 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { createLeases } from './leases.js';
 import { core } from './readmodel/core/core.js';
 import { coreQueries } from './readmodel/core/queries.js';
 import type { Db, Queryable, Rows } from './readmodel/db.js';
+import { followObligations } from './readmodel/obligations/follow.js';
 import { obligations, relationsReader, watchObligations } from './readmodel/obligations/obligations.js';
 import { countObligations } from './readmodel/obligations/open.js';
 import { openPglite } from './readmodel/pglite.js';
 import { startRunner } from './runner.js';
+import { memorySessions } from './sessions/memory.js';
 import { faults, forbidden, shapes } from './sql-testing.js';
 import { PARTITIONS, idOf, logWith, project, richHistory } from './testing.js';
+import { wait } from './wait.js';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 /** Not the tests, and not what they alone use; nor the session views, which are no tables. */
@@ -116,6 +120,17 @@ describe('every statement that runs', () => {
     await relationsReader(db, runner)(history.user, { partition: 0, offset: 0 });
     await countObligations(db, PARTITIONS);
     await runner.stop();
+    const leases = createLeases({ db, log: log.id, holder: idOf(5), clock: Date.now, wait });
+    const sharing = startRunner({ log, db, projection: obligations, leases, onFailure: () => undefined });
+    const sessions = memorySessions({ now: Date.now });
+    const { caughtUp } = sharing;
+    const detach = await followObligations({ db, sessions, caughtUp, wait, onTrouble: () => undefined }).watch(
+      () => undefined,
+    );
+    detach();
+    await sharing.stop();
+    await leases.stop();
+    sessions.close();
     const queries = coreQueries({ db, partitions: PARTITIONS, reached: runner.reached });
     await queries.users([history.user]);
     await queries.conversation(first);

@@ -181,9 +181,9 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
       await round(first);
       while (left.size > 0 && !stopping.signal.aborted) {
         await wait(RETRY_MS, stopping.signal);
-        const next = await open();
-        if (next && onAgain) again([...left.keys()], halt.signal, onAgain).catch((error) => onTrouble?.(error));
-        if (next) await round(next);
+        const reopened = await open();
+        if (reopened && onAgain) again([...left.keys()], halt.signal, onAgain).catch((error) => onTrouble?.(error));
+        if (reopened) await round(reopened);
       }
     };
     running = rounds()
@@ -191,7 +191,7 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
         for (const { never } of left.values()) never(error);
       })
       // Others may be able to do what this one is not.
-      .finally(() => homes.close());
+      .then(() => homes.close());
     await Promise.all(arrivals);
   });
   // Told through onFailure; whoever does not wait for the end need not hear of it twice.

@@ -232,7 +232,7 @@ export function createSides<N>(options: {
       leading.set(home, feed);
     },
     stopLeading: async () => {
-      for (const home of [...leading.keys()]) {
+      for (const home of leading.keys()) {
         await hold(home, async () => {
           const [main, feed] = [live, leading.get(home)];
           if (feed) await withdraw(feed, home, main, new Error(`${feed.generation.schema} has become the live one`));

@@ -1,17 +1,17 @@
-import type { Change, Obligations } from '../../../commands/reactors/reactor.js';
+import type { Obligations } from '../../../commands/reactors/reactor.js';
 import type { Uuid } from '../../../domain/ids.js';
 import { isGone } from '../../generations.js';
 import { OBLIGATIONS_TOPIC } from '../../sessions/announce.js';
 import type { Sessions } from '../../sessions/sessions.js';
 import type { Queryable } from '../db.js';
-import { readOwed, readOwedIds } from './obligations.js';
+import { readOwed, readOwedStates } from './obligations.js';
 import type { Wait } from '../../wait.js';
 
 /** How often all that is owed is looked through again, in ms: what a lost notice told of comes to light then. */
 const LIST_MS = 5_000;
 
-/** What a listener knows: each obligation as of its place, and at which home it stands. */
-type Known = Map<Uuid, { readonly home: number; readonly offset: number }>;
+/** What a listener knows: each obligation in its state, at which home it stands, and since which offset there. */
+type Known = Map<Uuid, { readonly home: number; readonly offset: number; readonly state: string }>;
 
 /**
  * Obligations as a reactor watches them in a process that does not run their view. Whoever runs it tells of which there is
@@ -47,25 +47,25 @@ export function followObligations(options: {
         }
         nap.abort();
       };
-      const tell = (change: Change, home: number): void => {
-        if ('ended' in change) known.delete(change.ended);
-        else known.set(change.id, { home, offset: change.position.offset });
-        listener(change);
-      };
 
       const readAnew = async (): Promise<void> => {
         for (const [home, ids] of wanted) {
           wanted.delete(home);
           try {
             const { shown, found } = await readOwed(db, home, [...ids]);
-            for (const one of found) {
-              ids.delete(one.id);
-              if (known.get(one.id)?.offset !== one.position.offset) tell(one, home);
+            for (const { obligation, state } of found) {
+              const { id, position } = obligation;
+              ids.delete(id);
+              if (known.get(id)?.state === state) continue;
+              known.set(id, { home, offset: position.offset, state });
+              listener(obligation);
             }
             for (const id of ids) {
               // A view that is filled anew does not show yet what it will.
               const before = known.get(id);
-              if (before?.home === home && before.offset <= shown) tell({ ended: id }, home);
+              if (before?.home !== home || before.offset > shown) continue;
+              known.delete(id);
+              listener({ ended: id });
             }
           } catch (error) {
             for (const id of ids) want(home, id);
@@ -74,8 +74,8 @@ export function followObligations(options: {
         }
       };
       const list = async (): Promise<void> => {
-        const there = new Map((await readOwedIds(db)).map((row) => [row.id, row]));
-        for (const { id, home, offset } of there.values()) if (known.get(id)?.offset !== offset) want(home, id);
+        const there = new Map((await readOwedStates(db)).map((row) => [row.id, row]));
+        for (const { id, home, state } of there.values()) if (known.get(id)?.state !== state) want(home, id);
         for (const [id, { home }] of known) if (!there.has(id)) want(home, id);
         await readAnew();
       };

@@ -106,28 +106,36 @@ const toObligation = ({ data, nextOffset }: OwedRow, home: number): Obligation =
   position: { partition: home, offset: nextOffset },
 });
 
+/** Of what an obligation is now. */
+const STATE = 'md5(ROW(r.data, r.next_offset)::text)';
+
+/** An obligation, and a mark of the state that it is in: another one after each change. */
+export type Marked = { readonly obligation: Obligation; readonly state: string };
+
 /** Those of some obligations of a home that stand, and up to which offset of the home that is told. */
 export async function readOwed(
   db: Queryable,
   home: number,
   ids: readonly Uuid[],
-): Promise<{ readonly shown: number; readonly found: readonly Obligation[] }> {
-  const { rows } = await db.query<{ shown: number } & (OwedRow | { readonly id: null })>(
-    `SELECT cp.next_offset AS shown, ${fieldsOf(owed, 'r')} FROM obligations.checkpoints cp
+): Promise<{ readonly shown: number; readonly found: readonly Marked[] }> {
+  const { rows } = await db.query<{ shown: number; state: string } & (OwedRow | { readonly id: null })>(
+    `SELECT cp.next_offset AS shown, ${STATE} AS state, ${fieldsOf(owed, 'r')} FROM obligations.checkpoints cp
      LEFT JOIN obligations.owed r ON r.home = cp.home AND r.id = ANY($2::uuid[])
      WHERE cp.home = $1 ORDER BY r.next_offset`,
     [home, ids],
   );
-  const found = rows.flatMap(({ shown: _, ...row }) => (row.id === null ? [] : [toObligation(row, home)]));
+  const found = rows.flatMap((row) =>
+    row.id === null ? [] : [{ obligation: toObligation(row, home), state: row.state }],
+  );
   return { shown: rows[0]?.shown ?? 0, found };
 }
 
-/** Which obligations stand, where, and as of which place. */
-export async function readOwedIds(
+/** Which obligations stand, where, and in which state. */
+export async function readOwedStates(
   db: Queryable,
-): Promise<readonly { readonly home: number; readonly id: Uuid; readonly offset: number }[]> {
-  const { rows } = await db.query<{ home: number; id: Uuid; offset: number }>(
-    'SELECT r.home, r.id, r.next_offset AS "offset" FROM obligations.owed r ORDER BY r.next_offset',
+): Promise<readonly { readonly home: number; readonly id: Uuid; readonly state: string }[]> {
+  const { rows } = await db.query<{ home: number; id: Uuid; state: string }>(
+    `SELECT r.home, r.id, ${STATE} AS state FROM obligations.owed r ORDER BY r.next_offset`,
   );
   return rows;
 }
