@@ -6,7 +6,9 @@ import type { Operations } from '../projections/operations.js';
 import type { CoreQueries, SeenConversation } from '../projections/readmodel/core/rows.js';
 import type { Sessions } from '../projections/sessions/sessions.js';
 import type { Identity } from './identity/identity.js';
+import type { Seat } from './live/groups.js';
 import type { Heads } from './live/heads.js';
+import type { LiveGroups } from './live/shared.js';
 import type { Loaders } from './loaders.js';
 import { requirePosition } from './schema/ids.js';
 
@@ -30,8 +32,14 @@ export type Services = {
   readonly open: (items: readonly { sealed: Sealed; content: string }[]) => Promise<readonly (string | null)[]>;
 };
 
-/** What a resolver knows: who asks, and how to load what it needs in batches. */
-export type Context = Services & { readonly identity: Identity; readonly load: Loaders };
+/** What a resolver knows: who asks, how to load what it needs in batches, and with whom they may follow what they follow. */
+export type Context = Services & {
+  readonly identity: Identity;
+  readonly load: Loaders;
+  readonly groups: LiveGroups;
+  /** There where what is followed is the same for all who may follow it. */
+  readonly seat?: Seat | undefined;
+};
 
 /** How long a read waits for the view to show a position, in ms. */
 export const PATIENCE = 2_000;

@@ -1,15 +1,22 @@
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, createSourceEventStream, execute } from 'graphql';
 import { compileLeaves } from './leaves.js';
 
-/** How a prepared operation runs: a query or a mutation by `run`, a subscription by `follow`. */
+/** Is told of each event when its result is ready, how many get it, and whether it is executed once for all of them. */
+export type OnEvent = (event: unknown, count: number, together: boolean) => void;
+
 export type Execution = {
+  /** Runs a query or a mutation. */
   readonly run: (args: ExecutionArgs) => Promise<ExecutionResult>;
-  /** `onEvent` is told of each event when its result is ready, for whoever counts them. */
+  /** Runs a subscription. */
   readonly follow: (
     args: ExecutionArgs,
-    onEvent?: (event: unknown) => void,
+    onEvent?: OnEvent,
   ) => Promise<ExecutionResult | AsyncIterable<ExecutionResult>>;
+  /** Runs a subscription for one event after the other. */
+  readonly each: (args: ExecutionArgs) => Each;
 };
+
+type Each = (event: unknown) => ExecutionResult | Promise<ExecutionResult>;
 
 type Following = AsyncGenerator<ExecutionResult, void, void>;
 
@@ -20,26 +27,32 @@ type Following = AsyncGenerator<ExecutionResult, void, void>;
 export function createExecution(mask: (error: unknown) => GraphQLError): Execution {
   const masked = (result: ExecutionResult): ExecutionResult =>
     result.errors ? { ...result, errors: result.errors.map(mask) } : result;
+  const each = (args: ExecutionArgs): Each => {
+    const short = compileLeaves(args);
+    return (event) => {
+      const result = short?.(event) ?? execute({ ...args, rootValue: event });
+      return isPromise(result) ? result.then(masked) : masked(result);
+    };
+  };
 
   return {
     run: async (args) => masked(await execute(args)),
     follow: async (args, onEvent) => {
       const source = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in source)) return masked(source);
-      return executeEach(source[Symbol.asyncIterator](), args, masked, mask, onEvent);
+      return executeEach(source[Symbol.asyncIterator](), each(args), mask, onEvent);
     },
+    each,
   };
 }
 
 /** Executes each event of a source. A plain object, for `return` must reach a source that is being waited for. */
 function executeEach(
   source: AsyncIterator<unknown>,
-  args: ExecutionArgs,
-  masked: (result: ExecutionResult) => ExecutionResult,
+  each: Each,
   mask: (error: unknown) => GraphQLError,
-  onEvent: ((event: unknown) => void) | undefined,
+  onEvent: OnEvent | undefined,
 ): Following {
-  const short = compileLeaves(args);
   const done = { done: true, value: undefined } as const;
   const leave = async (): Promise<typeof done> => {
     await source.return?.();
@@ -50,9 +63,9 @@ function executeEach(
       try {
         const event = await source.next();
         if (event.done) return done;
-        const result = short?.(event.value) ?? execute({ ...args, rootValue: event.value });
-        const value = masked(isPromise(result) ? await result : result);
-        onEvent?.(event.value);
+        const result = each(event.value);
+        const value = isPromise(result) ? await result : result;
+        onEvent?.(event.value, 1, false);
         return { done: false, value };
       } catch (error) {
         await leave();

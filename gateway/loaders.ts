@@ -39,21 +39,21 @@ const mapped = <Row extends { readonly id: Uuid }>(rows: readonly Row[]): Readon
  * that told so may be older than what is read then, in an update that waited for a slow reader by minutes: of what is
  * newer than that row, nothing is for whoever is no member by now. `canRead` tells it, after the read.
  */
-export function createLoaders({ core, open }: Services, { user: viewer }: Identity) {
+export function createLoaders({ core, open }: Services, who: Pick<Identity, 'user'>) {
   const text = batch(async (asked: readonly { readonly sealed: Sealed; readonly content: string }[]) => {
     const items = [...new Map(asked.map((item) => [item.content, item])).values()];
     const opened = await open(items);
     const found = new Map(items.map(({ content }, n) => [content, opened[n] ?? null]));
     return asked.map(({ content }) => found.get(content) ?? null);
   });
-  const seen = byId((ids) => core.seen(viewer, ids));
-  const relations = byId((ids) => core.relations(viewer, ids));
+  const seen = byId((ids) => core.seen(who.user, ids));
+  const relations = byId((ids) => core.relations(who.user, ids));
   const members = batch(async (ids: readonly Uuid[]) => {
     const rows = await core.members([...new Set(ids)]);
     return ids.map((id) => {
       const people = rows.filter(({ conversation }) => conversation === id);
       // Whoever does not stand among them may not know who does.
-      return people.some(({ person }) => person === viewer) ? people : [];
+      return people.some(({ person }) => person === who.user) ? people : [];
     });
   });
   const branch = batch(async (asked: readonly BranchKey[]) => {
@@ -75,7 +75,7 @@ export function createLoaders({ core, open }: Services, { user: viewer }: Identi
     canRead: async (conversation: Uuid): Promise<boolean> => (await seen.load(conversation))?.deleted === false,
     /** Whether the viewer and somebody share a conversation now. */
     acquainted: batch(async (people: readonly Uuid[]) => {
-      const known = await core.acquainted(viewer, [...new Set(people)]);
+      const known = await core.acquainted(who.user, [...new Set(people)]);
       return people.map((person) => known.has(person));
     }),
     members,
@@ -85,18 +85,42 @@ export function createLoaders({ core, open }: Services, { user: viewer }: Identi
       return streams.map((stream) => held.has(stream));
     }),
     relation: async (conversation: Uuid): Promise<Relation> =>
-      (await relations.load(conversation)) ?? noRelation(conversation, viewer),
+      (await relations.load(conversation)) ?? noRelation(conversation, who.user),
     branch,
     end: batch(core.ends),
     siblings: batch(core.siblings),
     title: ({ id, title }: ConversationRow) => text.load({ sealed: title, content: contentOf.title(id) }),
     name: ({ id, name }: UserRow) => text.load({ sealed: name, content: contentOf.name(id) }),
-    instructions: (sealed: Sealed) => text.load({ sealed, content: contentOf.instructions(viewer) }),
+    instructions: (sealed: Sealed) => text.load({ sealed, content: contentOf.instructions(who.user) }),
     part: (message: Uuid, index: number, sealed: Sealed) =>
       text.load({ sealed, content: contentOf.part(message, index) }),
-    comment: (message: Uuid, sealed: Sealed) => text.load({ sealed, content: contentOf.feedback(message, viewer) }),
+    comment: (message: Uuid, sealed: Sealed) => text.load({ sealed, content: contentOf.feedback(message, who.user) }),
     tag: (conversation: Uuid, n: number, sealed: Sealed) =>
-      text.load({ sealed, content: contentOf.tag(membershipId(conversation, viewer), n) }),
+      text.load({ sealed, content: contentOf.tag(membershipId(conversation, who.user), n) }),
+  };
+}
+
+/**
+ * What may be loaded where nobody in particular asks, for what is executed once for many: whatever is of a viewer throws.
+ * `onRead` is told when something is read that only members may know as it is now: whoever gets it must be one afterwards.
+ */
+export function createSharedLoaders(services: Services, onRead: () => void): Loaders {
+  const loaders = createLoaders(services, {
+    get user(): never {
+      throw new Error('a field that is marked as shareable depends on who asks');
+    },
+  });
+  return {
+    ...loaders,
+    canRead: async () => {
+      onRead();
+      return true;
+    },
+    members: batch(async (ids: readonly Uuid[]) => {
+      onRead();
+      const rows = await services.core.members([...new Set(ids)]);
+      return ids.map((id) => rows.filter(({ conversation }) => conversation === id));
+    }),
   };
 }
 

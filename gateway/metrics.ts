@@ -1,6 +1,6 @@
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, type GraphQLError, Kind } from 'graphql';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import type { Pipeline, Prepared } from './pipeline.js';
+import type { Pipeline, Ways } from './pipeline.js';
 
 /** What takes from a part of a millisecond to some seconds, in seconds. */
 export const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -50,9 +50,15 @@ export function createMetrics() {
       labelNames: ['field'],
       registers,
     }),
+    shared: new Counter({
+      name: 'verbatim_shared_deliveries_total',
+      help: 'Of these, those that were executed once for all who follow the same, by the field that is subscribed to.',
+      labelNames: ['field'],
+      registers,
+    }),
     delay: new Histogram({
       name: 'verbatim_delivery_delay_seconds',
-      help: 'Time from an event until it is handed to a socket, by the field that is subscribed to.',
+      help: 'Time from an event until it is handed to a socket, or to all that it is executed once for, by the field that is subscribed to.',
       labelNames: ['field'],
       buckets: BUCKETS,
       registers,
@@ -117,7 +123,7 @@ export function countRefusal({ refusals }: Pick<Metrics, 'refusals'>, code: stri
 
 /** The same pipeline, whose operations are counted and timed from outside. */
 export function measurePipeline(metrics: Metrics, transport: 'post' | 'socket', pipeline: Pipeline): Pipeline {
-  const { executed, deliveries, delay, subscriptions } = metrics;
+  const { executed, deliveries, shared, delay, subscriptions } = metrics;
 
   return async (operation, identity) => {
     const begun = performance.now();
@@ -138,10 +144,11 @@ export function measurePipeline(metrics: Metrics, transport: 'post' | 'socket', 
       time(type, result.errors);
       return result;
     };
-    const follow: Ways['follow'] = async (args) => {
+    const follow: Ways['follow'] = async (args, send) => {
       const counter = deliveries.labels({ field });
-      const result = await prepared.follow(args, (event) => {
-        counter.inc();
+      const result = await prepared.follow(args, send, (event, count, together) => {
+        counter.inc(count);
+        if (together) shared.inc({ field }, count);
         if (!isTimed(event)) return;
         delay.observe({ field }, Math.max(0, Date.now() - Date.parse(event.at)) / 1_000);
       });
@@ -156,8 +163,6 @@ export function measurePipeline(metrics: Metrics, transport: 'post' | 'socket', 
     return { args: prepared.args, run, follow };
   };
 }
-
-type Ways = Exclude<Prepared, { errors: unknown }>;
 
 /** Whether it is known when what is delivered happened. */
 const isTimed = (event: unknown): event is { readonly at: string } =>

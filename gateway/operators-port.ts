@@ -51,8 +51,9 @@ export async function startOperatorsPort(
 export function addHealth(app: Hono<Served>, { waitingFor, isDraining }: Health): void {
   app.get('/healthz', (c) => c.json({ product: PRODUCT, status: 'ok' }));
   app.get('/readyz', (c) => {
-    const [waiting, draining] = [waitingFor(), isDraining()];
-    const ready = waiting.length === 0 && !draining;
-    return c.json({ product: PRODUCT, ready, draining, waitingFor: waiting }, ready ? 200 : 503);
+    if (isDraining()) return c.json({ product: PRODUCT, ready: false, draining: true, waitingFor: [] }, 503);
+    const waiting = waitingFor();
+    const ready = waiting.length === 0;
+    return c.json({ product: PRODUCT, ready, waitingFor: waiting }, ready ? 200 : 503);
   });
 }

@@ -4,10 +4,12 @@ import type { Context, Services } from './context.js';
 import { createCompiler, operationIn } from './documents/compile.js';
 import type { Documents } from './documents/documents.js';
 import { maskError, tooFast, tooMany } from './errors.js';
-import { type Execution, createExecution } from './execution.js';
+import { type Execution, type OnEvent, createExecution } from './execution.js';
 import type { Identity } from './identity/identity.js';
 import { type Limits, defaultLimits } from './limits/limits.js';
 import { createPlaces } from './limits/places.js';
+import type { Seat } from './live/groups.js';
+import { type Send, createLiveGroups, seatFor } from './live/shared.js';
 import { type Loaders, createLoaders } from './loaders.js';
 import type { Operation } from './operation.js';
 import { createRegistrar } from './register.js';
@@ -15,8 +17,15 @@ import { clientError } from './schema/ids.js';
 import { schema } from './schema/schema.js';
 import type { Standing } from './standing.js';
 
+/** How a prepared operation runs: a query or a mutation by `run`, a subscription by `follow`. */
+export type Ways = {
+  readonly run: Execution['run'];
+  /** Where there is `send`, results that are the same for many may go that way, and not through what is returned. */
+  readonly follow: (args: ExecutionArgs, send?: Send, onEvent?: OnEvent) => ReturnType<Execution['follow']>;
+};
+
 /** A request made ready to run, or what is wrong with it. */
-export type Prepared = { readonly errors: readonly GraphQLError[] } | ({ readonly args: ExecutionArgs } & Execution);
+export type Prepared = { readonly errors: readonly GraphQLError[] } | ({ readonly args: ExecutionArgs } & Ways);
 
 /**
  * Takes an operation, or how to read the one of a POST: that costs more than a refusal, so it is done once it is paid for.
@@ -49,6 +58,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const execution = createExecution(mask);
   const compile = createCompiler({ schema, limits: limits.document, introspection });
   const register = createRegistrar(services);
+  const groups = createLiveGroups(services);
 
   const take = async (what: string, { user }: Identity, rate: Rate, count = 1): Promise<void> => {
     const wait = await services.sessions.take(`${what}:${user}`, rate, count);
@@ -64,12 +74,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       return leave ? execution.run(args).finally(leave) : { errors: [tooMany(limits.person.atOnce)] };
     };
 
-  const prepare: Pipeline = async (given, identity) => {
+  const prepare: Pipeline = async (asked, identity) => {
     const { operations, subscribes } = limits.person;
     await take('operations', identity, operations);
     const { registered } = await standing.check(identity);
-    const posted = typeof given === 'function';
-    const operation = posted ? await given() : given;
+    const posted = typeof asked === 'function';
+    const operation = posted ? await asked() : asked;
     const compiled = compile(documents(operation, identity));
     if ('errors' in compiled) return compiled;
     const operationName = operation.operationName || undefined;
@@ -87,17 +97,27 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (!registered) await register(identity);
     // Made when they are first asked for: many operations load nothing, and to make them costs more than to run those.
     let load: Loaders | undefined;
+    let seat: Seat | undefined;
     const contextValue: Context = {
       ...services,
       identity,
+      groups,
+      get seat() {
+        return seat;
+      },
       get load() {
         load ??= createLoaders(services, identity);
         return load;
       },
     };
-    const { document } = compiled;
+    const { document, sharing } = compiled;
     const args: ExecutionArgs = { schema, document, contextValue, variableValues: operation.variables, operationName };
-    return { args, run: runFor(identity), follow: execution.follow };
+    const follow: Ways['follow'] = (given, send, onEvent) => {
+      if (send && sharing)
+        seat = seatFor({ services, groups, execution, args: given, variables: sharing, send, onEvent });
+      return execution.follow(given, onEvent);
+    };
+    return { args, run: runFor(identity), follow };
   };
 
   return (operation, identity) => prepare(operation, identity).catch((error: unknown) => ({ errors: [mask(error)] }));

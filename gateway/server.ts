@@ -1,29 +1,33 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type ServerResponse, createServer } from 'node:http';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { compress } from 'hono/compress';
 import { inlineScripts, securityHeaders } from './headers.js';
-import { hostRule, isLoopback } from './hosts.js';
+import { hostRule } from './hosts.js';
 import { LOGOUT_PATH, logoutRoute } from './identity/backchannel.js';
 import type { EmbeddedProvider, Issuer } from './identity/identity.js';
 import type { Limits } from './limits/limits.js';
+import { answer, close, listen, portOf } from './listen.js';
 import { type Metrics, measurePipeline } from './metrics.js';
+import { type Health, addHealth, startOperatorsPort } from './operators-port.js';
 import type { Pipeline } from './pipeline.js';
 import { type Served, fault, postHandler } from './post.js';
-import { serveSockets } from './sockets.js';
+import { GRACE, RESTARTING, serveSockets } from './sockets.js';
 import type { Standing } from './standing.js';
 import type { Verifier } from './tokens.js';
 
 export type GatewayOptions = {
   readonly host: string;
   readonly port: number;
-  /** Where the operators' endpoints listen, on loopback only. */
+  /** Where the operators' endpoints listen: on loopback, unless `opsHost` says otherwise. */
   readonly opsPort: number;
+  readonly opsHost?: string;
   readonly publicUrl: string;
   readonly issuer: Issuer;
   /** Serves `/oidc/…`, where the identity provider is embedded. */
@@ -48,22 +52,40 @@ export type GatewayOptions = {
   readonly now: () => number;
 };
 
-export type Gateway = { readonly port: number; readonly opsPort: number; close(): Promise<void> };
-
-/** Who answers here, for whoever finds the port taken. */
-const PRODUCT = 'verbatim';
+export type Gateway = {
+  readonly port: number;
+  readonly opsPort: number;
+  /**
+   * Ends without hurry, and closes: not ready from now on, so that nobody is sent here; new sockets and POSTs are answered
+   * 503; what was asked for before is answered, within 5 s; sockets are closed with 1012, evenly over `window` ms, so that
+   * not all come back at one moment.
+   */
+  drain(window: number): Promise<void>;
+  close(): Promise<void>;
+};
 
 /** Listens for people on one port and for operators on another. It may listen before what it serves is ready. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, port, opsPort, publicUrl, provider, metrics } = options;
-  const app = getRequestListener(publicApp(options).fetch);
+  let isDraining = false;
+  const health: Health = { waitingFor: options.waitingFor, isDraining: () => isDraining };
+  const app = getRequestListener(publicApp(options, health).fetch);
   const rule = hostRule(publicUrl);
   const headers = Object.entries(securityHeaders(publicUrl, [], options.issuer.issuer));
   // Probes and the identity provider come by whatever name is known inside.
   const nameless = new Set(['/healthz', '/readyz', ...(options.endSession ? [LOGOUT_PATH] : [])]);
+  /** Answers that are not sent yet. */
+  const answering = new Set<ServerResponse>();
 
   const people = createServer((request, response) => {
     const { url = '/' } = request;
+    if (isDraining) {
+      // Whoever comes again comes on a new connection, to another server.
+      response.setHeader('connection', 'close');
+      if (request.method === 'POST') return refuseForNow(response);
+    }
+    answering.add(response);
+    response.once('close', () => answering.delete(response));
     const verdict = nameless.has(url) ? 'serve' : rule(request.headers.host);
     if (verdict === 'refuse') {
       response.writeHead(421, { 'content-type': 'text/plain' }).end('This server does not answer to that name.\n');
@@ -83,31 +105,41 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // Longer than proxies keep theirs: who closes first must not be the one that gets the next request. In ms.
   people.keepAliveTimeout = 75_000;
   people.on('clientError', answerBroken);
-  const closeSockets = serveSockets(people, {
+  const sockets = serveSockets(people, {
     ...options,
     pipeline: measurePipeline(metrics, 'socket', options.pipeline),
     origin: new URL(publicUrl).origin,
     rule,
   });
-  const ops = getRequestListener(opsApp(options).fetch);
-  const operators = createServer((request, response) => {
-    // Else a page could make its own name point here, and read what it likes.
-    if (isLoopback(request.headers.host)) return answer(ops, request, response);
-    const body = fault('WRONG_HOST', 'Ask for localhost: operators are served under no other name.');
-    response.writeHead(421, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-  });
-
   await listen(people, port, host);
-  await listen(operators, opsPort, '127.0.0.1');
+  const operators = await startOperatorsPort({
+    ...options,
+    ...health,
+    host: options.opsHost ?? '127.0.0.1',
+    port: opsPort,
+    registry: metrics.registry,
+  });
   metrics.sockets.set(0);
+  const end = async (): Promise<void> => {
+    await sockets.close();
+    await Promise.all([close(people), operators.close()]);
+  };
   return {
     port: portOf(people),
-    opsPort: portOf(operators),
-    close: async () => {
-      await closeSockets();
-      await Promise.all([people, operators].map(close));
+    opsPort: operators.port,
+    drain: async (window) => {
+      isDraining = true;
+      const answered = Promise.all([...answering].map((response) => once(response, 'close')));
+      await Promise.all([sockets.drain(window), Promise.race([answered, sleep(GRACE)])]);
+      await end();
     },
+    close: end,
   };
+}
+
+function refuseForNow(response: ServerResponse): void {
+  response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1' });
+  response.end(JSON.stringify(fault('UNAVAILABLE', RESTARTING)));
 }
 
 /** What is no HTTP is told so, in the shape of all other errors. */
@@ -129,13 +161,7 @@ function answerBroken(error: Error & { readonly code?: string }, socket: Duplex)
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
-type Listener = ReturnType<typeof getRequestListener>;
-
-function answer(app: Listener, request: IncomingMessage, response: ServerResponse): void {
-  Promise.resolve(app(request, response)).catch(() => response.destroy());
-}
-
-function publicApp(options: GatewayOptions): Hono<Served> {
+function publicApp(options: GatewayOptions, health: Health): Hono<Served> {
   const { page, issuer, publicUrl } = options;
   const app = new Hono<Served>();
   let indexPage: { html: string; headers: Readonly<Record<string, string>> } | undefined;
@@ -149,7 +175,7 @@ function publicApp(options: GatewayOptions): Hono<Served> {
     options.onFault(error);
     return c.json(fault('INTERNAL', 'Something went wrong on our side.'), 500);
   });
-  health(app, options);
+  addHealth(app, health);
   app.get('/config.json', (c) =>
     c.json({ issuer: issuer.issuer, clientId: issuer.clientId, audience: issuer.audience }),
   );
@@ -183,44 +209,3 @@ function publicApp(options: GatewayOptions): Hono<Served> {
   });
   return app;
 }
-
-function opsApp(options: GatewayOptions): Hono<Served> {
-  const { registry } = options.metrics;
-  const app = new Hono<Served>();
-  health(app, options);
-  app.get('/metrics', async (c) => c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }));
-  if (options.operators) app.route('/', options.operators);
-  return app;
-}
-
-function health(app: Hono<Served>, { waitingFor }: GatewayOptions): void {
-  app.get('/healthz', (c) => c.json({ product: PRODUCT, status: 'ok' }));
-  app.get('/readyz', (c) => {
-    const waiting = waitingFor();
-    return c.json(
-      { product: PRODUCT, ready: waiting.length === 0, waitingFor: waiting },
-      waiting.length === 0 ? 200 : 503,
-    );
-  });
-}
-
-/** Resolves when the server listens. Rejects with what the system says, as EADDRINUSE. */
-const listen = (server: Server, port: number, host: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-
-const portOf = (server: Server): number => addressPort(server.address());
-
-const addressPort = (address: AddressInfo | string | null): number =>
-  typeof address === 'object' && address ? address.port : 0;
-
-const close = (server: Server): Promise<void> =>
-  new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });

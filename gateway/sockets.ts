@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
@@ -10,7 +11,8 @@ import { type Limits, defaultLimits } from './limits/limits.js';
 import { watchReaders } from './limits/readers.js';
 import { type Metrics, countRefusal } from './metrics.js';
 import { operationOf } from './operation.js';
-import type { Pipeline, Prepared } from './pipeline.js';
+import type { Send } from './live/shared.js';
+import type { Pipeline, Ways } from './pipeline.js';
 import { fault } from './post.js';
 import { clientError } from './schema/ids.js';
 import { createSeats, cut } from './seats.js';
@@ -32,14 +34,28 @@ export type SocketsOptions = {
   readonly onFault: (error: unknown) => void;
 };
 
-/** `busy`: the ids of operations that have come and are not over, however they end; some may be completed already. */
-type Extra = { readonly socket: WebSocket; readonly busy: Set<string> };
+/**
+ * `busy`: the ids of operations that have come and are not over, however they end; some may be completed already.
+ * `waiting`: those of them that have no answer yet; a subscription has one as soon as it is followed.
+ */
+type Extra = { readonly socket: WebSocket; readonly busy: Set<string>; readonly waiting: Set<string> };
+
+/** How sockets end. */
+export type ServedSockets = {
+  /** Refuses new ones, and closes those that are open one by one, evenly over so many ms. */
+  drain(window: number): Promise<void>;
+  close(): Promise<void>;
+};
 
 /** Ids of operations are sent with every delivery. */
 const LONGEST_ID = 100;
 
-/** Serves GraphQL over WebSocket (graphql-transport-ws) on `/graphql` of a server. Returns how to close it. */
-export function serveSockets(server: Server, options: SocketsOptions): () => Promise<void> {
+/** How long an operation may hold up the end of its socket, in ms. */
+export const GRACE = 5_000;
+const LOOK = 20;
+
+/** Serves GraphQL over WebSocket (graphql-transport-ws) on `/graphql` of a server. */
+export function serveSockets(server: Server, options: SocketsOptions): ServedSockets {
   const { pipeline, origin, publicUrl, rule, metrics, onFault, now, limits = defaultLimits } = options;
   const sockets = new WebSocketServer({
     noServer: true,
@@ -51,6 +67,8 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
   const readers = watchReaders(limits.socket, now, () => metrics.slow.inc());
   const door = createDoor(limits.socket);
   const addressOf = addressBehind(publicUrl.startsWith('https:'));
+  const unanswered = new Map<WebSocket, ReadonlySet<string>>();
+  let draining = false;
 
   const protocol = makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: limits.socket.init,
@@ -64,7 +82,7 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
       } else door.pass(socket);
       return !refusal;
     },
-    onSubscribe: async ({ extra: { socket } }, id, payload) => {
+    onSubscribe: async ({ extra: { socket, waiting } }, id, payload) => {
       try {
         if (id.length > LONGEST_ID)
           throw clientError('BAD_REQUEST', `The id of an operation has at most ${LONGEST_ID} characters.`);
@@ -73,7 +91,11 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
         if (operation instanceof GraphQLError) return [operation];
         const prepared = await pipeline(operation, identity);
         if ('errors' in prepared) return prepared.errors;
-        return { ...prepared.args, rootValue: { run: prepared.run, follow: prepared.follow } };
+        const follow: Ways['follow'] = (args) => {
+          waiting.delete(id);
+          return prepared.follow(args, sender(socket, id));
+        };
+        return { ...prepared.args, rootValue: { run: prepared.run, follow } };
       } catch (error) {
         if (!(error instanceof GraphQLError)) throw error;
         countRefusal(metrics, String(error.extensions['code']));
@@ -91,6 +113,8 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
     const leave = readers.watch(socket);
     let frames: number | undefined;
     const busy = new Set<string>();
+    const waiting = new Set<string>();
+    unanswered.set(socket, waiting);
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -120,7 +144,10 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
             if (id !== undefined && busy.has(id)) {
               return cut(socket, CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`);
             }
-            if (id !== undefined) busy.add(id);
+            if (id !== undefined) {
+              busy.add(id);
+              waiting.add(id);
+            }
             take(text)
               .catch((error: unknown) => {
                 if (!isClientsType(text)) return cut(socket, CloseCode.BadRequest, 'Invalid message received');
@@ -128,18 +155,21 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
                 cut(socket, CloseCode.InternalServerError, 'Internal server error');
               })
               .finally(() => {
-                if (id !== undefined) busy.delete(id);
+                if (id === undefined) return;
+                busy.delete(id);
+                waiting.delete(id);
               });
           });
         },
       },
-      { socket, busy },
+      { socket, busy, waiting },
     );
     // What breaks the rules of WebSocket is closed by ws itself, which says why in the code.
     socket.on('error', () => undefined);
     socket.once('close', (code, reason) => {
       door.pass(socket);
       leave();
+      unanswered.delete(socket);
       seats.rise(socket);
       closed(code, String(reason)).catch(onFault);
     });
@@ -148,6 +178,7 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const { origin: from, host } = request.headers;
     const path = URL.canParse(request.url ?? '/', origin) ? new URL(request.url ?? '/', origin).pathname : '';
+    if (draining) return refuse(socket, '503 Service Unavailable', 'UNAVAILABLE', RESTARTING, ['retry-after: 1']);
     if (rule(host) !== 'serve')
       return refuse(socket, '421 Misdirected Request', 'WRONG_HOST', `Open it at ${publicUrl}.`);
     if (path !== '/graphql') return refuse(socket, '404 Not Found', 'NOT_FOUND', 'WebSockets are at /graphql.');
@@ -161,16 +192,34 @@ export function serveSockets(server: Server, options: SocketsOptions): () => Pro
   };
   server.on('upgrade', upgrade);
 
-  return async () => {
-    server.off('upgrade', upgrade);
-    // 1012: the server restarts. Clients come back by themselves.
-    for (const socket of sockets.clients) cut(socket, 1012, 'The server is restarting.');
-    readers.stop();
-    await new Promise((resolve) => {
-      sockets.close(resolve);
-    });
+  /** 1012: the server restarts. Clients come back by themselves. */
+  const dismiss = (socket: WebSocket): void => cut(socket, 1012, RESTARTING);
+  const dismissInTime = async (socket: WebSocket, wait: number): Promise<void> => {
+    await sleep(wait);
+    // What was asked for is answered first.
+    for (let waited = 0; unanswered.get(socket)?.size && waited < GRACE; waited += LOOK) await sleep(LOOK);
+    if (socket.readyState === socket.OPEN) dismiss(socket);
+  };
+
+  return {
+    drain: async (window) => {
+      draining = true;
+      const open = [...sockets.clients];
+      await Promise.all(open.map((socket, n) => dismissInTime(socket, (window * n) / open.length)));
+    },
+    close: async () => {
+      draining = true;
+      for (const socket of sockets.clients) dismiss(socket);
+      readers.stop();
+      await new Promise((resolve) => {
+        sockets.close(resolve);
+      });
+      server.off('upgrade', upgrade);
+    },
   };
 }
+
+export const RESTARTING = 'The server is restarting. Come back in a moment.';
 
 /** Counts those who have not yet said who they are: of each address, and of all. */
 function createDoor({ unknown, unknownPerAddress }: Limits['socket']) {
@@ -200,6 +249,19 @@ const send = (socket: WebSocket, data: string): Promise<void> =>
     socket.send(data, () => resolve());
   });
 
+/** Whoever has more than this unread gets no more of what goes to many, but what there is when they have read. In bytes. */
+const MOST_UNREAD = 1024 * 1024;
+
+/** Sends results that are written out already as those of one operation. */
+const sender = (socket: WebSocket, id: string): Send => {
+  const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+  return (payload) => {
+    if (socket.bufferedAmount > MOST_UNREAD) return false;
+    if (socket.readyState === socket.OPEN) socket.send(`${head}${payload}}`);
+    return true;
+  };
+};
+
 /** What a frame says, in whatever pieces it came. */
 export const textOf = (data: RawData): string =>
   (Array.isArray(data) ? Buffer.concat(data) : data instanceof ArrayBuffer ? Buffer.from(data) : data).toString();
@@ -227,15 +289,18 @@ function ways(carried: unknown): Ways {
   throw new Error('an operation came to execution that was not prepared');
 }
 
-type Ways = Pick<Exclude<Prepared, { errors: unknown }>, 'run' | 'follow'>;
-
 const isWays = (value: unknown): value is Ways =>
   typeof value === 'object' && value !== null && 'run' in value && 'follow' in value;
 
-function refuse(socket: Duplex, status: string, code: string, why: string): void {
+function refuse(socket: Duplex, status: string, code: string, why: string, more: readonly string[] = []): void {
   const body = JSON.stringify(fault(code, why));
   socket.on('error', () => undefined);
-  socket.end(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'connection: close',
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    ...more,
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -240,6 +240,8 @@ export async function startHarness(options: HarnessOptions = {}) {
     failures,
     /** How many listeners are attached, and how many conversations are watched. */
     attached: (): number => real.counts().listeners + heads.watched(),
+    /** Lets the gateway end without hurry. */
+    drain: gateway.drain,
     token,
     ask,
     connect,

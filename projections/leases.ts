@@ -1,4 +1,3 @@
-import type { Wait } from '../commands/wait.js';
 import type { Uuid } from '../domain/ids.js';
 import { isGone, type Others } from './generations.js';
 import type { HomeWork, Homes } from './homes.js';
@@ -14,6 +13,7 @@ import {
 } from './leases-table.js';
 import type { Db } from './readmodel/db.js';
 import { type Lease, share } from './sharing.js';
+import type { Wait } from './wait.js';
 
 /** How long a process that says nothing keeps its homes, in ms. */
 const LEASE_MS = 6_000;
@@ -52,12 +52,12 @@ export function createLeases(options: {
   /** Ms. A process that stopped without a word is replaced after that and a look. */
   readonly lease?: number;
   /** Ms that never run backwards. */
-  readonly now: () => number;
+  readonly clock: () => number;
   readonly wait: Wait;
   /** Told once of what keeps it from looking, until it can again. */
   readonly onTrouble?: (error: unknown) => void;
 }): Leases {
-  const { db, log, holder, lease = LEASE_MS, now, wait, onTrouble } = options;
+  const { db, log, holder, lease = LEASE_MS, clock, wait, onTrouble } = options;
   const views = new Map<string, View>();
   /** Of each process its last beat, and when that was new here. */
   const heard = new Map<Uuid, { readonly beat: number; readonly at: number }>();
@@ -119,7 +119,7 @@ export function createLeases(options: {
   const beat = async (): Promise<void> => {
     beats += 1;
     await writeBeat(db, { holder, log, views: [...views.keys()], beat: beats });
-    beaten = now();
+    beaten = clock();
   };
 
   /** Those who live, and run the views over the same log. Whoever is gone is taken away. */
@@ -129,8 +129,8 @@ export function createLeases(options: {
     const alive: Beat[] = [];
     for (const each of all) {
       const before = heard.get(each.holder);
-      if (before?.beat !== each.beat) heard.set(each.holder, { beat: each.beat, at: now() });
-      else if (each.holder !== holder && now() - before.at >= lease) {
+      if (before?.beat !== each.beat) heard.set(each.holder, { beat: each.beat, at: clock() });
+      else if (each.holder !== holder && clock() - before.at >= lease) {
         await removeHolder(db, each.holder, each.beat);
         continue;
       }
@@ -162,7 +162,10 @@ export function createLeases(options: {
       }
       const isTaken =
         each.holder === holder || (isWanted && !lives(each.holder) && (await passLease(db, each, each.holder, holder)));
-      if (isTaken) {
+      if (isTaken && views.get(each.view) !== view) {
+        // It was closed meanwhile.
+        await passLease(db, each, holder, null);
+      } else if (isTaken) {
         view.mine.add(each.home);
         begin(view, each.home);
       } else if (view.mine.delete(each.home)) void end(view, each.home);
@@ -171,7 +174,7 @@ export function createLeases(options: {
 
   const look = async (): Promise<void> => {
     await make();
-    if (beaten === undefined || now() - beaten >= lease / BEATS) await beat();
+    if (beaten === undefined || clock() - beaten >= lease / BEATS) await beat();
     const alive = await living();
     await settle(alive, await readLeases(db));
   };
@@ -225,7 +228,7 @@ export function createLeases(options: {
     onAnotherLog: async () => {
       await createLeaseTables(db);
       const others = (await readBeats(db)).filter((each) => each.log !== log);
-      for (const until = now() + lease; others.length > 0 && now() < until; await wait(lease / LOOKS)) {
+      for (const until = clock() + lease; others.length > 0 && clock() < until; await wait(lease / LOOKS)) {
         const later = await readBeats(db);
         const lives = ({ holder: id, beat: then }: Beat) =>
           later.some((each) => each.holder === id && each.log !== log && each.beat !== then);

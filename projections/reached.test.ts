@@ -5,8 +5,8 @@ import type { Db } from './readmodel/db.js';
 import { startRunner } from './runner.js';
 import { memorySessions } from './sessions/memory.js';
 import type { Sessions } from './sessions/sessions.js';
-import { wait } from './shared-testing.js';
 import { PARTITIONS, logWith, openDatabase, richHistory, rowsOf } from './testing.js';
+import { wait } from './wait.js';
 
 // Whether a view shows a position, asked in a process that does not run it.
 

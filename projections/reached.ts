@@ -1,9 +1,9 @@
 import type { Position } from '../commands/command.js';
 import type { Log } from '../commands/log/log.js';
-import type { Wait } from '../commands/wait.js';
 import { isGone } from './generations.js';
 import type { Queryable } from './readmodel/db.js';
 import type { Sessions } from './sessions/sessions.js';
+import type { Wait } from './wait.js';
 
 /** Waits until a view shows a position; false when `patience` (ms) ran out, or nobody waits any more. */
 export type Reached = (position: Position, patience: number) => Promise<boolean>;
@@ -73,11 +73,12 @@ export function reachedBy(options: {
       if ([...waiters].some((waiter) => waiter.offset <= offset)) ring();
     };
     const look = async (): Promise<void> => {
-      for (const waiter of waiters) waiter.hasLooked = true;
       const looking = [...waiters];
       const offset = await lookAt(home);
-      for (const waiter of looking)
+      for (const waiter of looking) {
+        waiter.hasLooked = true;
         if (waiter.offset <= offset || waiter.isLast) waiter.settle(waiter.offset <= offset);
+      }
     };
     const run = async (): Promise<void> => {
       // What is told before it is attached is found by looking again.

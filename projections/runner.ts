@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Position } from '../commands/command.js';
 import type { Log } from '../commands/log/log.js';
-import type { Wait } from '../commands/wait.js';
 import { createBell } from './bell.js';
 import { type Feed, openFeed } from './feed.js';
 import { type Generation, openGeneration } from './generations.js';
@@ -15,6 +13,7 @@ import { type Batch, startRound } from './round.js';
 import type { Sessions } from './sessions/sessions.js';
 import { announceShown } from './sessions/announce.js';
 import { createShown } from './shown.js';
+import { wait } from './wait.js';
 import { type Wishes, createWishes } from './wishes.js';
 
 export type RunnerOptions<N> = {
@@ -115,7 +114,7 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
       } catch (error) {
         if (!passes(error)) throw fail(error);
         onTrouble?.(error);
-        await sleep(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+        await wait(RETRY_MS, stopping.signal);
       }
     }
     return undefined;
@@ -129,7 +128,7 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
   };
 
   const opened = open();
-  let running: Promise<unknown> = opened;
+  let running: Promise<unknown> = opened.catch(() => homes.close());
   const caughtUp = opened.then(async (first) => {
     if (!first) return;
     const all = Array.from({ length: log.partitions }, (_, home) => home);
@@ -181,15 +180,18 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
     const rounds = async (): Promise<void> => {
       await round(first);
       while (left.size > 0 && !stopping.signal.aborted) {
-        await sleep(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+        await wait(RETRY_MS, stopping.signal);
         const next = await open();
         if (next && onAgain) again([...left.keys()], halt.signal, onAgain).catch((error) => onTrouble?.(error));
         if (next) await round(next);
       }
     };
-    running = rounds().catch((error: unknown) => {
-      for (const { never } of left.values()) never(error);
-    });
+    running = rounds()
+      .catch((error: unknown) => {
+        for (const { never } of left.values()) never(error);
+      })
+      // Others may be able to do what this one is not.
+      .finally(() => homes.close());
     await Promise.all(arrivals);
   });
   // Told through onFailure; whoever does not wait for the end need not hear of it twice.
@@ -213,8 +215,6 @@ export function startRunner<N>(options: RunnerOptions<N>): Runner {
 }
 
 type Opened<N> = { readonly generation: Generation; readonly feed: Feed<N> };
-
-const wait: Wait = (ms, signal) => sleep(ms, undefined, signal && { signal }).catch(() => undefined);
 
 type Arrival = { readonly there: () => void; readonly never: (error: unknown) => void };
 

@@ -1,6 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../commands/log/log.js';
-import type { Wait } from '../commands/wait.js';
 import type { Envelope } from '../domain/event.js';
 import { type Uuid, bucketOf, inBucket, timedId } from '../domain/ids.js';
 import { createLeases } from './leases.js';
@@ -11,11 +9,10 @@ import { type Db, DbError } from './readmodel/db.js';
 import { obligations } from './readmodel/obligations/obligations.js';
 import { startRunner } from './runner.js';
 import { createHistory, idOf } from './testing.js';
+import { wait } from './wait.js';
 
 /** How long one that says nothing keeps its homes here, in ms. */
-export const LEASE_MS = 1_200;
-
-export const wait: Wait = (ms, signal) => sleep(ms, undefined, signal && { signal }).catch(() => undefined);
+export const LEASE_MS = 3_000;
 
 /** A process among others that run the views of one database. */
 export function startProcess(options: {
@@ -38,7 +35,7 @@ export function startProcess(options: {
       alive(() => options.db.tx((tx) => work({ query: (sql, params) => alive(() => tx.query(sql, params)) }))),
   };
   const holder = idOf(name);
-  const leases = createLeases({ db, log: log.id, holder, lease: LEASE_MS, now: () => performance.now(), wait });
+  const leases = createLeases({ db, log: log.id, holder, lease: LEASE_MS, clock: () => performance.now(), wait });
   const common = {
     log,
     db,

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { memoryChannel } from './memory.js';
 import { type Answer, type Incoming, Refused } from '../command.js';
-import { markRead } from '../worker/testing.js';
+import { STATE } from '../../domain/catalogue.js';
+import { type Shelf, memorySnapshots } from '../snapshots/memory.js';
+import { PARTITIONS, markRead, openLog, random, waitTurns } from '../worker/testing.js';
+import { startWorker } from '../worker/worker.js';
+import { channelContract } from './contract.js';
 
 const answer: Answer = { status: 'rejected', code: 'FAILED', message: '', position: { partition: 0, offset: 1 } };
 const live = (): AbortSignal => new AbortController().signal;
@@ -93,4 +97,30 @@ describe('the channel in memory', () => {
     await expect(channel.submit(1, markRead(1, 1))).rejects.toThrow(RangeError);
     await expect(channel.take(1, 1, live())).rejects.toThrow(RangeError);
   });
+});
+
+channelContract('memory', async (limits) => {
+  const channel = memoryChannel({ partitions: PARTITIONS, ...limits });
+  const log = openLog();
+  const shelf: Shelf = new Map();
+  return {
+    channel,
+    log,
+    employ: async () => {
+      const worker = startWorker({
+        log,
+        snapshots: memorySnapshots(STATE, shelf),
+        source: channel,
+        now: Date.now,
+        random,
+        wait: waitTurns,
+        onFailure: (error) => {
+          throw error;
+        },
+      });
+      await worker.ready;
+      return worker;
+    },
+    close: () => log.close(),
+  };
 });

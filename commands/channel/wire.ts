@@ -48,8 +48,7 @@ const asItIs = (value: unknown): Command => JSON.parse(JSON.stringify(value ?? n
 
 /** What was said of a command. Its hash tells it from another one under the same name. */
 export type Notice = { readonly actor: string; readonly id: Uuid; readonly hash: string } & (
-  | { readonly answer: Answer }
-  | { readonly refused: { readonly code: Refused['code']; readonly message: string } }
+  { readonly answer: Answer } | { readonly refused: { readonly code: Refused['code']; readonly message: string } }
 );
 
 export const noticeOf = ({ actor, id, hash }: Command, said: Answer | Refused): Notice => ({

@@ -48,9 +48,14 @@ describe('partitions are shared', () => {
     fc.assert(
       fc.property(world, fc.infiniteStream(fc.nat()), ({ partitions, claims }, dice) => {
         const mixed = claims.map((claim) => ({ claim, at: dice.next().value })).toSorted((a, b) => a.at - b.at);
-        expect([...share(partitions, mixed.map(({ claim }) => claim))].toSorted()).toEqual(
-          [...share(partitions, claims)].toSorted(),
-        );
+        expect(
+          [
+            ...share(
+              partitions,
+              mixed.map(({ claim }) => claim),
+            ),
+          ].toSorted(),
+        ).toEqual([...share(partitions, claims)].toSorted());
       }),
     );
   });
@@ -65,7 +70,12 @@ describe('partitions are shared', () => {
         }));
         const shared = share(partitions, disjoint);
         const stays = disjoint.flatMap(({ member, owned }) => owned.filter((one) => shared.get(member)?.includes(one)));
-        expect(stays).toHaveLength(mostThatStay(partitions, disjoint.map(({ owned }) => owned.length)));
+        expect(stays).toHaveLength(
+          mostThatStay(
+            partitions,
+            disjoint.map(({ owned }) => owned.length),
+          ),
+        );
       }),
     );
   });
@@ -88,10 +98,15 @@ describe('a claim', () => {
     expect(decodeClaim('a', encodeClaim(claim))).toEqual(claim);
   });
 
-  it.each(['', '{', 'null', '{"owned":[1]}', '{"owned":["1"],"heard":1}', '{"owned":{},"heard":1}', '{"owned":[1],"heard":"1"}'])(
-    'that cannot be read claims nothing: %s',
-    (text) => {
-      expect(decodeClaim('a', Buffer.from(text))).toEqual({ member: 'a', owned: [], heard: 0 });
-    },
-  );
+  it.each([
+    '',
+    '{',
+    'null',
+    '{"owned":[1]}',
+    '{"owned":["1"],"heard":1}',
+    '{"owned":{},"heard":1}',
+    '{"owned":[1],"heard":"1"}',
+  ])('that cannot be read claims nothing: %s', (text) => {
+    expect(decodeClaim('a', Buffer.from(text))).toEqual({ member: 'a', owned: [], heard: 0 });
+  });
 });

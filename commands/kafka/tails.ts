@@ -111,7 +111,7 @@ export function openTails<T>(
   }
 
   /** Looks for the leader of a tail, for as long as it is followed. */
-  async function place(tail: Tail<T>, tried = 0): Promise<void> {
+  async function settle(tail: Tail<T>, tried = 0): Promise<void> {
     try {
       if (tried > 0) await sleep(backOff(tried, randomBytes, { first: 30, longest: 1_000 }));
       if (!isFollowed(tail)) return;
@@ -121,13 +121,13 @@ export function openTails<T>(
       links.discard(undefined, error);
       if (closed) return;
       if (tried % 10 === 3) kafka.onTrouble(error);
-      await place(tail, tried + 1);
+      await settle(tail, tried + 1);
     }
   }
   const displace = (tail: Tail<T>, reason: unknown): void => {
     links.discard(undefined, reason);
     tail.link = undefined;
-    void place(tail, 1);
+    void settle(tail, 1);
   };
 
   return {
@@ -139,7 +139,7 @@ export function openTails<T>(
       tail.places.add(own);
       if (!there) {
         tails.set(partition, tail);
-        void place(tail);
+        void settle(tail);
       }
       return {
         next: async () => {

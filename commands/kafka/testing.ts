@@ -20,12 +20,11 @@ export function kafkaForTests(brokers: string) {
     });
   });
   afterAll(async () => {
-    // Not every one was made.
-    for (const topic of topics) {
-      await connection()
-        .administer((admin) => admin.deleteTopics({ topics: [topic] }))
-        .catch(() => undefined);
-    }
+    await connection().administer(async (admin) => {
+      // Not every one was made.
+      const made = (await admin.listTopics()).filter((topic) => topics.has(topic));
+      if (made.length > 0) await admin.deleteTopics({ topics: made });
+    });
     await connection().close();
   });
   const newPrefix = (): string => {

@@ -47,7 +47,7 @@ const PATIENCE = 20_000;
 
 /**
  * Makes a topic, or checks that the one there is as it must be; many may do so at once. When it resolves, every partition
- * has a leader. Throws KAFKA_DRIFT, which names each difference and what to do, and KAFKA_UNREACHABLE.
+ * has a leader that serves it. Throws KAFKA_DRIFT, which names each difference and what to do, and KAFKA_UNREACHABLE.
  */
 export function ensureTopic(kafka: KafkaConnection, topic: Topic): Promise<{ readonly made: boolean }> {
   return kafka.administer(async (admin) => {
@@ -99,7 +99,12 @@ function typesOf(error: unknown): readonly string[] {
 }
 
 /** Not every broker knows yet what one of them was told. */
-const PASSING = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE', 'NOT_CONTROLLER']);
+const PASSING = new Set([
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+  'NOT_CONTROLLER',
+]);
 
 type State = Pick<Topic, 'partitions' | 'replication' | 'config'>;
 
@@ -109,6 +114,8 @@ async function look(admin: Admin, name: string): Promise<State | undefined> {
     const { topics } = await admin.fetchTopicMetadata({ topics: [name] });
     const partitions = topics[0]?.partitions ?? [];
     if (partitions.length === 0 || partitions.some(({ leader }) => leader < 0)) return undefined;
+    // A leader may be named before it knows of it: until then it would refuse the first batch.
+    await admin.fetchTopicOffsets(name);
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
       resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name }],

@@ -11,9 +11,14 @@ import { documentError } from '../errors.js';
 import type { Limits } from '../limits/limits.js';
 import { type Shape, check, shapesOf } from '../limits/shape.js';
 import { clientError } from '../schema/ids.js';
+import { sharingOf } from './sharing.js';
 
-/** A valid document of a bearable size, and what is known of its operations, by name. */
-export type Compiled = { readonly document: DocumentNode; readonly shapes: ReadonlyMap<string | undefined, Shape> };
+/** A valid document of a bearable size, what is known of its operations, by name, and how it is shared (see sharing.ts). */
+export type Compiled = {
+  readonly document: DocumentNode;
+  readonly shapes: ReadonlyMap<string | undefined, Shape>;
+  readonly sharing: readonly string[] | undefined;
+};
 
 export type Compiler = (text: string) => Compiled | { readonly errors: readonly GraphQLError[] };
 
@@ -44,7 +49,7 @@ export function createCompiler({ schema, limits, introspection }: CompilerOption
     if (errors.length > 0) {
       return { errors: errors.map((error) => documentError(error, 'GRAPHQL_VALIDATION_FAILED', introspection)) };
     }
-    return { document, shapes: shapesOf(schema, document, limits) };
+    return { document, shapes: shapesOf(schema, document, limits), sharing: sharingOf(schema, document) };
   };
 
   return (text) => {

@@ -133,6 +133,16 @@ describe('accounts', () => {
     twice.close();
   });
 
+  it('hands out all who are there, with the hashes of their passwords', async () => {
+    await store.accounts.register(person('ada', { name: 'Ada' }));
+    const bob = await store.accounts.register(person('bob'));
+    if (typeof bob === 'string') throw new Error(bob);
+    store.accounts.erase([bob.subject]);
+    expect([...store.accounts.all()]).toEqual([
+      { ...store.accounts.first(), password: expect.stringMatching(/^\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$/) },
+    ]);
+  });
+
   it('says so where the bytes of an erased person cannot leave yet, and has them leave when it is done again', async () => {
     const ada = await store.accounts.register(person('ada-to-erase'));
     if (typeof ada === 'string') throw new Error(ada);

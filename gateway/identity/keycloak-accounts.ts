@@ -14,13 +14,13 @@ export type KeycloakAccounts = Directory & {
 
 export type Newcomer = Account & { readonly email?: string; readonly password?: string };
 
-/** How many people are listed at a time. */
-const PAGE = 500;
-/** How many of a page are asked for again with the next one, for deletions move everybody behind them up. */
-const OVERLAP = 50;
+export type AccountsOptions = RestOptions & {
+  /** How many people are listed at a time. */
+  readonly page?: number;
+};
 
 /** The people of a Keycloak realm, by its admin REST API. The service account needs `view-users`, `query-users` and `manage-users`. */
-export function keycloakAccounts(options: RestOptions): KeycloakAccounts {
+export function keycloakAccounts(options: AccountsOptions): KeycloakAccounts {
   const rest = keycloakRest(options);
 
   const find = async (subject: string): Promise<Account | undefined> => {
@@ -39,7 +39,7 @@ export function keycloakAccounts(options: RestOptions): KeycloakAccounts {
 
   return {
     find,
-    subjects: () => pages(rest),
+    subjects: () => pages(rest, options.page ?? 500),
     erase: async (subjects) => {
       for (const path of subjects.flatMap((subject) => pathOf(subject) ?? [])) await rest(path, 'DELETE');
     },
@@ -67,21 +67,23 @@ export function keycloakAccounts(options: RestOptions): KeycloakAccounts {
 const pathOf = (subject: string): string | undefined =>
   /^(?!\.+$)[\w.:@+-]+$/.test(subject) ? `/users/${encodeURIComponent(subject)}` : undefined;
 
-/** Yields everybody by pages. Who is deleted meanwhile moves the others up; so pages overlap, and one that does not is read again. */
-async function* pages(rest: Rest): AsyncGenerator<readonly string[]> {
-  let before: readonly string[] = [];
+/**
+ * Yields everybody by pages. Who is deleted meanwhile moves those behind them up, so pages overlap by a fifth, and where one
+ * shares nobody with the page before it, somebody was passed over: it goes back. Then some come twice.
+ */
+async function* pages(rest: Rest, size: number): AsyncGenerator<readonly string[]> {
+  let before = new Set<string>();
   for (let first = 0; ;) {
-    const path = `/users?briefRepresentation=true&first=${first}&max=${PAGE}`;
+    const path = `/users?briefRepresentation=true&first=${first}&max=${size}`;
     const page = (await listOf(rest, path)).map((user) => String(recordOf(user)['id']));
-    const known = new Set(before);
-    if (before.length > 0 && first > 0 && !page.some((id) => known.has(id))) {
-      first = Math.max(0, first - PAGE);
+    if (first > 0 && !page.some((id) => before.has(id))) {
+      first = Math.max(0, first - size);
       continue;
     }
-    yield page.filter((id) => !known.has(id));
-    if (page.length < PAGE) return;
-    before = page;
-    first += PAGE - OVERLAP;
+    yield page.filter((id) => !before.has(id));
+    if (page.length < size) return;
+    before = new Set(page);
+    first += size - Math.ceil(size / 5);
   }
 }
 

@@ -11,6 +11,7 @@ import { type Verifier, createVerifier } from '../tokens.js';
 import { directoryContract } from './contract.js';
 import { keycloakAccounts } from './keycloak-accounts.js';
 import { keycloakIssuer } from './keycloak.js';
+import { moveAccounts } from './moving.js';
 import { type Realm, openRealm, signIn } from './keycloak-testing.js';
 
 // Everything here happens at a real Keycloak, in realms made from the file that installations import.
@@ -23,7 +24,8 @@ describeWith('KEYCLOAK_URL', 'people at Keycloak', (url) => {
   directoryContract('the directory of people in a realm', async () => {
     const realm = await openRealm(url);
     await realm.allowAdmin('manage-realm');
-    const directory = keycloakAccounts(realm.adminClient);
+    // Small pages, so that people are on several of them.
+    const directory = keycloakAccounts({ ...realm.adminClient, page: 5 });
     return {
       directory,
       register: async (login, name) => {
@@ -81,7 +83,7 @@ describeWith('KEYCLOAK_URL', 'people at Keycloak', (url) => {
 
       // A hash of another kind cannot be taken along: they choose a password when they come.
       const nell = { subject: randomUUID(), login: 'nell', name: 'Nell', roles: [], password: 'of another kind' };
-      expect(await accounts.create([nell])).toBe(1);
+      expect(await moveAccounts([moved, nell], accounts)).toEqual({ made: 1, there: 1 });
       expect(await realm.rest(`/users/${nell.subject}`)).toMatchObject({ requiredActions: ['UPDATE_PASSWORD'] });
       expect(await realm.list(`/users/${nell.subject}/credentials`)).toEqual([]);
     });

@@ -1,6 +1,7 @@
 import type { Uuid } from '../../domain/ids.js';
 import type { Changes, ConversationNotice } from '../../projections/readmodel/core/rows.js';
 import { openFeed } from './feed.js';
+import type { Kind, Relay } from './groups.js';
 import { type Live, isConversationNotice } from './guard.js';
 
 /** A reader that falls this far behind re-reads from the view: a queue without a bound only hides the load. */
@@ -11,10 +12,16 @@ const LARGEST_QUEUE = 250_000;
 /**
  * The rows that versions (from, to] changed; the conversation itself may be newer where there is more to come.
  * `removed`: the last delivery, for in `to` the subscriber ceased to be a member; nothing of what else those versions
- * changed is theirs to see. `at`: when `to` came to be, where that was told.
+ * changed is theirs to see. `at`: when `to` came to be, where that was told. `gone`: who is known to be a member no longer,
+ * where it goes to many.
  */
 export type ConversationDelivery =
-  | (Changes & { readonly from: number; readonly removed: false; readonly at?: string })
+  | (Changes & {
+      readonly from: number;
+      readonly removed: false;
+      readonly at?: string;
+      readonly gone?: ReadonlySet<Uuid>;
+    })
   | { readonly from: number; readonly to: number; readonly removed: true };
 
 /**
@@ -24,10 +31,39 @@ export type ConversationDelivery =
  * the member. Whoever is no member gets the latter, and nothing else.
  */
 export const followConversation = (
-  { core, sessions, heads }: Live,
+  live: Live,
   user: Uuid,
   id: Uuid,
   asOf: number,
+  relay?: Relay<number>,
+): Promise<AsyncGenerator<ConversationDelivery>> => follow(live, user, id, asOf, relay);
+
+/** The same for many at once, who are told of each removal. */
+export const manyFollowConversation = (live: Live): Kind<{ readonly id: Uuid }, ConversationDelivery, number> => ({
+  keyOf: ({ id }) => id,
+  conversationOf: ({ id }) => id,
+  open: ({ id }, person, asOf = 0, relay) => followConversation(live, person, id, asOf, relay),
+  upstream: async ({ id }) => {
+    const version = (await live.core.conversation(id))?.version ?? 0;
+    return {
+      source: await follow(live, undefined, id, version),
+      at: { from: version, to: version, removed: true },
+    };
+  },
+  fit: (delivery, at, person) => {
+    if (delivery.to <= at) return 'drop';
+    if (delivery.from !== at || delivery.removed || delivery.gone?.has(person)) return 'out';
+    return delivery.to;
+  },
+  keep: LONGEST_QUEUE,
+});
+
+const follow = (
+  { core, sessions, heads }: Live,
+  user: Uuid | undefined,
+  id: Uuid,
+  asOf: number,
+  relay?: Relay<number>,
 ): Promise<AsyncGenerator<ConversationDelivery>> =>
   openFeed(async (feed) => {
     let queue: ConversationNotice[] = [];
@@ -57,10 +93,11 @@ export const followConversation = (
         if (version > known && queue.length === 0) readAgain();
       }),
     );
-    const seen = (await core.seen(user, [id])).get(id);
+    const seen = user === undefined ? { version: asOf } : (await core.seen(user, [id])).get(id);
     let member = seen !== undefined;
     // Not `asOf`, which is only what a client says: a removal before it must be found all the same.
     known = seen?.version ?? 0;
+    relay?.opened(feed.wake);
 
     const take = (changes: Changes & { readonly at?: string }): ConversationDelivery | undefined => {
       const from = last;
@@ -86,6 +123,7 @@ export const followConversation = (
         members: members.filter(isNew),
         removed: false,
         ...(at === undefined ? {} : { at }),
+        ...(user === undefined ? { gone: goneOf(changes) } : {}),
       };
     };
 
@@ -107,9 +145,13 @@ export const followConversation = (
         const delivery = take(notice);
         if (delivery) return delivery;
       }
-      return 'wait';
+      return last === known && relay?.takesOver(last) ? 'end' : 'wait';
     };
   });
+
+/** Not only those of the versions that are delivered: the members come as they are now. */
+const goneOf = ({ members }: Changes): ReadonlySet<Uuid> =>
+  new Set(members.flatMap(({ person, removed }) => (removed ? [person] : [])));
 
 const charsIn = ({ messages }: ConversationNotice): number =>
   messages.reduce((sum, { parts }) => parts.reduce((all, { chars }) => all + chars, sum), 0);

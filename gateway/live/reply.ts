@@ -1,7 +1,13 @@
 import type { Uuid } from '../../domain/ids.js';
 import type { ReplyDelta } from '../../projections/sessions/sessions.js';
 import { openFeed } from './feed.js';
-import { type Live, guardAccess } from './guard.js';
+import type { Kind, Relay } from './groups.js';
+import { type Live, guardAccess, guardAll } from './guard.js';
+
+/** How much of a reply somebody has. */
+type Reached = { readonly attempt: number; readonly length: number };
+type Target = { readonly id: Uuid; readonly conversation: Uuid };
+const NOTHING: Reached = { attempt: 0, length: 0 };
 
 /**
  * A running reply, for a member of its conversation: first the text so far, then what comes, each piece once. A higher
@@ -13,12 +19,42 @@ export const followReply = (
   user: Uuid,
   conversation: Uuid,
   reply: Uuid,
+  reached = NOTHING,
+  relay?: Relay<Reached>,
+): Promise<AsyncGenerator<ReplyDelta>> =>
+  follow(live, { id: reply, conversation }, reached, (close) => guardAccess(live, user, conversation, close), relay);
+
+/** The same for many at once. */
+export const manyFollowReply = (live: Live): Kind<Target, ReplyDelta, Reached> => ({
+  keyOf: ({ id }) => id,
+  conversationOf: ({ conversation }) => conversation,
+  open: ({ id, conversation }, person, reached, relay) => followReply(live, person, conversation, id, reached, relay),
+  upstream: async (target, lost) => {
+    const { attempt = 0, text = '' } = (await live.sessions.readReply(target.id)) ?? {};
+    const reached = { attempt, length: text.length };
+    return {
+      source: await follow(live, target, reached, () => guardAll(live, target.conversation, lost)),
+      at: { reply: target.id, attempt, part: 0, offset: text.length, text: '' },
+    };
+  },
+  fit: ({ attempt, offset, text }, at) => {
+    if (attempt < at.attempt || (attempt === at.attempt && offset + text.length <= at.length)) return 'drop';
+    return offset === (attempt > at.attempt ? 0 : at.length) ? { attempt, length: offset + text.length } : 'out';
+  },
+  keep: 100,
+});
+
+const follow = (
+  live: Live,
+  { id: reply, conversation }: Target,
+  reached: Reached,
+  guard: (close: () => void) => Promise<() => void>,
+  relay?: Relay<Reached>,
 ): Promise<AsyncGenerator<ReplyDelta>> =>
   openFeed(async (feed) => {
     const { core, sessions, heads } = live;
     let waiting: ReplyDelta | undefined;
-    let attempt = 0;
-    let length = 0;
+    let { attempt, length } = reached;
     let behind = true;
     let ended = false;
     /** The head of the conversation when the view was last asked whether the reply has ended. */
@@ -44,7 +80,8 @@ export const followReply = (
         feed.wake();
       }),
     );
-    feed.onClose(await guardAccess(live, user, conversation, feed.close));
+    feed.onClose(await guard(feed.close));
+    relay?.opened(feed.wake);
 
     const askView = async (): Promise<void> => {
       const [row] = await core.messages([reply]);
@@ -87,7 +124,7 @@ export const followReply = (
         const delivery = next && fresh(next);
         if (delivery) return delivery;
       }
-      return ended ? 'end' : 'wait';
+      return ended || relay?.takesOver({ attempt, length }) ? 'end' : 'wait';
     };
   });
 

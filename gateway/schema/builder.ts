@@ -3,6 +3,11 @@ import { validate } from 'uuid';
 import type { Context } from '../context.js';
 import { clientError } from './ids.js';
 
+/** Marks a field that is the same for all who may follow what it belongs to: what is followed may be executed once for many. */
+export const shareable = { shareable: true };
+/** Marks an argument that only says from where on something is followed. */
+export const cursor = { cursor: true };
+
 type Text = { Input: string; Output: string };
 type Count = { Input: number; Output: number };
 

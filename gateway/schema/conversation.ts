@@ -1,5 +1,5 @@
 import { type Context, seenConversation, staleness, streamsOf } from '../context.js';
-import { builder } from './builder.js';
+import { builder, shareable } from './builder.js';
 import { nodeId, parseNodeId } from './ids.js';
 import { Member, MemberRole } from './member.js';
 import { type ConversationNode, Node, conversationNode, isNode, userNode } from './nodes.js';
@@ -10,8 +10,12 @@ import { ERASED, FRESH } from './words.js';
 const Share = builder.objectRef<{ readonly id: string; readonly leaf: string }>('Share').implement({
   description: 'A branch of a conversation that is shown to whoever has the link.',
   fields: (t) => ({
-    id: t.field({ type: 'UUID', description: 'Its id.', resolve: ({ id }) => id }),
-    leaf: t.id({ description: 'The message in which it ends.', resolve: ({ leaf }) => nodeId('message', leaf) }),
+    id: t.field({ extensions: shareable, type: 'UUID', description: 'Its id.', resolve: ({ id }) => id }),
+    leaf: t.id({
+      extensions: shareable,
+      description: 'The message in which it ends.',
+      resolve: ({ leaf }) => nodeId('message', leaf),
+    }),
   }),
 });
 
@@ -19,10 +23,12 @@ const Origin = builder.objectRef<{ readonly conversation: string; readonly messa
   description: 'Where a fork comes from. The viewer need not be able to see it.',
   fields: (t) => ({
     conversation: t.id({
+      extensions: shareable,
       description: 'The conversation from which it was taken.',
       resolve: ({ conversation }) => nodeId('conversation', conversation),
     }),
     message: t.id({
+      extensions: shareable,
       description: 'The message up to which it was taken.',
       resolve: ({ message }) => nodeId('message', message),
     }),
@@ -45,19 +51,31 @@ export const Conversation = builder.objectRef<ConversationNode>('Conversation').
   interfaces: [Node],
   isTypeOf: isNode('conversation'),
   fields: (t) => ({
-    version: t.int({ description: 'The version of its stream that this shows.', resolve: ({ row }) => row.version }),
+    version: t.int({
+      extensions: shareable,
+      description: 'The version of its stream that this shows.',
+      resolve: ({ row }) => row.version,
+    }),
     title: t.string({
+      extensions: shareable,
       nullable: true,
       description: 'Null where it was erased, or the conversation is deleted.',
       resolve: ({ row }, _, { load }) => (row.deleted ? null : load.title(row)),
     }),
-    startedAt: t.field({ type: 'DateTime', description: 'When it began.', resolve: ({ row }) => row.startedAt }),
+    startedAt: t.field({
+      extensions: shareable,
+      type: 'DateTime',
+      description: 'When it began.',
+      resolve: ({ row }) => row.startedAt,
+    }),
     activeAt: t.field({
+      extensions: shareable,
       type: 'DateTime',
       description: 'The time of its newest message.',
       resolve: ({ row }) => row.activeAt,
     }),
     starter: t.field({
+      extensions: shareable,
       type: User,
       nullable: true,
       description: 'Who began it. Null while this server has never seen them.',
@@ -74,11 +92,13 @@ export const Conversation = builder.objectRef<ConversationNode>('Conversation').
       resolve: async (node, _, context) => (await seenIn(node, context))?.role ?? null,
     }),
     members: t.field({
+      extensions: shareable,
       type: [Member],
       description: 'Who belongs to it, in the order in which they came.',
       resolve: async ({ row }, _, { load }) => [...(await load.members.load(row.id))],
     }),
     head: t.id({
+      extensions: shareable,
       description: 'The newest message of all branches.',
       resolve: ({ row }) => nodeId('message', row.head),
     }),
@@ -91,7 +111,11 @@ export const Conversation = builder.objectRef<ConversationNode>('Conversation').
         return nodeId('message', shown ? leaf : row.head);
       },
     }),
-    lastSeq: t.int({ description: 'The number of its newest message.', resolve: ({ row }) => row.lastSeq }),
+    lastSeq: t.int({
+      extensions: shareable,
+      description: 'The number of its newest message.',
+      resolve: ({ row }) => row.lastSeq,
+    }),
     readSeq: t.int({
       description: 'How far the viewer has read: the number of a message. What they post themselves they have read.',
       resolve: (node, _, context) => readIn(node, context),
@@ -122,23 +146,27 @@ export const Conversation = builder.objectRef<ConversationNode>('Conversation').
       },
     }),
     shares: t.field({
+      extensions: shareable,
       type: [Share],
       description: 'The branches that are shown to whoever has their links.',
       resolve: ({ row }) => [...row.shares],
     }),
     origin: t.field({
+      extensions: shareable,
       type: Origin,
       nullable: true,
       description: 'Where it was forked from; null where it began by itself.',
       resolve: ({ row }) => row.origin,
     }),
     expires: t.field({
+      extensions: shareable,
       type: 'DateTime',
       nullable: true,
       description: 'When it ends and all of its text is erased; null unless it is a temporary one.',
       resolve: ({ row }) => row.expires,
     }),
     deleted: t.boolean({
+      extensions: shareable,
       description: 'A tombstone: it is gone, and says so to whoever still shows it.',
       resolve: ({ row }) => row.deleted,
     }),

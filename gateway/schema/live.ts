@@ -2,11 +2,9 @@ import type { Uuid } from '../../domain/ids.js';
 import type { SeenConversation } from '../../projections/readmodel/core/rows.js';
 import type { ReplyDelta as Delta } from '../../projections/sessions/sessions.js';
 import { type Context, seenConversation, shows } from '../context.js';
-import { type ConversationDelivery, followConversation } from '../live/conversation.js';
+import type { ConversationDelivery } from '../live/conversation.js';
 import { type InboxDelivery, followInbox } from '../live/inbox.js';
-import { followReply } from '../live/reply.js';
-import { followTyping } from '../live/typing.js';
-import { builder } from './builder.js';
+import { builder, cursor, shareable } from './builder.js';
 import { Conversation } from './conversation.js';
 import { clientError, nodeId, requireNodeId } from './ids.js';
 import { Member } from './member.js';
@@ -17,9 +15,13 @@ import { User } from './user.js';
 const ConversationUpdate = builder.objectRef<ConversationDelivery>('ConversationUpdate').implement({
   description: 'The rows that versions from + 1 to `to` changed; put them in by (id, version).',
   fields: (t) => ({
-    from: t.exposeInt('from', { description: 'The version that the subscriber had.' }),
-    to: t.exposeInt('to', { description: 'The version that they have now: subscribe again from here.' }),
+    from: t.exposeInt('from', { extensions: shareable, description: 'The version that the subscriber had.' }),
+    to: t.exposeInt('to', {
+      extensions: shareable,
+      description: 'The version that they have now: subscribe again from here.',
+    }),
     conversation: t.field({
+      extensions: shareable,
       type: Conversation,
       nullable: true,
       description:
@@ -27,14 +29,17 @@ const ConversationUpdate = builder.objectRef<ConversationDelivery>('Conversation
       resolve: (update) => (update.removed ? null : conversationNode(update.conversation)),
     }),
     removed: t.exposeBoolean('removed', {
+      extensions: shareable,
       description: 'Whether the viewer is a member no longer: then this is the last update.',
     }),
     messages: t.field({
+      extensions: shareable,
       type: [Message],
       description: 'The messages that are new or changed, as they are now.',
       resolve: (update) => (update.removed || update.conversation.deleted ? [] : update.messages.map(messageNode)),
     }),
     members: t.field({
+      extensions: shareable,
       type: [Member],
       description: 'The members who came, changed or went.',
       resolve: (update) => (update.removed || update.conversation.deleted ? [] : [...update.members]),
@@ -46,11 +51,14 @@ const ReplyDelta = builder.objectRef<Delta>('ReplyDelta').implement({
   description:
     'Text of a running reply from `offset` on. A higher attempt replaces what came before, a lower one is old.',
   fields: (t) => ({
-    reply: t.id({ description: 'The reply.', resolve: ({ reply }) => nodeId('message', reply) }),
-    attempt: t.exposeInt('attempt', { description: 'Which attempt this belongs to.' }),
-    part: t.exposeInt('part', { description: 'Which part of the message, from 0.' }),
-    offset: t.exposeInt('offset', { description: 'Where in the part it goes, in UTF-16 units.' }),
-    text: t.exposeString('text', { description: 'The text.' }),
+    reply: t.id({ extensions: shareable, description: 'The reply.', resolve: ({ reply }) => nodeId('message', reply) }),
+    attempt: t.exposeInt('attempt', { extensions: shareable, description: 'Which attempt this belongs to.' }),
+    part: t.exposeInt('part', { extensions: shareable, description: 'Which part of the message, from 0.' }),
+    offset: t.exposeInt('offset', {
+      extensions: shareable,
+      description: 'Where in the part it goes, in UTF-16 units.',
+    }),
+    text: t.exposeString('text', { extensions: shareable, description: 'The text.' }),
   }),
 });
 
@@ -76,6 +84,7 @@ const TypingUpdate = builder.objectRef<readonly Uuid[]>('TypingUpdate').implemen
   description: 'Who types in a conversation.',
   fields: (t) => ({
     people: t.field({
+      extensions: shareable,
       type: [User],
       description: 'All who type now, but for the viewer.',
       resolve: async (people, _, { load }) => {
@@ -98,26 +107,31 @@ async function readable(context: Context, id: Uuid): Promise<SeenConversation> {
 
 builder.subscriptionFields((t) => ({
   conversationEvents: t.field({
+    extensions: shareable,
     type: ConversationUpdate,
     description: 'Everything that happens in a conversation after version `asOf`: each change once, in order.',
     args: {
       id: t.arg.id({ description: 'The conversation.' }),
-      asOf: t.arg.int({ description: 'The version that the subscriber has. Raise it before subscribing again.' }),
-      after: t.arg({ type: 'Position', required: false, description: FIRST }),
+      asOf: t.arg.int({
+        extensions: cursor,
+        description: 'The version that the subscriber has. Raise it before subscribing again.',
+      }),
+      after: t.arg({ extensions: cursor, type: 'Position', required: false, description: FIRST }),
     },
     subscribe: async (_, args, context) => {
       await shows(context, args.after);
       const { id } = await readable(context, requireNodeId('conversation', args.id));
-      return followConversation(context, context.identity.user, id, args.asOf);
+      return context.groups.conversations.follow({ id }, context.identity.user, args.asOf, context.seat);
     },
     resolve: (update) => update,
   }),
   replyDeltas: t.field({
+    extensions: shareable,
     type: ReplyDelta,
     description: 'A running reply as it is written: first the text so far, then what comes. Ends when the reply ends.',
     args: {
       id: t.arg.id({ description: 'The reply.' }),
-      after: t.arg({ type: 'Position', required: false, description: FIRST }),
+      after: t.arg({ extensions: cursor, type: 'Position', required: false, description: FIRST }),
     },
     subscribe: async (_, args, context) => {
       await shows(context, args.after);
@@ -125,7 +139,12 @@ builder.subscriptionFields((t) => ({
       if (!row?.reply) throw notFound();
       const { id, deleted } = await readable(context, row.conversation);
       if (deleted) throw notFound();
-      return followReply(context, context.identity.user, id, row.id);
+      return context.groups.replies.follow(
+        { id: row.id, conversation: id },
+        context.identity.user,
+        undefined,
+        context.seat,
+      );
     },
     resolve: (delta) => delta,
   }),
@@ -136,13 +155,14 @@ builder.subscriptionFields((t) => ({
     resolve: (update) => update,
   }),
   typing: t.field({
+    extensions: shareable,
     type: TypingUpdate,
     description: 'Who types in a conversation: first as it is, then at each change.',
     args: { conversation: t.arg.id({ description: 'The conversation.' }) },
     subscribe: async (_, args, context) => {
       const { id, deleted } = await readable(context, requireNodeId('conversation', args.conversation));
       if (deleted) throw notFound();
-      return followTyping(context, context.identity.user, id);
+      return context.groups.typing.follow({ id }, context.identity.user, undefined, context.seat);
     },
     resolve: (people) => people,
   }),

@@ -1,6 +1,6 @@
 import type { MemberRole as Role } from '../../domain/conversation.js';
 import type { MemberRow } from '../../projections/readmodel/core/rows.js';
-import { builder } from './builder.js';
+import { builder, shareable } from './builder.js';
 import { nodeId } from './ids.js';
 import { userNode } from './nodes.js';
 import { User } from './user.js';
@@ -20,8 +20,13 @@ export const MemberRole = builder.enumType('MemberRole', {
 export const Member = builder.objectRef<MemberRow>('Member').implement({
   description: 'A person in a conversation. Of two copies (by person) the one of the higher version is the newer.',
   fields: (t) => ({
-    person: t.id({ description: 'The id of the person.', resolve: ({ person }) => nodeId('user', person) }),
+    person: t.id({
+      extensions: shareable,
+      description: 'The id of the person.',
+      resolve: ({ person }) => nodeId('user', person),
+    }),
     user: t.field({
+      extensions: shareable,
       type: User,
       nullable: true,
       description: 'The person. Null while this server has never seen them.',
@@ -30,9 +35,18 @@ export const Member = builder.objectRef<MemberRow>('Member').implement({
         return row ? userNode(row) : null;
       },
     }),
-    role: t.field({ type: MemberRole, description: 'What they may do.', resolve: ({ role }) => role }),
-    version: t.exposeInt('version', { description: 'The version of the conversation that last changed this.' }),
+    role: t.field({
+      extensions: shareable,
+      type: MemberRole,
+      description: 'What they may do.',
+      resolve: ({ role }) => role,
+    }),
+    version: t.exposeInt('version', {
+      extensions: shareable,
+      description: 'The version of the conversation that last changed this.',
+    }),
     removed: t.exposeBoolean('removed', {
+      extensions: shareable,
       description: 'Whether they are a member no longer: only live updates tell of such.',
     }),
   }),

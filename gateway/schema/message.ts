@@ -1,6 +1,6 @@
 import type { MessageRow } from '../../projections/readmodel/core/rows.js';
 import type { Part as StoredPart } from '../../domain/content.js';
-import { builder } from './builder.js';
+import { builder, shareable } from './builder.js';
 import { nodeId } from './ids.js';
 import { type MessageNode, Node, isNode, userNode } from './nodes.js';
 import { User } from './user.js';
@@ -13,6 +13,7 @@ const TextPart = builder.objectRef<LocatedPart>('TextPart').implement({
   description: 'A piece of text, as markdown.',
   fields: (t) => ({
     text: t.string({
+      extensions: shareable,
       description: `The text; "${ERASED}" where it was erased.`,
       resolve: async ({ part, message, index }, _, { load }) => (await load.part(message, index, part.text)) ?? ERASED,
     }),
@@ -71,18 +72,32 @@ const Feedback = builder.objectRef<Given>('Feedback').implement({
 const Reply = builder.objectRef<NonNullable<MessageRow['reply']>>('Reply').implement({
   description: 'What is known of a message that the assistant writes.',
   fields: (t) => ({
-    status: t.field({ type: ReplyStatus, description: 'How far it has come.', resolve: ({ status }) => status }),
-    attempt: t.exposeInt('attempt', { description: 'The attempt that this shows; 0 before the first.' }),
-    stopping: t.exposeBoolean('stopping', { description: 'Whether a stop was asked for.' }),
-    model: t.exposeString('model', { nullable: true, description: 'What writes it.' }),
-    code: t.exposeString('code', { nullable: true, description: 'Why it failed: a stable code.' }),
+    status: t.field({
+      extensions: shareable,
+      type: ReplyStatus,
+      description: 'How far it has come.',
+      resolve: ({ status }) => status,
+    }),
+    attempt: t.exposeInt('attempt', {
+      extensions: shareable,
+      description: 'The attempt that this shows; 0 before the first.',
+    }),
+    stopping: t.exposeBoolean('stopping', { extensions: shareable, description: 'Whether a stop was asked for.' }),
+    model: t.exposeString('model', { extensions: shareable, nullable: true, description: 'What writes it.' }),
+    code: t.exposeString('code', {
+      extensions: shareable,
+      nullable: true,
+      description: 'Why it failed: a stable code.',
+    }),
     finish: t.field({
+      extensions: shareable,
       type: FinishReason,
       nullable: true,
       description: 'Why the model stopped writing; null unless it is whole, and where nobody knows.',
       resolve: ({ finish }) => finish,
     }),
     tokens: t.exposeInt('tokens', {
+      extensions: shareable,
       nullable: true,
       description: 'How many tokens the model wrote; null unless it is whole, and where nobody knows.',
     }),
@@ -92,8 +107,12 @@ const Reply = builder.objectRef<NonNullable<MessageRow['reply']>>('Reply').imple
 const Siblings = builder.objectRef<{ ids: readonly string[]; index: number }>('Siblings').implement({
   description: 'All messages with the same parent.',
   fields: (t) => ({
-    ids: t.idList({ description: 'Oldest first.', resolve: ({ ids }) => ids.map((id) => nodeId('message', id)) }),
-    index: t.exposeInt('index', { description: 'The place of this one among them, from 0.' }),
+    ids: t.idList({
+      extensions: shareable,
+      description: 'Oldest first.',
+      resolve: ({ ids }) => ids.map((id) => nodeId('message', id)),
+    }),
+    index: t.exposeInt('index', { extensions: shareable, description: 'The place of this one among them, from 0.' }),
   }),
 });
 
@@ -103,21 +122,34 @@ export const Message = builder.objectRef<MessageNode>('Message').implement({
   isTypeOf: isNode('message'),
   fields: (t) => ({
     conversation: t.id({
+      extensions: shareable,
       description: 'The conversation that it belongs to.',
       resolve: ({ row }) => nodeId('conversation', row.conversation),
     }),
     version: t.int({
+      extensions: shareable,
       description: 'The version of the conversation that last changed it: of two copies, the higher is the newer.',
       resolve: ({ row }) => row.version,
     }),
     parent: t.id({
+      extensions: shareable,
       nullable: true,
       description: 'The message that it answers; null for a first one.',
       resolve: ({ row }) => (row.parent === null ? null : nodeId('message', row.parent)),
     }),
-    seq: t.int({ description: 'Its number in the conversation, from 1.', resolve: ({ row }) => row.seq }),
-    at: t.field({ type: 'DateTime', description: 'When it was posted or asked for.', resolve: ({ row }) => row.at }),
+    seq: t.int({
+      extensions: shareable,
+      description: 'Its number in the conversation, from 1.',
+      resolve: ({ row }) => row.seq,
+    }),
+    at: t.field({
+      extensions: shareable,
+      type: 'DateTime',
+      description: 'When it was posted or asked for.',
+      resolve: ({ row }) => row.at,
+    }),
     author: t.field({
+      extensions: shareable,
       type: User,
       nullable: true,
       description: 'Who wrote it; null for a reply, and while this server has never seen them.',
@@ -127,11 +159,13 @@ export const Message = builder.objectRef<MessageNode>('Message').implement({
       },
     }),
     parts: t.field({
+      extensions: shareable,
       type: [Part],
       description: 'What it says. Empty while a reply is being written: follow `replyDeltas`.',
       resolve: ({ row }) => row.parts.map((part, index) => ({ part, message: row.source ?? row.id, index })),
     }),
     reply: t.field({
+      extensions: shareable,
       type: Reply,
       nullable: true,
       description: 'Null for what a person wrote.',
@@ -147,6 +181,7 @@ export const Message = builder.objectRef<MessageNode>('Message').implement({
       },
     }),
     siblings: t.field({
+      extensions: shareable,
       type: Siblings,
       description: 'All messages with the same parent, and the place of this one.',
       resolve: async ({ row }, _, { load }) => {

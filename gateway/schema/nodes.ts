@@ -1,7 +1,7 @@
 import { streamOf } from '../../domain/ids.js';
 import type { ConversationRow, MessageRow, SeenConversation, UserRow } from '../../projections/readmodel/core/rows.js';
 import { type Context, type IsStale, seenConversation, staleness, streamsOf } from '../context.js';
-import { builder } from './builder.js';
+import { builder, shareable } from './builder.js';
 import { type NodeType, clientError, nodeId, parseNodeId } from './ids.js';
 import { FRESH, STALE } from './words.js';
 
@@ -37,6 +37,7 @@ export const Node = builder.interfaceRef<AnyNode>('Node').implement({
   resolveType: ({ type }) => names[type],
   fields: (t) => ({
     id: t.id({
+      extensions: shareable,
       description: 'Its id: readable, and for ever.',
       resolve: ({ type, row }) => nodeId(type, row.id),
     }),

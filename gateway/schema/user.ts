@@ -1,5 +1,5 @@
 import { staleness } from '../context.js';
-import { builder } from './builder.js';
+import { builder, shareable } from './builder.js';
 import { parseNodeId } from './ids.js';
 import { Node, type UserNode, findUser, isNode } from './nodes.js';
 import { ERASED, FRESH } from './words.js';
@@ -10,6 +10,7 @@ export const User = builder.objectRef<UserNode>('User').implement({
   isTypeOf: isNode('user'),
   fields: (t) => ({
     name: t.string({
+      extensions: shareable,
       description: `The name that they go by; "${ERASED}" where it was erased.`,
       resolve: async ({ row }, _, { load }) => (await load.name(row)) ?? ERASED,
     }),

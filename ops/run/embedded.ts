@@ -209,7 +209,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     ready,
     stop: async () => {
       stopAudit?.();
-      await gateway.close();
+      // There is no other server to send anybody to: at once, but for what was asked for already.
+      await gateway.drain(0);
       await reactors.stop();
       await worker.stop();
       await views.stop();

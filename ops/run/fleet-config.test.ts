@@ -62,6 +62,12 @@ describe('configuration of a fleet', () => {
     },
   );
 
+  it('gives no key to who only decides or projects', () => {
+    const without = { VERBATIM_ROLES: 'commands,projections', VERBATIM_MASTER_KEYS: '', OIDC_ISSUER: '' };
+    expect(given(without)).toMatchObject({ masterKeys: [], oidc: undefined });
+    expect(() => given({ ...without, VERBATIM_ROLES: 'assistant' })).toThrow(/needs VERBATIM_MASTER_KEYS/);
+  });
+
   it.each([
     [{ VERBATIM_ROLES: 'gateway,worker' }, /VERBATIM_ROLES .*"gateway,worker".*commands/],
     [{ KAFKA_BROKERS: 'kafka' }, /KAFKA_BROKERS .*host:port/],

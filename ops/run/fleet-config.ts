@@ -4,6 +4,9 @@ import { ConfigError, type Given, type Key, invalid, numberIn, settings, urlIn }
 export const roleNames = ['gateway', 'commands', 'projections', 'assistant'] as const;
 export type RoleName = (typeof roleNames)[number];
 
+/** Whether a role sends commands, and so seals and opens content. What only decides or projects needs no key. */
+export const opens = (role: RoleName): boolean => role === 'gateway' || role === 'assistant';
+
 /** What a process is in a fleet, and where the systems are that it stands on. */
 export type FleetConfig = {
   readonly roles: readonly RoleName[];
@@ -44,9 +47,13 @@ export function readFleet(given: Given): FleetConfig | undefined {
     'VERBATIM_MASTER_KEYS',
     'openssl rand -base64 32 makes one; every process of the fleet takes the same.',
   );
-  required(given, 'OIDC_ISSUER', 'In Keycloak it ends in /realms/verbatim.');
+  const roles = rolesIn(given.VERBATIM_ROLES ?? settings.VERBATIM_ROLES.fallback);
+  if (roles.some(opens)) {
+    required(given, 'VERBATIM_MASTER_KEYS', 'openssl rand -base64 32 makes one; who opens content takes the same.');
+  }
+  if (roles.includes('gateway')) required(given, 'OIDC_ISSUER', 'In Keycloak it ends in /realms/verbatim.');
   return {
-    roles: rolesIn(given.VERBATIM_ROLES ?? settings.VERBATIM_ROLES.fallback),
+    roles,
     brokers: brokersIn(given.KAFKA_BROKERS),
     prefix: prefixIn(given.KAFKA_PREFIX ?? settings.KAFKA_PREFIX.fallback),
     replication: numberIn('KAFKA_REPLICATION', given, 1, 9),

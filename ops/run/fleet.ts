@@ -30,7 +30,7 @@ import { recorder } from './audit.js';
 import { branchReader } from './branch.js';
 import type { Config } from './config.js';
 import { messageOf } from './errors.js';
-import type { FleetConfig, OidcConfig, RoleName } from './fleet-config.js';
+import { type FleetConfig, type RoleName, opens } from './fleet-config.js';
 import { keycloakIdentity } from './identity.js';
 import { createMeters } from './metrics.js';
 import { pooledRandom } from './random.js';
@@ -39,21 +39,28 @@ import { startGatewayRole } from './roles/gateway.js';
 import { meterViews } from './scrape.js';
 import { wait } from './wait.js';
 
-export type FleetOptions = Omit<Config, 'fleet' | 'oidc' | 'opsPort' | 'publicUrl'> & {
+export type FleetOptions = Omit<Config, 'fleet' | 'opsPort' | 'publicUrl'> & {
   readonly fleet: FleetConfig;
-  readonly oidc: OidcConfig;
   readonly opsPort: number;
   readonly publicUrl: string;
-  /** Builds the page if it must be built; resolves with its folder. */
-  readonly page: { readonly folder: string; readonly built: Promise<unknown> };
+  /** The folder of the page, and when it is built. A gateway needs it. */
+  readonly page: { readonly folder: string; readonly built: Promise<unknown> } | undefined;
   /** Told what goes on, in a line for people. */
   readonly say: (line: string) => void;
   /** Told of what the process cannot go on with: it is to end, and to be started again. */
   readonly onFailure: (error: unknown) => void;
 };
 
-/** A role at work. It is stopped by what it gives back, and what others stand on last. */
-type Role = { readonly waitsFor: string; readonly ready: Promise<unknown>; stop(): Promise<unknown> };
+export type RunningFleet = {
+  readonly opsPort: number;
+  /** Resolves when every role is at work. */
+  readonly ready: Promise<void>;
+  /** Takes nothing new, ends what is in hand, and leaves everything to others. */
+  stop(): Promise<void>;
+};
+
+/** A role at work. */
+type Role = { readonly ready: Promise<unknown>; stop(): Promise<unknown> };
 
 const now = Date.now;
 const random = pooledRandom();
@@ -66,84 +73,102 @@ const POOL = 8;
  * One process of a fleet: the roles that it is there for, on Kafka, Postgres, Redis and Keycloak. Beside the embedded
  * wiring this is the other place that chooses adapters; what stands on them is the same.
  */
-export async function startFleet(options: FleetOptions): Promise<{
-  readonly opsPort: number;
-  readonly ready: Promise<void>;
-  stop(): Promise<void>;
-}> {
-  const { fleet, oidc, publicUrl, page, say, onFailure } = options;
+export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
+  const { fleet, oidc, page, say, onFailure } = options;
   const { partitions, prefix, replication, namespace } = fleet;
   const trouble =
     (what: string) =>
     (error: unknown): void =>
       say(`${what}: ${messageOf(error)}`);
+  const onTrouble = trouble('the views wait');
   const metrics = createMetrics();
   const meters = createMeters(metrics.registry, now);
+  /** What is opened here, to be closed in the other order. */
+  const opened: (() => Promise<unknown> | void)[] = [];
 
-  const kafka = connectKafka({
-    brokers: fleet.brokers,
-    clientId: `verbatim-${fleet.roles.join('-')}`,
-    onTrouble: trouble('Kafka'),
-  });
+  const clientId = `verbatim-${fleet.roles.join('-')}`;
+  const kafka = connectKafka({ brokers: fleet.brokers, clientId, onTrouble: trouble('Kafka') });
+  opened.push(kafka.close);
   const log = meters.log(await openKafkaLog({ kafka, prefix, partitions, replication, newId }));
+  opened.push(log.close);
   await ensureTopic(kafka, commandsTopic(prefix, partitions, replication));
-  const db = await openPostgres({
-    url: fleet.databaseUrl,
-    pool: POOL,
-    applicationName: `verbatim ${fleet.roles.join(' ')}`,
-    onTrouble: trouble('Postgres'),
-  });
+  const url = fleet.databaseUrl;
+  const db = await openPostgres({ url, pool: POOL, applicationName: clientId, onTrouble: trouble('Postgres') });
+  opened.push(db.close);
   const sessions = meters.sessions(await redisSessions({ url: fleet.redisUrl, now, onTrouble: trouble('Redis') }));
+  opened.push(sessions.close);
   const snapshots = meters.snapshots(await openSnapshots({ db, state: STATE }));
-  const keys = cacheKeys({ keys: await openKeys({ db, random, masters: options.masterKeys }), now });
-  const opener = createOpener({ keys });
-  const outcome = outcomeReader({ log, snapshots, wait, onTrouble: trouble('a look-up waits') });
-  const channel = await kafkaChannel({
-    kafka,
-    prefix,
-    partitions,
-    answers: sessions,
-    lookUp: outcome,
-    newId,
-    now,
-    wait,
-    random,
-    onTrouble: trouble('a command waits'),
-  });
-  const client = meters.client(createClient({ channel, keys, partitions, now, random, wait }));
+  opened.push(snapshots.close);
 
-  const onTrouble = trouble('the views wait');
+  const outcome = outcomeReader({ log, snapshots, wait, onTrouble: trouble('a look-up waits') });
   const reached = (view: string) => reachedBy({ db, view, sessions, wait, onTrouble });
   const [core, obligations] = [reached('core'), reached('obligations')];
   const queries = coreQueries({ db, partitions, reached: core });
-  const identity = keycloakIdentity(oidc, trouble('signing in waits'));
-  const accounts = identity.directory && { directory: identity.directory, namespace };
+  const operations = createOperations({ log, db, runners: viewsElsewhere({ log, db, clock: now }) });
+
+  /** What only those have who send commands, and seal and open content. */
+  const openClient = async () => {
+    const keys = cacheKeys({ keys: await openKeys({ db, random, masters: options.masterKeys }), now });
+    opened.push(keys.close);
+    const channel = await kafkaChannel({
+      kafka,
+      prefix,
+      partitions,
+      answers: sessions,
+      lookUp: outcome,
+      newId,
+      now,
+      wait,
+      random,
+      onTrouble: trouble('a command waits'),
+    });
+    opened.push(channel.close);
+    const client = meters.client(createClient({ channel, keys, partitions, now, random, wait }));
+    return { keys, client, opener: createOpener({ keys }) };
+  };
+  const sending = fleet.roles.some(opens) ? await openClient() : undefined;
+
+  const waiting = new Set<string>(fleet.roles);
+  let isDraining = false;
+  const health = { waitingFor: () => [...waiting], isDraining: () => isDraining };
+  const operators =
+    sending && fleet.opsToken !== undefined
+      ? operatorRoutes({ log, token: fleet.opsToken, operations, record: recorder(sending.client, newId) })
+      : undefined;
 
   const commands = async (): Promise<Role> => {
-    const worker = startWorker({
+    const onWait = trouble('the write side waits');
+    const source = kafkaSource({
+      kafka,
+      prefix,
+      partitions,
+      group: 'workers',
+      answers: sessions,
+      now,
+      onTrouble: onWait,
+    });
+    return startWorker({
       log,
       snapshots,
-      source: kafkaSource({
-        kafka,
-        prefix,
-        partitions,
-        group: 'workers',
-        answers: sessions,
-        now,
-        onTrouble: trouble('commands wait'),
-      }),
+      source,
       now,
       random,
       wait,
-      onTrouble: trouble('the write side waits'),
+      onTrouble: onWait,
       onDeadLetter: ({ id, type }, error) => say(`command ${id} (${type}) could not be decided: ${messageOf(error)}`),
       onFailure,
     });
-    return { waitsFor: 'the group of workers', ready: worker.ready, stop: worker.stop };
   };
 
   const projections = async (): Promise<Role> => {
-    const leases = createLeases({ db, log: log.id, holder: newId(), now, wait, onTrouble });
+    const leases = createLeases({
+      db,
+      log: log.id,
+      holder: newId(),
+      now: performance.now.bind(performance),
+      wait,
+      onTrouble,
+    });
     const views = startViews(
       { log, db: () => db, leases, sessions, onFailure, onTrouble, onRestart: db.onRestart },
       {
@@ -154,18 +179,30 @@ export async function startFleet(options: FleetOptions): Promise<{
         },
       },
     );
+    meterViews(metrics.registry, {
+      views: views.runners.map(({ view }) => view),
+      operations,
+      obligations: () => countObligations(db, partitions),
+      onTrouble,
+    });
     const stop = async (): Promise<void> => {
       await views.stop();
       await leases.stop();
     };
-    const ready = Promise.all(views.runners.map(({ caughtUp }) => caughtUp));
-    return { waitsFor: 'the views', ready, stop };
+    return { ready: Promise.all(views.runners.map(({ caughtUp }) => caughtUp)), stop };
   };
 
+  const identity = oidc && keycloakIdentity(oidc, trouble('signing in waits'));
+
   const assistant = async (): Promise<Role> => {
-    const caughtUp = Promise.all([caughtUpBy({ log, reached: core }), caughtUpBy({ log, reached: obligations })]);
+    if (!sending) throw new Error('an assistant sends commands');
+    const { keys, client, opener } = sending;
+    const caughtUp = Promise.all([core, obligations].map((each) => caughtUpBy({ log, reached: each }))).then(
+      () => undefined,
+    );
+    const accounts = identity?.directory && { directory: identity.directory, namespace };
     const reactors = startReactors(caughtUp, {
-      obligations: followObligations({ db, sessions, caughtUp: caughtUp.then(() => undefined), wait, onTrouble }),
+      obligations: followObligations({ db, sessions, caughtUp, wait, onTrouble }),
       relations: relationsReader(db, { reached: obligations }),
       branch: branchReader(queries, opener),
       client,
@@ -177,26 +214,15 @@ export async function startFleet(options: FleetOptions): Promise<{
       onFailure: trouble('a reactor failed'),
     });
     const erased = caughtUp.then(() => accounts && eraseAgain(queries, accounts).catch(onTrouble));
-    return { waitsFor: 'the views', ready: Promise.all([reactors.started, erased]), stop: reactors.stop };
+    return { ready: Promise.all([reactors.started, erased]), stop: reactors.stop };
   };
 
-  const waiting = new Set<string>();
-  let isDraining = false;
-  const operations = createOperations({ log, db, runners: viewsElsewhere({ log, db, clock: now }) });
-  const operators =
-    fleet.opsToken === undefined
-      ? undefined
-      : operatorRoutes({ log, token: fleet.opsToken, operations, record: recorder(client, newId) });
-  meterViews(metrics.registry, {
-    views: ['core', 'obligations'],
-    operations,
-    obligations: () => countObligations(db, partitions),
-    onTrouble,
-  });
-
   const gateway = async (): Promise<Role> => {
+    if (!sending || !identity || !page) throw new Error('a gateway sends commands, checks tokens and serves a page');
+    const { client, opener } = sending;
     const serving = await startGatewayRole({
       ...options,
+      ...health,
       opsHost: fleet.opsHost,
       services: { now, log: log.id, core: queries, client, outcome, sessions, operations, open: opener.open },
       partitions,
@@ -204,61 +230,43 @@ export async function startFleet(options: FleetOptions): Promise<{
       endSession: sessions.endSession,
       namespace,
       page: page.folder,
-      waitingFor: () => [...waiting],
       metrics,
       ...(operators ? { operators } : {}),
       now,
       newId,
       onTrouble,
     });
-    opsPort = serving.opsPort;
-    return { waitsFor: 'the page', ready: page.built, stop: () => serving.drain(fleet.drainMs) };
+    return { ready: page.built, stop: () => serving.drain(fleet.drainMs) };
   };
 
-  const makers: Readonly<Record<RoleName, () => Promise<Role>>> = { gateway, commands, projections, assistant };
-  let { opsPort } = options;
-  /** A gateway has that port itself. */
-  const health = fleet.roles.includes('gateway')
-    ? undefined
-    : await startOperatorsPort({
-        host: fleet.opsHost,
-        port: opsPort,
-        registry: metrics.registry,
-        waitingFor: () => [...waiting],
-        isDraining: () => isDraining,
-        operators,
-      });
-  opsPort = health?.port ?? opsPort;
-
-  const roles: Role[] = [];
-  // In this order they end: nobody is let in any more before that on which they stand goes.
-  for (const name of ['gateway', 'assistant', 'commands', 'projections'] as const) {
-    if (!fleet.roles.includes(name)) continue;
-    const role = await makers[name]();
-    waiting.add(role.waitsFor);
-    roles.push(role);
+  const makers: Readonly<Record<RoleName, () => Promise<Role>>> = { gateway, assistant, commands, projections };
+  // A gateway has that port itself.
+  if (!fleet.roles.includes('gateway')) {
+    const [host, port] = [fleet.opsHost, options.opsPort];
+    const listening = await startOperatorsPort({ ...health, host, port, registry: metrics.registry, operators });
+    opened.push(listening.close);
   }
-  const arrive = async ({ waitsFor, ready }: Role): Promise<void> => {
-    await ready;
-    waiting.delete(waitsFor);
-  };
-  const ready = Promise.all(roles.map(arrive)).then(() => undefined);
+  // Nobody is let in any more before that ends on which they stand.
+  const roles = await Promise.all(
+    (['gateway', 'assistant', 'commands', 'projections'] as const)
+      .filter((name) => fleet.roles.includes(name))
+      .map(async (name) => ({ name, ...(await makers[name]()) })),
+  );
+  const ready = Promise.all(
+    roles.map(async (role) => {
+      await role.ready;
+      waiting.delete(role.name);
+    }),
+  ).then(() => undefined);
   ready.catch(onFailure);
 
   return {
-    opsPort,
+    opsPort: options.opsPort,
     ready,
     stop: async () => {
       isDraining = true;
-      for (const role of roles) await role.stop();
-      await health?.close();
-      await channel.close();
-      sessions.close();
-      await log.close();
-      await snapshots.close();
-      await keys.close();
-      await db.close();
-      await kafka.close();
+      for (const { stop } of roles) await stop();
+      for (const close of opened.toReversed()) await close();
     },
   };
 }

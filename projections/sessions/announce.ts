@@ -1,8 +1,8 @@
 import type { Change } from '../../commands/reactors/reactor.js';
-import type { Wait } from '../../commands/wait.js';
 import { shownTopic } from '../reached.js';
 import type { CoreNotice } from '../readmodel/core/rows.js';
 import type { Sessions } from './sessions.js';
+import type { Wait } from '../wait.js';
 
 /**
  * Tells what a commit of the core view changed: those who watch a conversation and the sidebars of its people; of a

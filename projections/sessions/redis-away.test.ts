@@ -135,6 +135,39 @@ describeWith('REDIS_URL', 'while Redis is away', () => {
   });
 
   it(
+    'follows a topic whose slot moves to another server of a cluster',
+    async () => {
+      const servers = await startServers(3);
+      const sessions = await redisSessions({ url: servers.url, now: Date.now, prefix: 'own:' });
+      const heard: unknown[] = [];
+      await sessions.attach('t', (notice) => heard.push(notice));
+      const from = servers.ownerOf('own:{t}');
+      servers.move('own:{t}', from, (from + 1) % 3);
+      expect(servers.ownerOf('own:{t}')).not.toBe(from);
+      const says = async (): Promise<void> => {
+        const before = heard.length;
+        await expect
+          .poll(
+            () => {
+              sessions.publish('t', {});
+              return heard.length;
+            },
+            { timeout: 20_000 },
+          )
+          .toBeGreaterThan(before);
+      };
+      await says();
+      servers.move('own:{t}', (from + 1) % 3, from);
+      await says();
+      await expect.poll(sessions.counts, { timeout: 20_000 }).toEqual({ listeners: 1, topics: 1, confirmed: 1 });
+      await says();
+      sessions.close();
+      await servers.end();
+    },
+    MINUTE,
+  );
+
+  it(
     'takes a password',
     async () => {
       const servers = await startServers();

@@ -86,6 +86,18 @@ export async function startServers(count = 1) {
         );
       return ports.findIndex((each) => line?.includes(`127.0.0.1:${each}@`));
     },
+    /** Gives the slot of a key, in which nothing is, to another of a cluster. */
+    move: (key: string, from: number, to: number): void => {
+      const target = ports[to] ?? 0;
+      const source = ask(target, 'CLUSTER', 'NODES')
+        .split('\n')
+        .find((node) => node.includes(`127.0.0.1:${ports[from]}@`));
+      const id = ask(target, 'CLUSTER', 'MYID').trim();
+      const slot = ask(target, 'CLUSTER', 'KEYSLOT', key).trim();
+      ask(target, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', source?.split(' ')[0] ?? '');
+      // The new one first: it says so with a higher epoch.
+      for (const port of [target, ...ports]) ask(port, 'CLUSTER', 'SETSLOT', slot, 'NODE', id);
+    },
     end: async (): Promise<void> => {
       for (const n of ports.keys()) await signal(n, 'SIGKILL');
       rmSync(folder, { recursive: true, force: true });

@@ -14,8 +14,8 @@ import { ended, launch, post, replyText, watch } from './browser.js';
 
 // The same page, and a Keycloak in place of the provider in the process: nothing is different for who uses it.
 
-/** A token is renewed 30 s before it ends, so that this one is renewed after a few seconds. In seconds. */
-const TOKEN_LIVES = 34;
+/** A token is renewed 30 s before it ends, so that this one is renewed after 20. In seconds. */
+const TOKEN_LIVES = 50;
 
 describeWith('VERBATIM_CHROMIUM', 'the chat in Chromium', (executable) => {
   describeWith('KEYCLOAK_URL', 'with Keycloak', (keycloak) => {

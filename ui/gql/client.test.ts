@@ -26,13 +26,14 @@ vi.mock('../auth/session.js', () => session.module);
 
 let gateway: Gateway;
 let subscribe: typeof import('./client.js').subscribe;
+let connected: typeof import('./client.js').connected;
 const left: (() => void)[] = [];
 beforeEach(async () => {
   Object.assign(session.state, { seconds: 300, given: 0, stale: [], ended: 0 });
   gateway = await openGateway();
   gateway.stub();
   vi.resetModules();
-  ({ subscribe } = await import('./client.js'));
+  ({ subscribe, connected } = await import('./client.js'));
 });
 afterEach(async () => {
   for (const leave of left.splice(0)) leave();
@@ -119,6 +120,37 @@ describe('a socket', () => {
     expect(pauses.map((ms, index) => ms >= 125 * 2 ** index)).toEqual([true, true, true]);
     expect(session.state.stale).toEqual([undefined, undefined, undefined, undefined]);
     expect([ends, session.state.ended]).toEqual([[], 0]);
+  });
+
+  it('comes back after 1012, some time within a second, and nobody notices', async () => {
+    const { ends } = follow();
+    const begun = await began();
+    const chance = vi.spyOn(Math, 'random').mockReturnValue(0.6);
+    vi.useFakeTimers({ toFake: ['setTimeout'], shouldAdvanceTime: true });
+    begun?.socket.close(1012);
+    await expect.poll(() => chance.mock.calls.length).toBe(1);
+    await vi.advanceTimersByTimeAsync(400);
+    expect([gateway.heard('connection_init').length, connected()]).toEqual([1, true]);
+    await vi.advanceTimersByTimeAsync(300);
+    vi.useRealTimers();
+    await began(2);
+    chance.mockRestore();
+    expect([ends, connected(), session.state.ended]).toEqual([[], true, 0]);
+  });
+
+  it('says that it is away where it does not come back after 1012', async () => {
+    follow();
+    const begun = await began();
+    gateway.greet = () => 1012;
+    vi.useFakeTimers({ toFake: ['setTimeout'], shouldAdvanceTime: true });
+    begun?.socket.close(1012);
+    await expect
+      .poll(async () => {
+        await vi.advanceTimersByTimeAsync(500);
+        return connected();
+      })
+      .toBe(false);
+    vi.useRealTimers();
   });
 
   it('comes back after 4403 with another token', async () => {

@@ -51,6 +51,10 @@ function hashOf(document: Pick<TypedDocumentString<unknown, unknown>, '__meta__'
 const FORBIDDEN = 4403;
 /** Its word for "you may be here no longer": signed out elsewhere, suspended, erased. */
 const UNAUTHORIZED = 4401;
+/** Its word for "come back, I am going": others are there, or it is back in a moment. Nobody need be told, unless it takes longer. */
+const RESTARTING = 1012;
+const RETURN_MS = 1_000;
+const UNNOTICED_MS = 4_000;
 /** A socket gets a fresh token this long before its own ends, in ms: a hidden tab may be woken only once a minute. */
 const RENEWED = 100_000;
 const SILENT = 4408;
@@ -78,6 +82,8 @@ function openClient(): Client {
   let socket: WebSocket | undefined;
   let silence: ReturnType<typeof setTimeout> | undefined;
   let renewal: ReturnType<typeof setTimeout> | undefined;
+  let restarting = false;
+  let absence: ReturnType<typeof setTimeout> | undefined;
 
   /** Sends a fresh token in a ping, in time, for as long as the socket is open. */
   const renewInTime = (): void => {
@@ -106,8 +112,11 @@ function openClient(): Client {
     shouldRetry: () => true,
     retryWait: async (retries) => {
       const most = Math.min(250 * 2 ** retries, 8_000);
+      // All who were on that server come back: not all at once.
+      const pause = restarting ? Math.random() * RETURN_MS : most / 2 + (Math.random() * most) / 2;
+      restarting = false;
       await new Promise((resolve) => {
-        setTimeout(resolve, most / 2 + (Math.random() * most) / 2);
+        setTimeout(resolve, pause);
         addEventListener('online', resolve, { once: true });
       });
     },
@@ -119,6 +128,8 @@ function openClient(): Client {
     on: {
       connected: (opened) => {
         if (opened instanceof WebSocket) socket = opened;
+        clearTimeout(absence);
+        absence = undefined;
         setOpen(true);
         renewInTime();
       },
@@ -130,7 +141,9 @@ function openClient(): Client {
       closed: (event) => {
         clearTimeout(silence);
         clearTimeout(renewal);
-        setOpen(false);
+        restarting = codeOf(event) === RESTARTING;
+        if (restarting) absence ??= setTimeout(() => setOpen(false), UNNOTICED_MS);
+        else setOpen(false);
         if (codeOf(event) === FORBIDDEN) refused = used;
         if (codeOf(event) === UNAUTHORIZED) ended();
       },

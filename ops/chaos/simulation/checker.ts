@@ -141,7 +141,8 @@ function storeFaults({ shelf }: History, records: readonly Placed[], home: numbe
 
   const before = records.filter(({ offset }) => offset < end);
   const covered = Math.max(-1, ...before.map(({ entry }) => entry.covered ?? -1));
-  if (checkpoint.covered !== covered) faults.push(`the store of home ${home} is wrong about which commands are covered`);
+  if (checkpoint.covered !== covered)
+    faults.push(`the store of home ${home} is wrong about which commands are covered`);
   const expect = (what: string, is: string | undefined, should: unknown): void => {
     const same = is !== undefined && isDeepStrictEqual(JSON.parse(is), JSON.parse(JSON.stringify(should)));
     if (!same) faults.push(`the store of home ${home} is wrong about ${what}`);

@@ -91,6 +91,8 @@ async function settle(world: World): Promise<string[]> {
     await clock.run(isBroken, Math.min(10_000, left()));
   }
   await clock.run(isBroken, AFTERMATH);
+  // What became due meanwhile may be under way at this very moment.
+  while (!isBroken() && left() > 0 && !satisfied()) await clock.run(isBroken, Math.min(10_000, left()));
   return [
     ...devices.flatMap(({ wish }) => (wish ? [`a person still wants ${wish.draft.type} ${nameOf(wish.draft)}`] : [])),
     ...stillOwed(world),

@@ -28,7 +28,7 @@ describe('the write side', () => {
 
   it('goes through what it is meant to go through', { timeout: TIMEOUT }, async () => {
     const total: Record<string, number> = {};
-    for (let seed = 1; seed <= 30; seed++) {
+    for (let seed = 1; seed <= 60; seed++) {
       const { counts } = await simulate(seed);
       for (const [name, n] of Object.entries(counts)) total[name] = (total[name] ?? 0) + n;
     }

@@ -47,12 +47,13 @@ export async function startGatewayRole(options: GatewayRoleOptions): Promise<Gat
     onFault: (error) => onFault(newId(), error),
     verify: createVerifier({ issuer, namespace, now }),
   });
+  const stop = (): void => {
+    heads.stop();
+    standing.stop();
+  };
   return {
     ...gateway,
-    close: async () => {
-      heads.stop();
-      standing.stop();
-      await gateway.close();
-    },
+    drain: (window) => gateway.drain(window).finally(stop),
+    close: () => gateway.close().finally(stop),
   };
 }

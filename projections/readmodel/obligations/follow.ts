@@ -1,11 +1,11 @@
 import type { Change, Obligations } from '../../../commands/reactors/reactor.js';
-import type { Wait } from '../../../commands/wait.js';
 import type { Uuid } from '../../../domain/ids.js';
 import { isGone } from '../../generations.js';
 import { OBLIGATIONS_TOPIC } from '../../sessions/announce.js';
 import type { Sessions } from '../../sessions/sessions.js';
 import type { Queryable } from '../db.js';
 import { readOwed, readOwedIds } from './obligations.js';
+import type { Wait } from '../../wait.js';
 
 /** How often all that is owed is looked through again, in ms: what a lost notice told of comes to light then. */
 const LIST_MS = 5_000;
