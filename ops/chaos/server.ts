@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../run/port.js';
+import { settings } from '../run/settings.js';
 
 /** A whole Verbatim in a process of its own, started by the command that people type. */
 export type Server = {
@@ -23,9 +24,16 @@ export type ServerOptions = {
   readonly data: string;
   /** The same port again is the same address, so that clients find it again. */
   readonly port?: number;
-  /** Settings beside those of this process. */
+  /** Settings; those of this process do not count. */
   readonly env?: Readonly<Record<string, string>>;
 };
+
+/**
+ * The environment of this process without the settings of the product: by them tests find Kafka, Postgres and Redis, and
+ * a server that got them would be one of a fleet.
+ */
+export const bareEnv = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([key]) => !Object.hasOwn(settings, key)));
 
 /** Runs `verbatim start` on a data folder, as `npm start` does. npm is not in between: Windows has no such program. */
 export async function startServer({ data, port, env = {} }: ServerOptions): Promise<Server> {
@@ -33,7 +41,7 @@ export async function startServer({ data, port, env = {} }: ServerOptions): Prom
   const flags = ['--port', String(at), '--ops-port', '0', '--data', data];
   const child = spawn(process.execPath, ['ops/cli/verbatim.mjs', 'start', ...flags], {
     cwd: root,
-    env: { ...process.env, ...env },
+    env: { ...bareEnv(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { bareEnv } from '../chaos/server.js';
 
 /** A command line at work in a process of its own. */
 export type Ran = {
@@ -16,6 +17,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 export function verbatim(args: readonly string[]): Ran {
   const child = spawn(process.execPath, ['ops/cli/verbatim.mjs', ...args], {
     cwd: root,
+    env: bareEnv(),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const printed: Buffer[] = [];
