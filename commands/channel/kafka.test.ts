@@ -31,6 +31,11 @@ describeWith('KAFKA_BROKERS', 'the channel on Kafka', (brokers) => {
     }, 30_000);
     const submit = (command: Command): Promise<Answer> => bench.channel.submit(HOME, command);
     const topic = (): string => `${bench.prefix}commands`;
+    /** Where the commands of the home end. */
+    const ended = async (): Promise<string | undefined> => {
+      const offsets = await bench.kafka.administer((admin) => admin.fetchTopicOffsets(topic()));
+      return offsets.find(({ partition }) => partition === HOME)?.high;
+    };
 
     it('is answered for by a look-up where every answer is lost', async () => {
       bench.hub.deaf = true;
@@ -101,9 +106,7 @@ describeWith('KAFKA_BROKERS', 'the channel on Kafka', (brokers) => {
       // They lead: nobody would see this one.
       bench.hub.deaf = true;
       const lost = submit(read(1, 6));
-      await expect
-        .poll(async () => (await bench.kafka.administer((admin) => admin.fetchTopicOffsets(topic())))[HOME]?.high)
-        .toBe('6');
+      await expect.poll(ended).toBe('6');
       await bench.kafka.administer((admin) =>
         admin.setOffsets({
           groupId: `${bench.prefix}workers`,
@@ -125,8 +128,7 @@ describeWith('KAFKA_BROKERS', 'the channel on Kafka', (brokers) => {
 
     it('goes on at the start of the topic where what was due is gone', async () => {
       for (let n = 1; n <= 3; n++) bench.channel.submit(HOME, read(1, n)).catch(() => undefined);
-      const offsets = () => bench.kafka.administer((admin) => admin.fetchTopicOffsets(topic()));
-      await expect.poll(async () => (await offsets()).find(({ partition }) => partition === HOME)?.high).toBe('3');
+      await expect.poll(ended).toBe('3');
       await bench.kafka.administer(async (admin) => {
         // Without this kafkajs does not know who leads the partition.
         await admin.fetchTopicOffsets(topic());

@@ -40,12 +40,23 @@ type Open = {
   readonly ends: number;
   readonly answer: (answer: Answer) => void;
   readonly refuse: (refusal: unknown) => void;
+  /** Its place among the commands of its partition that were submitted here. */
+  readonly place: number;
   /** When it is looked up next, and after how long again. */
   lookAt: number;
   pause: number;
 };
 
-type Line = { readonly waiting: Open[]; open: number; bytes: number; sending: Promise<void> | undefined };
+type Line = {
+  readonly waiting: Open[];
+  open: number;
+  bytes: number;
+  sending: Promise<void> | undefined;
+  places: number;
+  /** The last place of which something was heard, and when. */
+  heard: number;
+  heardAt: number;
+};
 
 /** A batch of commands stays below this, in bytes, unless one alone does not. */
 const BATCH = 512 * 1024;
@@ -79,6 +90,9 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
     open: 0,
     bytes: 0,
     sending: undefined,
+    places: 0,
+    heard: -1,
+    heardAt: 0,
   }));
   const open = new Map<string, Set<Open>>();
 
@@ -102,8 +116,16 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
   };
   const isOpen = (each: Open): boolean => open.get(nameOf(each.command))?.has(each) === true;
 
+  const hear = (name: string): void => {
+    for (const { partition, place } of open.get(name) ?? []) {
+      const line = lines[partition];
+      if (line) [line.heard, line.heardAt] = [Math.max(line.heard, place), now()];
+    }
+  };
+
   const detach = await answers.attach(answersOf(sender), (notice) => {
     if (!isNotice(notice)) return;
+    hear(nameOf(notice));
     const { code, message } = 'refused' in notice ? notice.refused : { code: undefined, message: '' };
     told(nameOf(notice), (each) => {
       if ('answer' in notice) each.answer(notice.answer);
@@ -176,15 +198,17 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
       looking -= 1;
     }
   };
-  const sweep = (): void => {
-    const time = now();
-    for (const each of [...open.values()].flatMap((same) => [...same])) {
-      if (each.ends <= time) leave(each);
-      else if (each.lookAt <= time && looking < MOST_LOOKING) {
-        each.pause = Math.min(LONGEST_PAUSE, each.pause * 2);
-        each.lookAt = time + each.pause * (0.75 + (random(1)[0] ?? 0) / 510);
-        void look(each);
-      }
+  /** Answers come about in order. Where they come, and none of what was sent behind it, it waits in a line. */
+  const isOverdue = ({ partition, place }: Open, time: number): boolean => {
+    const line = lines[partition];
+    return line === undefined || place < line.heard || time - line.heardAt > FIRST_LOOK;
+  };
+  const attend = (each: Open, time: number): void => {
+    if (each.ends <= time) leave(each);
+    else if (each.lookAt <= time && looking < MOST_LOOKING && isOverdue(each, time)) {
+      each.pause = Math.min(LONGEST_PAUSE, each.pause * 2);
+      each.lookAt = time + each.pause * (0.75 + (random(1)[0] ?? 0) / 510);
+      void look(each);
     }
   };
   /** Runs while somebody waits. */
@@ -192,7 +216,8 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
   const watch = async (): Promise<void> => {
     while (open.size > 0 && !closing.signal.aborted) {
       await wait(TICK, closing.signal);
-      sweep();
+      const time = now();
+      for (const same of open.values()) for (const each of same) attend(each, time);
     }
     sweeping = undefined;
   };
@@ -218,6 +243,7 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
           ends,
           answer,
           refuse,
+          place: line.places++,
           lookAt: now() + FIRST_LOOK,
           pause: FIRST_LOOK,
         };

@@ -21,7 +21,7 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 
 /** The codes of our errors. Those of Node, of SQLite and of Postgres stand for what nobody has foreseen. */
 const OURS =
-  /^(USAGE|CURSOR_EXPIRED|BAD_POSITION|CLOCK_BEHIND|UNOWNED|NO_ANSWER|NO_REBUILD|NOT_PARKED|TOO_MANY_PARKED|(ACCOUNT|CHECKPOINT|COMMAND|CONFIG|DATA|DB|HOST|IDENTITY|KAFKA|KEYS?|LOG|PORT|PROJECTION|REBUILD|RETRY|SEAL|SESSIONS|SNAPSHOTS|STACK|TOKEN|UI|UNKNOWN)_[A-Z_]+)$/;
+  /^(ANOTHER_LOG|USAGE|CURSOR_EXPIRED|BAD_POSITION|CLOCK_BEHIND|UNOWNED|NEWER_VIEW|NO_ANSWER|NO_REBUILD|NOT_HELD|NOT_PARKED|TOO_MANY_PARKED|(ACCOUNT|CHECKPOINT|COMMANDS?|CONFIG|DATA|DB|HOST|IDENTITY|KAFKA|KEYS?|LOG|PORT|PROJECTION|REBUILD|RETRY|SEAL|SESSIONS|SNAPSHOTS|STACK|TOKEN|UI|UNKNOWN)_[A-Z_]+)$/;
 
 /** An error of ours, or behind another, says by itself what is wrong and what to do. Of others the stack is told. */
 export function lastWordsOf(error: unknown): string {

@@ -1,5 +1,5 @@
 import { createClient } from 'graphql-ws';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import { type Uuid, bucketOf, timedId } from '../../../domain/ids.js';
 import { at } from '../person.js';
 import type { CommandNote, Told, Update, WatchNote } from './checker.js';
