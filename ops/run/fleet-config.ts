@@ -42,11 +42,6 @@ export function readFleet(given: Given): FleetConfig | undefined {
         'product. Set KAFKA_BROKERS, DATABASE_URL and REDIS_URL, or leave VERBATIM_ROLES away.',
     );
   }
-  required(
-    given,
-    'VERBATIM_MASTER_KEYS',
-    'openssl rand -base64 32 makes one; every process of the fleet takes the same.',
-  );
   const roles = rolesIn(given.VERBATIM_ROLES ?? settings.VERBATIM_ROLES.fallback);
   if (roles.some(opens)) {
     required(given, 'VERBATIM_MASTER_KEYS', 'openssl rand -base64 32 makes one; who opens content takes the same.');
