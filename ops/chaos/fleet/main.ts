@@ -61,7 +61,9 @@ function tell({ done, commands, rejected, records, zombies, updates, findings }:
     return [kind, those.length, `${longest.toFixed(1)} s`] as const;
   });
   console.log(`\n${tableOf(['fault', 'times', 'longest'], rows).join('\n')}\n`);
-  console.log(`${commands} commands decided, ${rejected} of them rejected; ${records} records; ${updates} updates seen.`);
+  console.log(
+    `${commands} commands decided, ${rejected} of them rejected; ${records} records; ${updates} updates seen.`,
+  );
   console.log(`${zombies} batches of zombies were written, and are void.`);
   console.log(findings.length === 0 ? 'No findings.' : `${findings.length} findings:`);
   for (const finding of findings.slice(0, 50)) console.log(`  ${finding}`);

@@ -131,7 +131,9 @@ async function settled(log: Log, db: Db, clients: readonly Client[]): Promise<re
     const now = await state(log, db, clients).catch(String);
     if (typeof now === 'object' && now.waits.length === 0 && isDeepStrictEqual(now, before)) return [];
     if (performance.now() > end) {
-      return [`it has not come to rest in ${SETTLING / 1_000} s: ${typeof now === 'string' ? now : now.waits.join('; ')}`];
+      return [
+        `it has not come to rest in ${SETTLING / 1_000} s: ${typeof now === 'string' ? now : now.waits.join('; ')}`,
+      ];
     }
     before = now;
     await sleep(2_000);
@@ -146,7 +148,9 @@ async function state(log: Log, db: Db, clients: readonly Client[]) {
   );
   const seen = clients.map(({ watching }) => watching.map(({ updates }) => updates.at(-1)?.to ?? 0));
   const waits = [
-    ...lags.filter(({ behind }) => behind > 0).map(({ view, home, behind }) => `${view} is ${behind} behind at ${home}`),
+    ...lags
+      .filter(({ behind }) => behind > 0)
+      .map(({ view, home, behind }) => `${view} is ${behind} behind at ${home}`),
     ...rows.filter(({ kind }) => kind !== 'expiry').map(({ kind, open }) => `${open} are owed: ${kind}`),
   ];
   return { ends, seen, waits };
