@@ -1,6 +1,7 @@
 import { GraphQLError, parse, specifiedRules } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { maskError } from './errors.js';
+import { DbError } from '../projections/readmodel/db.js';
 import { SessionsError } from '../projections/sessions/sessions.js';
 import { type Raw, openSignedIn, runOn } from './raw-testing.js';
 import { type Harness, startHarness } from './testing.js';
@@ -143,8 +144,10 @@ describe('errors of ours', () => {
     );
   });
 
-  it('say that it passes, where live delivery is away', () => {
-    const cause = new SessionsError('SESSIONS_UNAVAILABLE', 'Redis does not answer at 10.1.2.3:6379.');
+  it.each([
+    ['live delivery is', new SessionsError('SESSIONS_UNAVAILABLE', 'Redis does not answer at 10.1.2.3:6379.')],
+    ['the views are', new DbError('DB_RESTARTED', 'Postgres cannot be reached: connect ECONNREFUSED 10.1.2.3:5432')],
+  ])('say that it passes, where %s away', (_, cause) => {
     for (const error of [cause, new GraphQLError('x', { originalError: cause, path: ['typing'] })]) {
       const masked = maskError(error, { ...masking, onFault: () => expect.unreachable() });
       expect(masked.extensions).toEqual({ code: 'UNAVAILABLE' });

@@ -1,5 +1,6 @@
 import { GraphQLError, Kind } from 'graphql';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { passes } from '../projections/readmodel/db.js';
 import { SessionsError } from '../projections/sessions/sessions.js';
 
 // Every error that leaves has a stable code in its extensions and a message for people. Those of graphql-js have none
@@ -14,6 +15,8 @@ export type Masking = {
   /** Whether clients may read the schema, and so be told names that are like theirs. */
   readonly introspection: boolean;
 };
+
+const VIEWS_AWAY = 'This cannot be read right now. Try again in a moment.';
 
 /** What the client sent comes back in messages, and can be large. In characters. */
 const LONGEST_MESSAGE = 500;
@@ -32,7 +35,7 @@ type DocumentCode = 'GRAPHQL_PARSE_FAILED' | 'GRAPHQL_VALIDATION_FAILED';
 
 /**
  * An error of an execution, as it may go out: what the client can mend goes out as it is, with a code; that live delivery
- * is away, as UNAVAILABLE; of everything else it gets an id to ask about.
+ * or the views are away, as UNAVAILABLE; of everything else it gets an id to ask about.
  */
 export function maskError(error: unknown, { newId, onFault, verbose, introspection }: Masking): GraphQLError {
   if (error instanceof GraphQLError && isClients(error)) {
@@ -44,6 +47,10 @@ export function maskError(error: unknown, { newId, onFault, verbose, introspecti
   if (cause instanceof SessionsError) {
     const message = 'Live updates cannot be had right now. Try again in a moment.';
     return new GraphQLError(message, { ...at, extensions: { code: 'UNAVAILABLE' } });
+  }
+  // The views will be there again in a moment, and whoever keeps them has told of it.
+  if (passes(cause)) {
+    return new GraphQLError(VIEWS_AWAY, { ...at, extensions: { code: 'UNAVAILABLE' } });
   }
   const id = newId();
   onFault(id, cause);

@@ -51,10 +51,10 @@ export function replyEnds(events: readonly Recorded[]): ReadonlyMap<string, numb
   return counts;
 }
 
-type Rows = Readonly<Record<string, readonly object[]>>;
+export type Rows = Readonly<Record<string, readonly object[]>>;
 
 /** The rows of every view, in order of their keys. */
-async function rowsOf(db: Db): Promise<Rows> {
+export async function rowsOf(db: Db): Promise<Rows> {
   const views = [core, obligations].flatMap(({ name, tables }) =>
     tables.map((table) => ({ name: `${name}.${table.name}`, keys: ['home', ...table.key].join(', ') })),
   );
@@ -65,12 +65,8 @@ async function rowsOf(db: Db): Promise<Rows> {
   return rows;
 }
 
-/** The views as the server left them, and as a fold of the log from its first record gives them. */
-export async function viewsAndFold(data: string, log: Log): Promise<{ views: Rows; fold: Rows }> {
-  const left = await openPglite(join(data, 'readmodels'));
-  const views = await rowsOf(left);
-  await left.close();
-
+/** The rows that a fold of the log from its first record gives. */
+export async function foldOf(log: Log): Promise<Rows> {
   const db = await openPglite();
   let failure: unknown;
   const onFailure = (error: unknown): void => {
@@ -85,5 +81,13 @@ export async function viewsAndFold(data: string, log: Log): Promise<{ views: Row
   await Promise.all(runners.map((runner) => runner.stop()));
   await db.close();
   if (failure !== undefined) throw failure;
-  return { views, fold };
+  return fold;
+}
+
+/** The views as the server left them in its data folder, and a fold of the log. */
+export async function viewsAndFold(data: string, log: Log): Promise<{ views: Rows; fold: Rows }> {
+  const left = await openPglite(join(data, 'readmodels'));
+  const views = await rowsOf(left);
+  await left.close();
+  return { views, fold: await foldOf(log) };
 }

@@ -96,6 +96,8 @@ export function startFleetClient({ name, account, gateways, random, chance, wait
           socket.on('close', () => sockets.delete(socket));
           socket.on('error', () => undefined);
         },
+        // The next one is not to be judged by this one's silence.
+        closed: () => ponged(),
         ping: (received) => {
           if (!received) pinged();
         },
@@ -106,6 +108,7 @@ export function startFleetClient({ name, account, gateways, random, chance, wait
     });
     let silent: NodeJS.Timeout | undefined;
     const pinged = (): void => {
+      ponged();
       silent = setTimeout(() => client.terminate(), PATIENCE_MS);
     };
     const ponged = (): void => clearTimeout(silent);
