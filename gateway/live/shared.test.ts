@@ -210,7 +210,7 @@ it('leaves nothing behind where those who share are cut off at any moment, and t
     await shown(harness, taken);
   };
 
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 3; round++) {
     const joined = await Promise.all(
       ['ana', 'bob', 'cleo'].map(async (who) => ({
         events: await follow(who, EVENTS, { ...conversation, asOf: version }),
@@ -235,4 +235,4 @@ it('leaves nothing behind where those who share are cut off at any moment, and t
     for (const field of fields)
       expect(await counted('verbatim_subscriptions', field), `${field}, seed ${seed}`).toBe(0);
   }
-});
+}, 120_000);
