@@ -11,5 +11,7 @@ export default defineConfig({
     root: import.meta.dirname,
     environment: 'jsdom',
     exclude: ['e2e/**', 'dist/**'],
+    // A machine that is busy with all the others is slow.
+    testTimeout: 30_000,
   },
 });

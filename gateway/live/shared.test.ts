@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type GraphQLObjectType, getNamedType, isObjectType, isUnionType, parse } from 'graphql';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { sharingOf } from '../documents/sharing.js';
 import { type Raw, openSignedIn } from '../raw-testing.js';
 import { schema } from '../schema/schema.js';
 import { type Harness, startHarness } from '../testing.js';
-import { expectClean, openRoom, shown } from './testing.js';
+import { expectClean, openRoom, seedOfRun, seeded, shown } from './testing.js';
 
 // What goes to many over real sockets: executed once, for nobody in particular.
 
@@ -32,16 +33,16 @@ async function follow(subject: string, query: string, variables: object) {
     if (type === 'complete') state.over = true;
   });
   raw.send({ id: subject, type: 'subscribe', payload: { query, variables } });
-  return { got, state, last: () => got.at(-1) ?? '' };
+  return { got, state, last: () => got.at(-1) ?? '', cut: () => raw.socket.terminate() };
 }
 
-/** How many deliveries of a field were executed once for several, by the gateway's own count. */
-async function together(field: string): Promise<number> {
+/** What the gateway counts of a field. */
+async function counted(metric: string, field: string): Promise<number> {
   const metrics = await (await fetch(`${harness.opsUrl}/metrics`)).text();
-  return Number(
-    new RegExp(`^verbatim_shared_deliveries_total\\{field="${field}"\\} (\\d+)$`, 'm').exec(metrics)?.[1] ?? 0,
-  );
+  return Number(new RegExp(`^${metric}\\{field="${field}"\\} (\\d+)$`, 'm').exec(metrics)?.[1] ?? 0);
 }
+/** How many deliveries of it were executed once for several. */
+const together = (field: string): Promise<number> => counted('verbatim_shared_deliveries_total', field);
 
 const isShared = (field: { readonly extensions: Readonly<Record<string, unknown>> }): boolean =>
   field.extensions['shareable'] === true;
@@ -190,3 +191,48 @@ it('shows several who types, but to nobody that they do themselves', async () =>
   await expect.poll(() => all.map(shows)).toEqual([[], [], []]);
   expect(await together('typing')).toBeGreaterThan(before);
 });
+
+it('leaves nothing behind where those who share are cut off at any moment, and the others go on', async () => {
+  const seed = seedOfRun();
+  const chance = seeded(seed);
+  const fields = ['conversationEvents', 'replyDeltas', 'typing'];
+  const room = await openRoom(harness, 'ana', { bob: 'reader', cleo: 'reader' });
+  await shown(harness, await room.claim());
+  const conversation = { id: `conversation_${room.id}` };
+  let { version } = await room.post('ana');
+  let offset = 0;
+  const change = async (): Promise<void> => {
+    const posted = room.post('ana');
+    harness.sessions.writeReply({ reply: room.reply, attempt: 1, part: 0, offset, text: 'word ' });
+    offset += 5;
+    const taken = await posted;
+    ({ version } = taken);
+    await shown(harness, taken);
+  };
+
+  for (let round = 0; round < 3; round++) {
+    const joined = await Promise.all(
+      ['ana', 'bob', 'cleo'].map(async (who) => ({
+        events: await follow(who, EVENTS, { ...conversation, asOf: version }),
+        deltas: await follow(who, DELTAS, { id: `message_${room.reply}` }),
+        typing: await follow(who, TYPING, conversation),
+      })),
+    );
+    const [ana, ...others] = joined;
+    if (!ana) throw new Error('nobody follows');
+    for (const field of ['conversationEvents', 'replyDeltas']) {
+      const before = await together(field);
+      await expect.poll(() => change().then(() => together(field))).toBeGreaterThan(before);
+    }
+
+    // No goodbye, and in the midst of what is made ready for all of them.
+    const cuts = others.flatMap((each) => Object.values(each)).map(async ({ cut }) => sleep(chance() * 30).then(cut));
+    await Promise.all([...cuts, change()]);
+    await change();
+    await expect.poll(ana.events.last, { message: `seed ${seed}` }).toContain(`"to":${version}`);
+    for (const { cut } of Object.values(ana)) cut();
+    await expectClean(harness);
+    for (const field of fields)
+      expect(await counted('verbatim_subscriptions', field), `${field}, seed ${seed}`).toBe(0);
+  }
+}, 120_000);

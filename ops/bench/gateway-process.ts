@@ -49,13 +49,17 @@ export type GatewayProcess = Hello & {
  * Starts a gateway, and a bare server beside it, in a process of their own: whoever asks them is not in the CPU time that
  * they take. One thing is asked at a time.
  */
-export async function startGatewayProcess(folder: string): Promise<GatewayProcess> {
+async function startGatewayProcess(folder: string, redisUrl?: string): Promise<GatewayProcess> {
   const script = fileURLToPath(new URL('./gateway-worker.ts', import.meta.url));
   // Whoever profiles a bench means the server.
   const profiled = process.execArgv.filter((flag) => flag.startsWith('--cpu-prof'));
-  const child = spawn(process.execPath, [...profiled, '--import', 'tsx', script, folder], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...profiled, '--import', 'tsx', script, folder, ...(redisUrl === undefined ? [] : [redisUrl])],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   const closed = once(child, 'close');
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const answer = async () => {
@@ -89,9 +93,13 @@ export async function startGatewayProcess(folder: string): Promise<GatewayProces
   };
 }
 
-/** Does some work with such a process, which has ended afterwards. */
-export async function withGateway<T>(folder: string, work: (gateway: GatewayProcess) => Promise<T>): Promise<T> {
-  const gateway = await startGatewayProcess(folder);
+/** Does some work with such a process, which has ended afterwards. Live sessions are in its memory, or in a Redis. */
+export async function withGateway<T>(
+  folder: string,
+  work: (gateway: GatewayProcess) => Promise<T>,
+  redisUrl?: string,
+): Promise<T> {
+  const gateway = await startGatewayProcess(folder, redisUrl);
   try {
     return await work(gateway);
   } finally {

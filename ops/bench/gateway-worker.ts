@@ -13,10 +13,11 @@ import { openReadSide } from './readside.js';
 import { PEOPLE, TEXT, accepted, newId, person, startConversation } from './writeside.js';
 
 // The process of a server: the gateway with all that is behind it, and beside it the least that any server would do. It
-// does what it is told, a line of JSON each, and answers with one. Its argument is a folder.
+// does what it is told, a line of JSON each, and answers with one. Its arguments are a folder, and the address of a Redis
+// if live sessions are to be there.
 
-const [folder = ''] = process.argv.slice(2);
-const readSide = await openReadSide(folder);
+const [folder = '', redisUrl] = process.argv.slice(2);
+const readSide = await openReadSide(folder, redisUrl);
 
 /** Plain hono on the same server stack: JSON in, JSON out. */
 const plain = new Hono();

@@ -18,6 +18,7 @@ import { openPglite } from '../../projections/readmodel/pglite.js';
 import { startRunner } from '../../projections/runner.js';
 import { announce } from '../../projections/sessions/announce.js';
 import { memorySessions } from '../../projections/sessions/memory.js';
+import { redisSessions } from '../../projections/sessions/redis.js';
 import { freePort } from '../run/port.js';
 import { pooledRandom } from '../run/random.js';
 import { NAMESPACE, openLog, openWriteSide, subjectOf } from './writeside.js';
@@ -42,14 +43,18 @@ const onFailure = (error: unknown): never => {
 
 /**
  * The product from the commands to the gateway, on the adapters of one machine, in a folder. Only the identity provider is
- * not there: tokens are signed here, by the keys that the gateway checks them with. No assistant answers.
+ * not there: tokens are signed here, by the keys that the gateway checks them with. No assistant answers. Live sessions are
+ * in memory, or in the Redis of an address, under a prefix of their own.
  */
-export async function openReadSide(folder: string) {
+export async function openReadSide(folder: string, redisUrl?: string) {
   const log = openLog(join(folder, 'log.db'));
   const { partitions } = log;
   const side = await openWriteSide(folder, log);
   const { db, statements } = counting(await openPglite(join(folder, 'readmodels')));
-  const sessions = memorySessions({ now: Date.now });
+  const sessions =
+    redisUrl === undefined
+      ? memorySessions({ now: Date.now })
+      : await redisSessions({ url: redisUrl, now: Date.now, prefix: `bench-${newId()}:`, onTrouble: onFailure });
   const runner = startRunner({
     log,
     db,

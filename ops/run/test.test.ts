@@ -17,6 +17,8 @@ beforeEach(() => {
     'stray.test.js': `it('leaves an error behind', () => { Promise.reject(new Error('stray')) });`,
     'needs.test.js': `import { describeWith } from ${needs};
       describeWith('VERBATIM_MOON', 'a landing', () => { it('one', () => {}); it('two', () => {}) });`,
+    'both.test.js': `import { describeWith } from ${needs};
+      describeWith('VERBATIM_SUN', 'a sunrise', () => describeWith('VERBATIM_MOON', 'an eclipse', () => it('one', () => {})));`,
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(root, name), text);
 });
@@ -47,9 +49,10 @@ describe('npm test', () => {
   });
 
   it('names what was not run, and why', () => {
-    const { code, last, lines } = run(['good', 'needs']);
-    expect({ code, last }).toEqual({ code: 0, last: '2 passed, 0 failed, 2 skipped' });
+    const { code, last, lines } = run(['good', 'needs', 'both']);
+    expect({ code, last }).toEqual({ code: 0, last: '2 passed, 0 failed, 3 skipped' });
     expect(lines).toContain('  needs.test.js: a landing (needs VERBATIM_MOON)');
+    expect(lines).toContain('  both.test.js: a sunrise (needs VERBATIM_SUN)');
   });
 
   it('runs it where the machine has what it needs', () => {

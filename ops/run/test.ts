@@ -14,10 +14,12 @@ function count(vitest: Vitest): Counts & { readonly left: ReadonlySet<string> } 
     counts.failed += errors;
     for (const test of children) {
       const { state } = test.result();
+      const left = outermostSkipped(test);
       if (state === 'passed') counts.passed += 1;
-      else if (state === 'skipped') {
+      // In a skipped suite within a skipped suite they are left pending.
+      else if (state === 'skipped' || left !== test) {
         counts.skipped += 1;
-        counts.left.add(`${test.module.relativeModuleId}: ${outermostSkipped(test).name}`);
+        counts.left.add(`${test.module.relativeModuleId}: ${left.name}`);
       } else counts.failed += 1;
     }
   }

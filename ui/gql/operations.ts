@@ -26,14 +26,26 @@ export const MessageFields = graphql(/* GraphQL */ `
   }
 `);
 
+/**
+ * What a screen shows of its conversation. Many follow one, so it is only what is the same for all of them: then each change
+ * is executed once for them all (gateway/documents/sharing.ts).
+ */
+export const ThreadConversationFields = graphql(/* GraphQL */ `
+  fragment ThreadConversationFields on Conversation {
+    version
+    title
+    head
+    deleted
+  }
+`);
+
+/** What the sidebar shows of one. */
 export const ConversationFields = graphql(/* GraphQL */ `
   fragment ConversationFields on Conversation {
     id
     version
     title
     activeAt
-    head
-    lastSeq
     unread
     deleted
   }
@@ -69,7 +81,7 @@ export const ConversationsQuery = graphql(/* GraphQL */ `
 export const ThreadQuery = graphql(/* GraphQL */ `
   query Thread($id: ID!, $leaf: ID, $before: String) {
     conversation(id: $id) {
-      ...ConversationFields
+      ...ThreadConversationFields
       thread(leaf: $leaf, before: $before) {
         asOf
         before
@@ -152,7 +164,7 @@ export const ConversationEvents = graphql(/* GraphQL */ `
       to
       removed
       conversation {
-        ...ConversationFields
+        ...ThreadConversationFields
       }
       messages {
         ...MessageFields

@@ -3,8 +3,7 @@ import Pencil from 'lucide-solid/icons/pencil';
 import Trash from 'lucide-solid/icons/trash';
 import { type JSX, Show, createSignal } from 'solid-js';
 import { Question } from '../parts/Question.js';
-import type { Inbox } from '../state/inbox.js';
-import type { Conversation } from '../state/thread.js';
+import type { Conversation, Inbox } from '../state/inbox.js';
 import { useShell } from './shell-context.js';
 
 /** One conversation in the sidebar: opens, renames in place, deletes after a question. */

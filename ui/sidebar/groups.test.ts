@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { conversation } from '../state/testing.js';
+import { listed } from '../state/testing.js';
 import { groupByTime, groupName } from './groups.js';
 
 const now = new Date(2026, 2, 15, 0, 30);
@@ -22,7 +22,7 @@ describe('the groups of the sidebar', () => {
   });
 
   it('keep the order in which conversations come', () => {
-    const row = (id: string, at: Date) => conversation('head', 1, { id, activeAt: at.toISOString() });
+    const row = (id: string, at: Date) => listed(id, 1, { activeAt: at.toISOString() });
     const groups = groupByTime(
       [row('a', new Date(2026, 2, 15)), row('b', new Date(2026, 2, 14, 9)), row('c', new Date(2026, 2, 14, 8))],
       now,

@@ -1,4 +1,4 @@
-import type { Conversation } from '../state/thread.js';
+import type { Conversation } from '../state/inbox.js';
 
 export type Group = { readonly name: string; readonly conversations: readonly Conversation[] };
 

@@ -5,7 +5,7 @@ import { type Gateway, type Heard, fault, openGateway } from '../gql/testing.js'
 import { openChat } from './chat.js';
 import { openInbox } from './inbox.js';
 import { followReply } from './stream.js';
-import { conversation, message } from './testing.js';
+import { conversation, listed, message } from './testing.js';
 
 // What a page does when a delivery fails: it asks again, once, and shows nothing that is not so.
 
@@ -88,13 +88,13 @@ describe('an open conversation', () => {
 
 describe('the sidebar', () => {
   const page = (...ids: string[]) => ({
-    inbox: { complete: true, conversations: ids.map((id) => conversation('a', 1, { id })), gone: [] },
+    inbox: { complete: true, conversations: ids.map((id) => listed(id, 1)), gone: [] },
   });
   const list = (...ids: string[]) => ({
     data: {
       viewer: {
         conversations: {
-          nodes: ids.map((id) => conversation('a', 1, { id })),
+          nodes: ids.map((id) => listed(id, 1)),
           pageInfo: { hasNextPage: true, endCursor: 'c' },
         },
       },

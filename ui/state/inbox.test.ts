@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { mergeInbox } from './inbox.js';
-import { conversation } from './testing.js';
+import { listed } from './testing.js';
 
 const row = (id: string, version: number, day: number, of: { deleted?: boolean; unread?: number } = {}) =>
-  conversation('head', version, { id, activeAt: `2026-01-0${day}T00:00:00.000Z`, ...of });
+  listed(id, version, { activeAt: `2026-01-0${day}T00:00:00.000Z`, ...of });
 
 describe('the inbox', () => {
   it('has the newest activity first', () => {

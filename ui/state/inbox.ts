@@ -1,9 +1,12 @@
 import { type Accessor, createSignal, onCleanup } from 'solid-js';
 import { GqlError, request, subscribe } from '../gql/client.js';
+import type { ConversationFieldsFragment } from '../gql/generated/graphql.js';
 import { ConversationsQuery, DeleteMutation, Inbox as InboxSubscription, RenameMutation } from '../gql/operations.js';
 import { openPause } from '../gql/pause.js';
 import { newId } from './ids.js';
-import type { Conversation } from './thread.js';
+
+/** A conversation as the list knows it. */
+export type Conversation = ConversationFieldsFragment;
 
 export type Inbox = {
   readonly conversations: Accessor<readonly Conversation[]>;

@@ -1,3 +1,4 @@
+import type { Conversation as Listed } from './inbox.js';
 import type { Conversation, Message, Thread } from './thread.js';
 import { blankThread, merge } from './thread.js';
 
@@ -13,12 +14,18 @@ export const message = (id: string, of: Partial<Message> & { seq: number; versio
 });
 
 export const conversation = (head: string, version: number, of: Partial<Conversation> = {}): Conversation => ({
-  id: 'conversation_1',
+  version,
+  title: 'A title',
+  head,
+  deleted: false,
+  ...of,
+});
+
+export const listed = (id: string, version: number, of: Partial<Listed> = {}): Listed => ({
+  id,
   version,
   title: 'A title',
   activeAt: '2026-01-01T00:00:00.000Z',
-  head,
-  lastSeq: version,
   unread: 0,
   deleted: false,
   ...of,

@@ -1,7 +1,7 @@
-import type { ConversationFieldsFragment, MessageFieldsFragment } from '../gql/generated/graphql.js';
+import type { MessageFieldsFragment, ThreadConversationFieldsFragment } from '../gql/generated/graphql.js';
 
 export type Message = MessageFieldsFragment;
-export type Conversation = ConversationFieldsFragment;
+export type Conversation = ThreadConversationFieldsFragment;
 
 /** A conversation as one screen knows it. Plain data; every change goes through the functions below. */
 export type Thread = {

@@ -134,7 +134,9 @@ export type ReplyStopInput = {
 
 export type MessageFieldsFragment = { id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } };
 
-export type ConversationFieldsFragment = { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean };
+export type ThreadConversationFieldsFragment = { version: number, title: string | null, head: string, deleted: boolean };
+
+export type ConversationFieldsFragment = { id: string, version: number, title: string | null, activeAt: string, unread: number, deleted: boolean };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -146,7 +148,7 @@ export type ConversationsQueryVariables = Exact<{
 }>;
 
 
-export type ConversationsQuery = { viewer: { conversations: { nodes: Array<{ id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } };
+export type ConversationsQuery = { viewer: { conversations: { nodes: Array<{ id: string, version: number, title: string | null, activeAt: string, unread: number, deleted: boolean }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } };
 
 export type ThreadQueryVariables = Exact<{
   id: string | number;
@@ -155,7 +157,7 @@ export type ThreadQueryVariables = Exact<{
 }>;
 
 
-export type ThreadQuery = { conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean, thread: { asOf: number, before: string | null, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } } | null };
+export type ThreadQuery = { conversation: { version: number, title: string | null, head: string, deleted: boolean, thread: { asOf: number, before: string | null, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } } | null };
 
 type OutcomeFields_Accepted_Fragment = { position: string, kind: 'Accepted' };
 
@@ -251,7 +253,7 @@ export type ConversationEventsSubscriptionVariables = Exact<{
 }>;
 
 
-export type ConversationEventsSubscription = { conversationEvents: { from: number, to: number, removed: boolean, conversation: { id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean } | null, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } };
+export type ConversationEventsSubscription = { conversationEvents: { from: number, to: number, removed: boolean, conversation: { version: number, title: string | null, head: string, deleted: boolean } | null, messages: Array<{ id: string, version: number, parent: string | null, seq: number, at: string, parts: Array<{ text: string }>, reply: { status: ReplyStatus, attempt: number, stopping: boolean, model: string | null, code: string | null } | null, siblings: { ids: Array<string>, index: number } }> } };
 
 export type ReplyDeltasSubscriptionVariables = Exact<{
   id: string | number;
@@ -264,7 +266,7 @@ export type ReplyDeltasSubscription = { replyDeltas: { attempt: number, offset: 
 export type InboxSubscriptionVariables = Exact<{ [key: string]: never; }>;
 
 
-export type InboxSubscription = { inbox: { complete: boolean, gone: Array<string>, conversations: Array<{ id: string, version: number, title: string | null, activeAt: string, head: string, lastSeq: number, unread: number, deleted: boolean }> } };
+export type InboxSubscription = { inbox: { complete: boolean, gone: Array<string>, conversations: Array<{ id: string, version: number, title: string | null, activeAt: string, unread: number, deleted: boolean }> } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -309,14 +311,20 @@ export const MessageFieldsFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"MessageFields"}) as unknown as TypedDocumentString<MessageFieldsFragment, unknown>;
+export const ThreadConversationFieldsFragmentDoc = new TypedDocumentString(`
+    fragment ThreadConversationFields on Conversation {
+  version
+  title
+  head
+  deleted
+}
+    `, {"fragmentName":"ThreadConversationFields"}) as unknown as TypedDocumentString<ThreadConversationFieldsFragment, unknown>;
 export const ConversationFieldsFragmentDoc = new TypedDocumentString(`
     fragment ConversationFields on Conversation {
   id
   version
   title
   activeAt
-  head
-  lastSeq
   unread
   deleted
 }
@@ -337,14 +345,14 @@ export const OutcomeFieldsFragmentDoc = new TypedDocumentString(`
 }
     `, {"fragmentName":"OutcomeFields"}) as unknown as TypedDocumentString<OutcomeFieldsFragment, unknown>;
 export const ViewerDocument = {"__meta__":{"hash":"sha256:8f71476611fd87a47b03073d05a07e0ae058e89140ce43d2e1387b6667ed7998"}} as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
-export const ConversationsDocument = {"__meta__":{"hash":"sha256:deafdf7b6452e4369dbf8f568028df51e69548e3ef674a7497b28a1ea8829150"}} as unknown as TypedDocumentString<ConversationsQuery, ConversationsQueryVariables>;
-export const ThreadDocument = {"__meta__":{"hash":"sha256:0c3823065b726068d6abd067f129fe0192a7c753997f83ed5995db6b642a9db1"}} as unknown as TypedDocumentString<ThreadQuery, ThreadQueryVariables>;
+export const ConversationsDocument = {"__meta__":{"hash":"sha256:13d7888c60291aee63a98eab1c02b9f0e9c26257e99be7fe7afec07ebd3a8b5b"}} as unknown as TypedDocumentString<ConversationsQuery, ConversationsQueryVariables>;
+export const ThreadDocument = {"__meta__":{"hash":"sha256:76f2c85284ff1e4a07b3e1f6d5adea6edfc62bf41288fe54f92fd9e93e6d97cb"}} as unknown as TypedDocumentString<ThreadQuery, ThreadQueryVariables>;
 export const StartDocument = {"__meta__":{"hash":"sha256:ad8b11714b02b700975aa0874a995c3f386097004dba7fb8ac0ab7030f892574"}} as unknown as TypedDocumentString<StartMutation, StartMutationVariables>;
 export const PostDocument = {"__meta__":{"hash":"sha256:a91b9a53fd38f03829fe53f22fba7e15b4f9b0ba47398f0a782ff7f8f0abb757"}} as unknown as TypedDocumentString<PostMutation, PostMutationVariables>;
 export const RenameDocument = {"__meta__":{"hash":"sha256:6c6138dc36ee8e9a11e70b3502989dd4a09bd3e7d97eba00cf5fb941d4211813"}} as unknown as TypedDocumentString<RenameMutation, RenameMutationVariables>;
 export const DeleteDocument = {"__meta__":{"hash":"sha256:2807dea06a0fb6c01670df7fa9c053636bda90376817914c2ee7d0665a6a19c9"}} as unknown as TypedDocumentString<DeleteMutation, DeleteMutationVariables>;
 export const ReadDocument = {"__meta__":{"hash":"sha256:fc178382b07159f8b4c7039fda4d7ef37ae63d647f0d60105d894fcda1033476"}} as unknown as TypedDocumentString<ReadMutation, ReadMutationVariables>;
 export const StopDocument = {"__meta__":{"hash":"sha256:0f508e587b0a3e5c976ed5d234515563a180d70754583173329ecaada1d08e88"}} as unknown as TypedDocumentString<StopMutation, StopMutationVariables>;
-export const ConversationEventsDocument = {"__meta__":{"hash":"sha256:01aa2edf3fbe6b3e842305b6947718bddd6c4fd7644ddd1cdb1351ac3181851d"}} as unknown as TypedDocumentString<ConversationEventsSubscription, ConversationEventsSubscriptionVariables>;
+export const ConversationEventsDocument = {"__meta__":{"hash":"sha256:22ded474d5d8ccd6757254e54635b60b2f8210883e0af0a09109ae67a04aaaf2"}} as unknown as TypedDocumentString<ConversationEventsSubscription, ConversationEventsSubscriptionVariables>;
 export const ReplyDeltasDocument = {"__meta__":{"hash":"sha256:a093b55e191246c782e110819c4a224973abe5e0a7b14e45ae27862a966f1919"}} as unknown as TypedDocumentString<ReplyDeltasSubscription, ReplyDeltasSubscriptionVariables>;
-export const InboxDocument = {"__meta__":{"hash":"sha256:5dbb1b0ccd9097826f3fa5a5f1b2e0c7b29c683d6165f3a1f447a045dc69b947"}} as unknown as TypedDocumentString<InboxSubscription, InboxSubscriptionVariables>;
+export const InboxDocument = {"__meta__":{"hash":"sha256:d263a72865c67955e11d2d010856a7cedf47fbe0d2a0004b1c7661d298f4549d"}} as unknown as TypedDocumentString<InboxSubscription, InboxSubscriptionVariables>;
