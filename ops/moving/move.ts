@@ -1,6 +1,7 @@
 import type { Log } from '../../commands/log/log.js';
 import type { Uuid } from '../../domain/ids.js';
 import { CliError } from '../run/errors.js';
+import { ConfigError } from '../run/settings.js';
 import { copyLog, writtenIn } from './copy-log.js';
 import { type Counts, differenceBetween, digestOf } from './digest.js';
 import type { NewHouse } from './fleet.js';
@@ -56,8 +57,7 @@ export async function move({ from, to, newId, say, onProgress }: MoveOptions): P
 /** Moves the accounts alone, into a fleet that may run already. Throws CliError, DirectoryError. */
 export async function moveAccountsAlone({ from, to, say }: Pick<MoveOptions, 'from' | 'to' | 'say'>): Promise<void> {
   if (!to.accounts) {
-    const message = 'Accounts are moved where OIDC_ADMIN_URL and OIDC_ADMIN_SECRET say how. Set both.';
-    throw new CliError('CONFIG_INVALID', message);
+    throw new ConfigError('Accounts move where OIDC_ADMIN_URL and OIDC_ADMIN_SECRET say how. Set both.');
   }
   if (from.people) await checkKeycloak(to.accounts);
   await peopleOf({ from, to, say, keys: await to.keys.all() });
