@@ -28,13 +28,14 @@ export async function moveInto({
   // Before anything is made in the fleet, where the folder is in use.
   const from = await openHouse(folder, config.masterKeys);
   try {
+    const keys = accountsOnly ? undefined : from.keys();
     const to = await openFleetHouse(config, newId);
     try {
-      if (accountsOnly) {
+      if (!keys) {
         await moveAccountsAlone({ from, to, say });
         return [GIVE_BACK];
       }
-      return nextSteps(from.path, await move({ from, to, newId, say, ...told }));
+      return nextSteps(from.path, await move({ from: { ...from, keys }, to, newId, say, ...told }));
     } finally {
       await to.close();
     }

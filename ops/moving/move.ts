@@ -1,3 +1,4 @@
+import type { KeyMap } from '../../commands/keys/keys.js';
 import type { Log } from '../../commands/log/log.js';
 import type { Uuid } from '../../domain/ids.js';
 import { CliError } from '../run/errors.js';
@@ -10,7 +11,7 @@ import { type KeyCounts, checkRoom, copyKeys, countKeys, unknownIn } from './key
 import { type PeopleCounts, checkKeycloak, movePeople } from './people.js';
 
 export type MoveOptions = {
-  readonly from: Pick<House, 'path' | 'log' | 'keys' | 'people'>;
+  readonly from: Pick<House, 'path' | 'log' | 'people'> & { readonly keys: KeyMap };
   readonly to: Omit<NewHouse, 'close'>;
   readonly newId: () => Uuid;
   /** Told what goes on, in a line for people. */
@@ -34,9 +35,8 @@ export type Moved = Counts &
  * the logs throw.
  */
 export async function move({ from, to, newId, say, onProgress }: MoveOptions): Promise<Moved> {
-  const ours = from.keys();
   say(`Checking ${from.path} with the log ${from.log.id}, and the fleet with the log ${to.log.id} …`);
-  checkRoom(ours, await to.keys.all());
+  checkRoom(from.keys, await to.keys.all());
   if (from.people && to.accounts) await checkKeycloak(to.accounts);
 
   const counts = await moveLog({ from: from.log, to: to.log, newId, say, onProgress });
@@ -45,7 +45,7 @@ export async function move({ from, to, newId, say, onProgress }: MoveOptions): P
   );
 
   say('Copying the keys …');
-  const there = await copyKeys(ours, to.keys);
+  const there = await copyKeys(from.keys, to.keys);
   const keys = countKeys(there);
   say(`  ${number(keys.keys)} keys; ${number(keys.destroyed)} are destroyed, and stay so.`);
 
@@ -55,7 +55,13 @@ export async function move({ from, to, newId, say, onProgress }: MoveOptions): P
 }
 
 /** Moves the accounts alone, into a fleet that may run already. Throws CliError, DirectoryError. */
-export async function moveAccountsAlone({ from, to, say }: Pick<MoveOptions, 'from' | 'to' | 'say'>): Promise<void> {
+export async function moveAccountsAlone({
+  from,
+  to,
+  say,
+}: Pick<MoveOptions, 'to' | 'say'> & {
+  readonly from: Pick<House, 'people'>;
+}): Promise<void> {
   if (!to.accounts) {
     throw new ConfigError('Accounts move where OIDC_ADMIN_URL and OIDC_ADMIN_SECRET say how. Set both.');
   }
@@ -96,7 +102,7 @@ async function peopleOf({
   to,
   say,
   keys,
-}: Pick<MoveOptions, 'from' | 'to' | 'say'> & { readonly keys: Parameters<typeof movePeople>[1] }) {
+}: Pick<MoveOptions, 'to' | 'say'> & { readonly from: Pick<House, 'people'>; readonly keys: KeyMap }) {
   if (!from.people) {
     say('There are no accounts in the folder: people sign in elsewhere.');
     return undefined;
