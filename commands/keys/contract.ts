@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Keys } from './keys.js';
+import type { Key, KeyMap, Keys } from './keys.js';
 
-/** How a suite gets at an adapter. `reopen` closes the store and opens it again. */
-export type OpenedKeys = { readonly keys: Keys; close(): Promise<void>; reopen(): Promise<Keys> };
+/** How a suite gets at an adapter. `reopen` closes the store and opens it again; `all` tells what a durable one holds. */
+export type OpenedKeys = {
+  readonly keys: Keys;
+  close(): Promise<void>;
+  reopen(): Promise<Keys>;
+  all?(): Promise<KeyMap>;
+};
 
 /** The one contract of all key stores; `durable` ones outlive their process. `open` makes another store each time. */
 export function keysContract(name: string, durable: boolean, open: () => Promise<OpenedKeys>): void {
@@ -65,6 +70,18 @@ export function keysContract(name: string, durable: boolean, open: () => Promise
       keys = await opened.reopen();
       expect(await keys.find(['user-a', 'user-b'])).toEqual(new Map([['user-a', key]]));
       await expect(keys.ensure('user-b')).rejects.toEqual(destroyed('user-b'));
+    });
+
+    it('tells all that there is, so that it can be taken elsewhere: keys and tombstones', async () => {
+      expect(await opened.all?.()).toEqual(new Map());
+      const ids = Array.from({ length: 520 }, (_, n) => `user-${n}`);
+      const made = new Map<string, Key | null>();
+      for (const id of ids) made.set(id, await keys.ensure(id));
+      for (const id of [ids[7] ?? '', 'user-never-seen']) {
+        await keys.destroy(id);
+        made.set(id, null);
+      }
+      expect(await opened.all?.()).toEqual(made);
     });
   });
 }

@@ -15,6 +15,19 @@ export type Keys = {
   close(): Promise<void>;
 };
 
+/** All keys of a store by their ids; null for those that were destroyed. */
+export type KeyMap = ReadonlyMap<string, Key | null>;
+
+/** A store into which the keys of another one can be taken. */
+export type RoomyKeys = Keys & {
+  all(): Promise<KeyMap>;
+  /**
+   * Takes in keys under the ids that they have elsewhere, in pages; what is there already stays. What is destroyed on either
+   * side is destroyed then. May be done again. Throws KEYS_TAKEN where another key has an id; of its page nothing is in.
+   */
+  put(keys: KeyMap): Promise<void>;
+};
+
 export class KeyDestroyed extends Error {
   override name = 'KeyDestroyed';
   readonly code = 'KEY_DESTROYED';
@@ -26,12 +39,13 @@ export class KeyDestroyed extends Error {
 /**
  * What a key store cannot do, and why. KEYS_LOCKED: keys are wrapped under a master key that is not given. KEYS_LEFT: keys
  * were wrapped anew, but their old bytes are still on the disk. KEYS_CORRUPT: what is stored is not what was written.
- * KEYS_UNAVAILABLE: it cannot be read or written now, as on a full disk; nothing was changed.
+ * KEYS_TAKEN: another key
+ * has an id already. KEYS_UNAVAILABLE: it cannot be read or written now, as on a full disk; nothing was changed.
  */
 export class KeysError extends Error {
   override name = 'KeysError';
   constructor(
-    readonly code: 'KEYS_LOCKED' | 'KEYS_LEFT' | 'KEYS_CORRUPT' | 'KEYS_UNAVAILABLE',
+    readonly code: 'KEYS_LOCKED' | 'KEYS_LEFT' | 'KEYS_CORRUPT' | 'KEYS_TAKEN' | 'KEYS_UNAVAILABLE',
     message: string,
     options?: ErrorOptions,
   ) {

@@ -5,7 +5,7 @@ import { DbError } from '../../projections/readmodel/db.js';
 import { type PostgresDb, openPostgres } from '../../projections/readmodel/postgres.js';
 import { ownDatabase } from '../../ops/run/database.js';
 import { keysContract } from './contract.js';
-import type { Key, Keys } from './keys.js';
+import type { Key, RoomyKeys } from './keys.js';
 import { openKeys } from './postgres.js';
 import { masterOf, wrap } from './wrapping.js';
 
@@ -33,14 +33,13 @@ describeWith('DATABASE_URL', 'keys on Postgres', (server) => {
   beforeEach(() => {
     schema = `keys_${schemas++}`;
   });
-  const open = (masters: readonly Uint8Array[] = [first], on = db): Promise<Keys> =>
+  const open = (masters: readonly Uint8Array[] = [first], on = db): Promise<RoomyKeys> =>
     openKeys({ db: on, random, masters, schema });
 
-  keysContract('Postgres', true, async () => ({
-    keys: await open(),
-    close: async () => undefined,
-    reopen: () => open([first], other),
-  }));
+  keysContract('Postgres', true, async () => {
+    const keys = await open();
+    return { keys, close: async () => undefined, reopen: () => open([first], other), all: keys.all };
+  });
 
   /** The rows as they are stored. */
   const stored = async () => {
@@ -151,6 +150,64 @@ describeWith('DATABASE_URL', 'keys on Postgres', (server) => {
         await expect(keys.ensure(id)).rejects.toMatchObject({ code: 'KEYS_CORRUPT' });
         await expect(keys.find([id])).rejects.toMatchObject({ code: 'KEYS_CORRUPT' });
       }
+    });
+  });
+
+  describe('that come from elsewhere', () => {
+    const [a, b] = [random(32), random(32)];
+
+    it('are taken in under the first master key, with their tombstones, however often', async () => {
+      const keys = await open([second, first]);
+      const moved = new Map([
+        ['user-a', a],
+        ['user-b', b],
+        ['user-c', null],
+      ]);
+      for (let times = 0; times < 2; times++) await keys.put(moved);
+      expect(await keys.all()).toEqual(moved);
+      expect(await masters()).toEqual([fingerprint(second), fingerprint(second), null]);
+      await expect(keys.ensure('user-c')).rejects.toMatchObject({ code: 'KEY_DESTROYED' });
+    });
+
+    it('bring nothing back that was destroyed here, and are destroyed where they were there', async () => {
+      const keys = await open();
+      await keys.destroy('user-a');
+      const c = await keys.ensure('user-c');
+      await keys.put(
+        new Map([
+          ['user-a', a],
+          ['user-b', null],
+        ]),
+      );
+      await keys.put(
+        new Map([
+          ['user-b', b],
+          ['user-c', c],
+        ]),
+      );
+      expect(await keys.all()).toEqual(
+        new Map([
+          ['user-a', null],
+          ['user-b', null],
+          ['user-c', c],
+        ]),
+      );
+      await keys.put(new Map([['user-c', null]]));
+      expect(await keys.find(['user-c'])).toEqual(new Map());
+    });
+
+    it('are refused where another one has their id: nothing of them is in', async () => {
+      const keys = await open();
+      const there = await keys.ensure('user-b');
+      const strangers = new Map([
+        ['user-a', a],
+        ['user-b', b],
+      ]);
+      await expect(keys.put(strangers)).rejects.toMatchObject({
+        code: 'KEYS_TAKEN',
+        message: expect.stringContaining('user-b'),
+      });
+      expect(await keys.all()).toEqual(new Map([['user-b', there]]));
     });
   });
 

@@ -1,5 +1,5 @@
 import { type Sql, type SqlQuery, codeOf, makeOnce } from '../sql.js';
-import { type Key, KeyDestroyed, type Keys, KeysError } from './keys.js';
+import { type Key, KeyDestroyed, KeysError, type RoomyKeys } from './keys.js';
 import { corrupt, rowOf } from './rows.js';
 import { wrapping } from './wrapped.js';
 import { masterOf } from './wrapping.js';
@@ -13,7 +13,7 @@ export type PostgresKeysOptions = {
   readonly schema?: string;
 };
 
-/** How many keys are wrapped anew in one transaction. */
+/** How many keys are read, wrapped anew or taken in at a time. */
 const PAGE = 500;
 
 /**
@@ -30,7 +30,7 @@ const PAGE = 500;
  * a master key is changed in three steps, each of them everywhere: the new one is put last, then first, then the old one is
  * dropped.
  */
-export async function openKeys({ db, random, masters, schema = 'keys' }: PostgresKeysOptions): Promise<Keys> {
+export async function openKeys({ db, random, masters, schema = 'keys' }: PostgresKeysOptions): Promise<RoomyKeys> {
   const where = `the schema ${schema}`;
   const { first, stored, opened, lackingOf } = wrapping(where, masters.map(masterOf), random);
   if (!first) {
@@ -62,6 +62,21 @@ export async function openKeys({ db, random, masters, schema = 'keys' }: Postgre
       await write(tx);
     });
 
+  const insert = (tx: SqlQuery, id: string, key: Uint8Array, master: string | null) =>
+    tx.query(`INSERT INTO ${table} (id, key, master) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`, [
+      id,
+      key,
+      master,
+    ]);
+
+  /** Leaves a tombstone. */
+  const bury = (tx: SqlQuery, id: string) =>
+    tx.query(
+      `INSERT INTO ${table} (id, key, master) VALUES ($1, NULL, NULL)
+       ON CONFLICT (id) DO UPDATE SET key = NULL, master = NULL`,
+      [id],
+    );
+
   /** Wraps a page of keys anew; in the order of their ids, so that two that do so do not wait for each other. */
   const rewrapPage = (tx: SqlQuery): Promise<number> =>
     tx
@@ -79,6 +94,19 @@ export async function openKeys({ db, random, masters, schema = 'keys' }: Postgre
         }
         return rows.length;
       });
+
+  /** Takes one key in, or a tombstone. */
+  const putOne = async (tx: SqlQuery, id: string, key: Key | null): Promise<void> => {
+    if (!key) return void (await bury(tx, id));
+    const { key: bytes, master } = stored(id, key);
+    const inserted = await insert(tx, id, bytes, master);
+    if (inserted.count > 0) return;
+    const { rows } = await tx.query(`SELECT id, key, master FROM ${table} WHERE id = $1`, [id]);
+    const there = rows[0] === undefined ? null : opened(rowOf(rows[0]));
+    if (there && !Buffer.from(there).equals(key)) {
+      throw new KeysError('KEYS_TAKEN', `Another key has the id ${id} in ${where} already.`);
+    }
+  };
 
   await reading(async () => {
     // Few rows change here, and what they were before is to go soon.
@@ -101,13 +129,7 @@ export async function openKeys({ db, random, masters, schema = 'keys' }: Postgre
         let key = await keyOf(id);
         if (key === undefined) {
           const { key: bytes, master } = stored(id, random(32));
-          await durably((tx) =>
-            tx.query(`INSERT INTO ${table} (id, key, master) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING`, [
-              id,
-              bytes,
-              master,
-            ]),
-          );
+          await durably((tx) => insert(tx, id, bytes, master));
           // Read back, for another process may have been first.
           key = await keyOf(id);
         }
@@ -127,13 +149,31 @@ export async function openKeys({ db, random, masters, schema = 'keys' }: Postgre
       }),
     destroy: (id) =>
       reading(async () => {
-        await durably((tx) =>
-          tx.query(
-            `INSERT INTO ${table} (id, key, master) VALUES ($1, NULL, NULL)
-             ON CONFLICT (id) DO UPDATE SET key = NULL, master = NULL`,
-            [id],
-          ),
-        );
+        await durably((tx) => bury(tx, id));
+      }),
+    all: () =>
+      reading(async () => {
+        const all = new Map<string, Key | null>();
+        for (let last = ''; ;) {
+          const { rows } = await db.query(
+            `SELECT id, key, master FROM ${table} WHERE id > $1 ORDER BY id LIMIT ${PAGE}`,
+            [last],
+          );
+          for (const row of rows.map(rowOf)) {
+            all.set(row.id, opened(row));
+            last = row.id;
+          }
+          if (rows.length < PAGE) return all;
+        }
+      }),
+    put: (keys) =>
+      reading(async () => {
+        const entries = [...keys];
+        for (let from = 0; from < entries.length; from += PAGE) {
+          await durably(async (tx) => {
+            for (const [id, key] of entries.slice(from, from + PAGE)) await putOne(tx, id, key);
+          });
+        }
       }),
     // The database is whoever's opened it.
     close: async () => undefined,

@@ -9,7 +9,7 @@ import Database from 'libsql';
 import { afterAll, describe, expect, it } from 'vitest';
 import { keysContract } from './contract.js';
 import type { Key } from './keys.js';
-import { openKeys } from './sqlite.js';
+import { openKeys, readKeys } from './sqlite.js';
 import { masterOf, wrap } from './wrapping.js';
 
 const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
@@ -62,6 +62,7 @@ for (const [name, given] of [
         keys = openKeys({ file, random, masters: given });
         return keys;
       },
+      all: async () => readKeys({ file, masters: given }),
     };
   });
 }
@@ -205,6 +206,28 @@ describe('keys under a master key', () => {
       expect(await reopened(file, given, ['user-a', 'user-c'])).toEqual(new Map([['user-a', key]]));
       expect(holds(file, key)).toBe(given.length === 0);
     }
+  });
+
+  it('are read with it in any place, of any version, and nothing is changed by that', async () => {
+    for (const given of [[], [first]]) {
+      const { file, values } = await made(given);
+      const before = readFileSync(file);
+      const all = readKeys({ file, masters: [second, first] });
+      expect(new Map([...all].filter(([, key]) => key !== null))).toEqual(values);
+      expect(all.get('user-c')).toBeNull();
+      expect(readFileSync(file)).toEqual(before);
+    }
+    const { file } = await made([first]);
+    expect(() => readKeys({ file, masters: [second] })).toThrow(
+      expect.objectContaining({ code: 'KEYS_LOCKED', message: expect.stringContaining(fingerprint(first)) }),
+    );
+    const old = newFile();
+    const db = new Database(old);
+    db.exec('CREATE TABLE keys (id TEXT PRIMARY KEY, key BLOB) WITHOUT ROWID');
+    const key = random(32);
+    db.prepare('INSERT INTO keys VALUES (?, ?)').run('user-a', Buffer.from(key));
+    db.close();
+    expect(readKeys({ file: old, masters: [first] })).toEqual(new Map([['user-a', key]]));
   });
 
   it.each([

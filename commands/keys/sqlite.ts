@@ -1,7 +1,7 @@
 import Database from 'libsql';
 import { makePrivate } from '../log/lock.js';
 import { transaction } from '../log/tables.js';
-import { type Key, KeyDestroyed, type Keys, KeysError } from './keys.js';
+import { type Key, KeyDestroyed, type KeyMap, type Keys, KeysError } from './keys.js';
 import { rowOf, told } from './rows.js';
 import { wrapping } from './wrapped.js';
 import { type Master, masterOf } from './wrapping.js';
@@ -42,13 +42,45 @@ export function openKeys({ file, random, masters = [] }: SqliteKeysOptions): Key
   }
 }
 
+/**
+ * All keys of a store that nobody has open, to take them elsewhere. Nothing in it is changed: what is wrapped stays as it is,
+ * whichever of the master keys comes first. Throws KEYS_LOCKED where one is lacking, KEYS_CORRUPT.
+ */
+export function readKeys({
+  file,
+  masters,
+}: {
+  readonly file: string;
+  readonly masters: readonly Uint8Array[];
+}): KeyMap {
+  const { opened, lackingOf } = wrapping(file, masters.map(masterOf), () => {
+    throw new RangeError('nothing is wrapped while keys are read');
+  });
+  const db = new Database(file, { fileMustExist: true });
+  try {
+    const master = isFirstVersion(db) ? 'NULL AS master' : 'master';
+    const rows = db.prepare(`SELECT id, key, ${master} FROM keys`).all().map(rowOf);
+    const lacking = lackingOf([
+      ...new Set(rows.flatMap((row) => (row.key && row.master !== null ? [row.master] : []))),
+    ]);
+    if (lacking) throw lacking;
+    return new Map(rows.map((row) => [row.id, opened(row)]));
+  } catch (error) {
+    throw told(file, error);
+  } finally {
+    db.close();
+  }
+}
+
+/** The first version stored all keys bare, and did not say so. */
+const isFirstVersion = (db: Database.Database): boolean =>
+  db.prepare(`SELECT 1 FROM pragma_table_info('keys') WHERE name = 'master'`).all().length === 0;
+
 function keysIn(db: Database.Database, file: string, random: SqliteKeysOptions['random'], masters: readonly Master[]) {
   // In memory is what SQLite puts aside, so that no page with keys lands in a file of another place.
   db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;
     CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, key BLOB, master TEXT) WITHOUT ROWID;`);
-  // The first version stored all keys bare, and did not say so.
-  const columns = db.prepare(`SELECT 1 FROM pragma_table_info('keys') WHERE name = 'master'`).all();
-  if (columns.length === 0) db.exec('ALTER TABLE keys ADD COLUMN master TEXT');
+  if (isFirstVersion(db)) db.exec('ALTER TABLE keys ADD COLUMN master TEXT');
 
   const selectOne = db.prepare('SELECT id, key, master FROM keys WHERE id = ?');
   const insert = db.prepare('INSERT INTO keys VALUES (?, ?, ?) ON CONFLICT DO NOTHING');

@@ -86,7 +86,8 @@ async function enter(url: string, login: string, step: 'register' | 'login'): Pr
   return withToken(url, token);
 }
 
-async function withToken(url: string, token: string): Promise<Person> {
+/** Somebody who has a token already, as of another provider. */
+export async function withToken(url: string, token: string): Promise<Person> {
   const authorization = `Bearer ${token}`;
   const ask: Person['ask'] = async (query, variables = {}) => {
     const response = await fetch(`${url}/graphql`, {

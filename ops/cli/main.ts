@@ -2,6 +2,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { UsageError, lastWordsOf } from '../run/errors.js';
 import { type Command, helpOf, overviewOf, say } from './command.js';
 import { backupCommand } from './commands/backup.js';
+import { copyLogCommand } from './commands/copy-log.js';
 import { deadLettersCommand } from './commands/dead-letters.js';
 import { lagCommand } from './commands/lag.js';
 import { rebuildCommand } from './commands/rebuild.js';
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   schemaCommand,
   backupCommand,
   restoreCommand,
+  copyLogCommand,
 ];
 
 /** What is wrong with the words themselves. */

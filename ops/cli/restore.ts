@@ -2,11 +2,11 @@ import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { openKeys } from '../../commands/keys/sqlite.js';
 import { takeLock } from '../../commands/log/lock.js';
-import type { Log } from '../../commands/log/log.js';
 import { conversationKey, personKey } from '../../domain/content.js';
 import type { Envelope } from '../../domain/event.js';
 import { parseStream } from '../../domain/ids.js';
 import { type Copied, checkEmpty, checkSource, copyData, inTarget, sync } from '../operators/copy.js';
+import { eventsIn, keysIn } from '../operators/sealed.js';
 import { CliError } from '../run/errors.js';
 import { UNFINISHED, strangersIn } from '../run/folder.js';
 import { openLogIn } from '../run/log.js';
@@ -87,24 +87,9 @@ async function eraseAgain(
   }
 }
 
-async function* eventsIn(log: Log): AsyncGenerator<Envelope> {
-  for (let partition = 0; partition < log.partitions; partition++) {
-    for await (const { records } of log.read(partition, undefined, { limit: 100 })) {
-      for (const { entry } of records) if (entry.kind === 'event') yield entry.event;
-    }
-  }
-}
-
 /** The key of whom or what an event ends for ever. */
 function erasedBy({ type, stream }: Envelope): string | undefined {
   const { id } = parseStream(stream);
   if (type === 'UserErased') return personKey(id);
   return type === 'ConversationExpired' || type === 'ConversationPurged' ? conversationKey(id) : undefined;
-}
-
-/** The ids of the keys under which something in a value is sealed. */
-function keysIn(value: unknown): readonly string[] {
-  if (typeof value !== 'object' || value === null) return [];
-  if ('box' in value && 'key' in value && typeof value.key === 'string') return [value.key];
-  return Object.values(value).flatMap(keysIn);
 }

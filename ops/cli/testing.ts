@@ -13,11 +13,11 @@ export type Ran = {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Runs `verbatim` as people do, but without npm in between. */
-export function verbatim(args: readonly string[]): Ran {
+/** Runs `verbatim` as people do, but without npm in between. `env` holds settings; those of this process do not count. */
+export function verbatim(args: readonly string[], env: Readonly<Record<string, string>> = {}): Ran {
   const child = spawn(process.execPath, ['ops/cli/verbatim.mjs', ...args], {
     cwd: root,
-    env: bareEnv(),
+    env: { ...bareEnv(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const printed: Buffer[] = [];

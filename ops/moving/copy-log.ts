@@ -31,7 +31,11 @@ const MOST_BYTES = 256 * 1024;
  * either log throws.
  */
 export async function copyLog({ from, to, newId, onProgress }: CopyOptions): Promise<Counts> {
-  await checkEmpty(to);
+  const taken = await writtenIn(to);
+  if (taken !== undefined) {
+    const message = `Partition ${taken} of the log to copy into holds something already. Name a new one, as by another KAFKA_PREFIX.`;
+    throw new CliError('TARGET_NOT_EMPTY', message);
+  }
   const ends = await Promise.all(partitionsOf(from).map((partition) => from.end(partition)));
   const total = ends.reduce((sum, end) => sum + end, 0);
   const homes = partitionsOf(to).map((partition) => createHome(createCopier({ log: to, partition, newId })));
@@ -84,12 +88,12 @@ function createHome({ write }: ReturnType<typeof createCopier>) {
   };
 }
 
-async function checkEmpty(log: Log): Promise<void> {
+/** The first partition in which more is written than the identity of the log; undefined if there is none. */
+export async function writtenIn(log: Log): Promise<number | undefined> {
   for (const partition of partitionsOf(log)) {
     for await (const { records } of log.read(partition)) {
-      if (records.every(({ entry }) => entry.kind === 'log')) continue;
-      const message = `Partition ${partition} of the log to copy into holds something already. Name a new one, as by another KAFKA_PREFIX.`;
-      throw new CliError('TARGET_NOT_EMPTY', message);
+      if (!records.every(({ entry }) => entry.kind === 'log')) return partition;
     }
   }
+  return undefined;
 }

@@ -1,5 +1,5 @@
 import type { Directory, EmbeddedProvider, Issuer } from '../../gateway/identity/identity.js';
-import { keycloakAccounts } from '../../gateway/identity/keycloak-accounts.js';
+import { type KeycloakAccounts, keycloakAccounts } from '../../gateway/identity/keycloak-accounts.js';
 import { keycloakIssuer } from '../../gateway/identity/keycloak.js';
 import { type ProviderOptions, openProvider } from '../../gateway/identity/provider.js';
 import type { OidcConfig } from './fleet-config.js';
@@ -25,15 +25,20 @@ export async function openIdentity(
 }
 
 /** A Keycloak as the identity provider. Throws ConfigError where the address of the issuer names no realm. */
-export function keycloakIdentity({ admin, ...oidc }: OidcConfig, onTrouble: (error: unknown) => void): IdentitySide {
-  const issuer = keycloakIssuer({ ...oidc, onTrouble });
-  if (!admin) return { issuer, directory: undefined, provider: undefined };
-  const realm = /\/realms\/([^/]+)\/?$/.exec(oidc.issuer)?.[1];
+export function keycloakIdentity(oidc: OidcConfig, onTrouble: (error: unknown) => void): IdentitySide {
+  const { admin: _, ...rest } = oidc;
+  return { issuer: keycloakIssuer({ ...rest, onTrouble }), directory: accountsAt(oidc), provider: undefined };
+}
+
+/** The accounts in a Keycloak; undefined where nobody may look after them from here. Throws ConfigError as above. */
+export function accountsAt({ issuer, admin }: OidcConfig): KeycloakAccounts | undefined {
+  if (!admin) return undefined;
+  const realm = /\/realms\/([^/]+)\/?$/.exec(issuer)?.[1];
   if (realm === undefined) {
     throw new ConfigError(
-      `OIDC_ISSUER is ${oidc.issuer}, and OIDC_ADMIN_URL is set, so it must end in /realms/<name> as Keycloak's do.`,
+      `OIDC_ISSUER is ${issuer}, and OIDC_ADMIN_URL is set, so it must end in /realms/<name> as Keycloak's do.`,
     );
   }
   const { url: baseUrl, clientId, secret: clientSecret } = admin;
-  return { issuer, directory: keycloakAccounts({ baseUrl, realm, clientId, clientSecret }), provider: undefined };
+  return keycloakAccounts({ baseUrl, realm, clientId, clientSecret });
 }
