@@ -2,6 +2,8 @@ import { coldLoad } from './cold-load.js';
 import { commands } from './commands.js';
 import type { Bench } from './figure.js';
 import { deltas } from './deltas.js';
+import { fleetCommands } from './fleet-commands.js';
+import { fleetLive } from './fleet-live.js';
 import { kafkaReplay } from './kafka-replay.js';
 import { fanOut } from './fan-out.js';
 import { live } from './live.js';
@@ -21,6 +23,14 @@ export const benches: Readonly<Record<string, Bench>> = {
     about:
       'the log read from Kafka through its fence and decoded, against a plain consumer that parses (KAFKA_BROKERS)',
     run: kafkaReplay,
+  },
+  'fleet-commands': {
+    about: 'commands answered by one worker on Kafka, against the same records from a bare producer (a stack)',
+    run: fleetCommands,
+  },
+  'fleet-live': {
+    about: 'a message from sent to delivered through a fleet, against a bare one through Kafka (a stack)',
+    run: fleetLive,
   },
   rebuild: { about: 'the core view filled from the log, against bare batch inserts of its messages', run: rebuild },
   memory: { about: 'what a worker takes after 1,000,000 conversations, against one after 10,000', run: memory },
