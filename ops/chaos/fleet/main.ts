@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { tableOf } from '../../cli/views.js';
-import { kinds } from './plan.js';
+import { kinds, lanes } from './plan.js';
 import { type Report, run } from './run.js';
 
 // `npm run chaos`: a fleet on real systems of its own, broken for some minutes, and proved to have kept every promise.
@@ -55,11 +55,13 @@ if (toofew) console.log('No zombie has written anything: this run does not prove
 process.exit(report.findings.length > 0 || toofew ? 1 : 0);
 
 function tell({ done, commands, rejected, records, zombies, updates, findings }: Report): void {
-  const rows = [...kinds.processes, ...kinds.systems].map((kind) => {
-    const those = done.filter((each) => each.kind === kind);
-    const longest = Math.max(0, ...those.map(({ from, to }) => to - from)) / 1_000;
-    return [kind, those.length, `${longest.toFixed(1)} s`] as const;
-  });
+  const rows = lanes
+    .flatMap((lane) => kinds[lane])
+    .map((kind) => {
+      const those = done.filter((each) => each.kind === kind);
+      const longest = Math.max(0, ...those.map(({ from, to }) => to - from)) / 1_000;
+      return [kind, those.length, `${longest.toFixed(1)} s`] as const;
+    });
   console.log(`\n${tableOf(['fault', 'times', 'longest'], rows).join('\n')}\n`);
   console.log(
     `${commands} commands decided, ${rejected} of them rejected; ${records} records; ${updates} updates seen.`,

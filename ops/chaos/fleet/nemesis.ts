@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RoleName } from '../../run/fleet-config.js';
 import { type Server, isAlive, tailOf } from '../../stack/processes.js';
 import { at } from '../person.js';
-import { type Fault, type Kind, type Lane, planOf } from './plan.js';
+import { type Fault, type Kind, type Lane, lanes, planOf } from './plan.js';
 import type { World } from './world.js';
+
+// Finer moments (between a flush and its commit, between the end of a reply and its checkpoint, an eviction during a flush)
+// are not aimed at: many kills at any time meet them by chance. The simulation aims at them.
 
 /** What was done, and when it was mended again. Times in ms since the nemesis began. */
 export type Done = { readonly kind: Kind; readonly whom: string; readonly from: number; readonly to: number };
@@ -42,7 +46,7 @@ export async function unleash(options: NemesisOptions): Promise<readonly Done[]>
   // A process that ended by itself, as it does when it cannot go on, is started again by whoever watches over it.
   const restarts = watchOver(world, say);
   try {
-    await Promise.all([lane('processes'), lane('systems')]);
+    await Promise.all(lanes.map(lane));
   } finally {
     await restarts.stop();
   }
@@ -66,9 +70,9 @@ async function carryOut(fault: Fault, options: NemesisOptions): Promise<string> 
       return killed(world, 'assistant', fault);
     case 'freeze a worker': {
       const { name, server } = memberOf(world, 'commands', fault);
-      // It is to be stopped between deciding and writing, so it is given a lot to do.
+      // It is to be stopped between deciding and writing, so it is given a lot to do, and stopped in the middle of that.
       hurry();
-      await sleep(fault.whom % 60);
+      for (let tries = 0; tries < 300 && !isBusy(server); tries++) await sleep(1);
       server.pause();
       await sleep(fault.lasts);
       server.resume();
@@ -97,6 +101,15 @@ async function carryOut(fault: Fault, options: NemesisOptions): Promise<string> 
       return '';
     case 'rebuild the core view':
       return rebuilt(world);
+  }
+}
+
+/** Whether a process is at work at this moment, where the system tells (Linux). */
+function isBusy(server: Server): boolean {
+  try {
+    return /\) R /.test(readFileSync(`/proc/${server.identity().pid}/stat`, 'utf8'));
+  } catch {
+    return false;
   }
 }
 

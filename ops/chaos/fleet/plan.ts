@@ -1,8 +1,9 @@
 import { type Dice, createDice } from '../simulation/dice.js';
 
-/** What is done to a fleet. Two lanes at once: one breaks our processes, the other what they stand on. */
+/** What is done to a fleet. Three lanes at once: processes, workers that stand still, and what all stand on. */
 export const kinds = {
-  processes: ['kill a worker', 'freeze a worker', 'kill a projector', 'kill a gateway', 'kill an assistant'],
+  processes: ['kill a worker', 'kill a projector', 'kill a gateway', 'kill an assistant'],
+  freezes: ['freeze a worker'],
   systems: [
     'kill a broker',
     'fail Postgres over',
@@ -14,6 +15,7 @@ export const kinds = {
 } as const;
 
 export type Lane = keyof typeof kinds;
+export const lanes: readonly Lane[] = ['processes', 'freezes', 'systems'];
 export type Kind = (typeof kinds)[Lane][number];
 
 export type Fault = {
@@ -27,7 +29,7 @@ export type Fault = {
 };
 
 /** A session of the group of workers lasts 6 s: who stands still for longer wakes up deposed. */
-const FROZEN = [7_500, 9_500] as const;
+const FROZEN = [7_000, 9_000] as const;
 /** Within one and a half sessions of a broker (3 s) it is sometimes missed, and sometimes not. */
 const DOWN = [500, 5_000] as const;
 
@@ -36,7 +38,7 @@ const DOWN = [500, 5_000] as const;
  * follow from the seed alone. When each really comes depends also on how long it takes to mend the one before.
  */
 export function* planOf(seed: number, lane: Lane): Generator<Fault, never> {
-  const dice = createDice(lane === 'processes' ? seed : seed + 1_000_003);
+  const dice = createDice(seed + 1_000_003 * lanes.indexOf(lane));
   for (;;) {
     for (const kind of shuffled(kinds[lane], dice)) {
       const [least, most] = kind === 'freeze a worker' ? FROZEN : DOWN;

@@ -1,8 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { derivedId } from '../../../domain/ids.js';
-import { type Realm, openRealm, signIn } from '../../../gateway/identity/keycloak-testing.js';
-import { PEOPLE } from '../../run/settings.js';
 import { type Counts, type Fleet, startFleet } from '../../stack/fleet.js';
 import { type KafkaStack, startKafka } from '../../stack/kafka.js';
 import { startKeycloak } from '../../stack/keycloak.js';
@@ -11,6 +8,7 @@ import { type PostgresStack, startPostgres } from '../../stack/postgres.js';
 import { type RedisStack, startRedis } from '../../stack/redis.js';
 import { type Env, makeFolder, secrets } from '../../stack/state.js';
 import type { Account } from './client.js';
+import { openRealm } from './realm.js';
 
 /** A fleet on systems of its own, all of which may be broken, and people who are signed in. */
 export type World = {
@@ -25,9 +23,6 @@ export type World = {
 };
 
 export const PARTITIONS = 4;
-
-/** Of what a user has before the end of a token, in ms, when it is renewed. */
-const EARLY_MS = 60_000;
 
 export type WorldOptions = {
   readonly folder: string;
@@ -47,10 +42,11 @@ export async function openWorld({ folder, counts, people, say }: WorldOptions): 
   };
   try {
     makeFolder(folder);
-    const url = process.env['KEYCLOAK_URL'] ?? (await ownKeycloak(join(folder, 'keycloak'), closing, say));
+    const { KEYCLOAK_URL: given, KEYCLOAK_ADMIN: admin = '' } = process.env;
+    const keycloak = given ? { url: given, admin } : await ownKeycloak(join(folder, 'keycloak'), closing, say);
     const [port = 0] = await freePorts(1);
     const publicUrl = `http://localhost:${port}`;
-    const realm = await openRealm(url, { publicUrl });
+    const realm = await openRealm(keycloak.url, keycloak.admin, publicUrl);
     closing.push(realm.close);
     const kafka = await startKafka({ folder: join(folder, 'kafka'), brokers: 3, say });
     closing.push(() => Promise.all(kafka.servers.map((server) => server.kill9())));
@@ -59,7 +55,6 @@ export async function openWorld({ folder, counts, people, say }: WorldOptions): 
     const redis = await startRedis({ folder: join(folder, 'redis'), kind: 'single', say });
     closing.push(() => Promise.all(redis.servers.map((server) => server.kill9())));
     say('the systems run');
-    const { baseUrl, clientId, clientSecret } = realm.adminClient;
     const env: Env = {
       KAFKA_BROKERS: kafka.brokers.join(','),
       KAFKA_REPLICATION: '3',
@@ -68,16 +63,15 @@ export async function openWorld({ folder, counts, people, say }: WorldOptions): 
       DATABASE_URL: postgres.url,
       REDIS_URL: redis.url,
       OIDC_ISSUER: realm.issuer,
-      OIDC_JWKS_URL: realm.jwksUrl,
-      OIDC_ADMIN_URL: baseUrl,
-      OIDC_ADMIN_CLIENT: clientId,
-      OIDC_ADMIN_SECRET: clientSecret,
+      OIDC_ADMIN_URL: keycloak.url,
+      OIDC_ADMIN_SECRET: realm.adminSecret,
       PUBLIC_URL: publicUrl,
       VERBATIM_MASTER_KEYS: randomBytes(32).toString('base64'),
       OPS_TOKEN: randomBytes(32).toString('base64url'),
       DRAIN_SECONDS: '2',
     };
-    const accounts = await signedIn(realm, people);
+    const accounts: Account[] = [];
+    for (let n = 1; n <= people; n++) accounts.push(await realm.enter(`person-${n}`));
     say(`${people} people are signed in`);
     const fleet = await startFleet({ env, counts, folder: join(folder, 'roles') });
     closing.push(() => Promise.all(fleet.members.map(({ server }) => server.kill9())));
@@ -93,52 +87,5 @@ async function ownKeycloak(folder: string, closing: (() => Promise<unknown>)[], 
   const { keycloakAdmin } = secrets();
   const { url, env, servers } = await startKeycloak({ folder, adminPassword: keycloakAdmin, say });
   closing.push(() => Promise.all(servers.map((server) => server.kill9())));
-  process.env['KEYCLOAK_ADMIN'] = env.KEYCLOAK_ADMIN;
-  return url;
+  return { url, admin: env.KEYCLOAK_ADMIN };
 }
-
-/** So many people of a realm, each with tokens that are renewed in time. */
-async function signedIn(realm: Realm, count: number): Promise<readonly Account[]> {
-  const accounts: Account[] = [];
-  for (let n = 1; n <= count; n++) {
-    const username = `person-${n}`;
-    await realm.rest('/users', 'POST', {
-      username,
-      enabled: true,
-      email: `${username}@example.com`,
-      emailVerified: true,
-      firstName: 'Person',
-      lastName: String(n),
-      credentials: [{ type: 'password', value: `correct-horse-${username}`, temporary: false }],
-    });
-    accounts.push(await accountOf(realm, username));
-  }
-  return accounts;
-}
-
-async function accountOf(realm: Realm, username: string): Promise<Account> {
-  const { client, tokens: first } = await signIn(realm, username);
-  let tokens: Pick<typeof first, 'access_token' | 'refresh_token' | 'expires_in'> = first;
-  let until = endOf(tokens);
-  // A refresh token is good for once: whoever comes meanwhile waits for the same.
-  let renewing: Promise<void> | undefined;
-  const renew = async (): Promise<void> => {
-    tokens = await client.refresh(tokens.refresh_token ?? '');
-    until = endOf(tokens);
-  };
-  return {
-    user: derivedId(PEOPLE, first.claims()?.sub ?? ''),
-    authorization: async () => {
-      if (until - EARLY_MS < Date.now()) {
-        renewing ??= renew().finally(() => {
-          renewing = undefined;
-        });
-        await renewing;
-      }
-      return `Bearer ${tokens.access_token}`;
-    },
-  };
-}
-
-const endOf = ({ expires_in: seconds = 0 }: { readonly expires_in?: number | undefined }): number =>
-  Date.now() + seconds * 1_000;
