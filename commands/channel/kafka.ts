@@ -40,12 +40,23 @@ type Open = {
   readonly ends: number;
   readonly answer: (answer: Answer) => void;
   readonly refuse: (refusal: unknown) => void;
-  /** When it is looked up next, and after how long again. */
+  /** Its place among all that went to its partition. */
+  readonly turn: number;
+  /** When it is looked up next at the earliest, and after how long again. */
   lookAt: number;
   pause: number;
 };
 
-type Line = { readonly waiting: Open[]; open: number; bytes: number; sending: Promise<void> | undefined };
+type Line = {
+  readonly waiting: Open[];
+  open: number;
+  bytes: number;
+  sending: Promise<void> | undefined;
+  /** How many came, the last turn of which a worker has told, and when it did. */
+  turns: number;
+  told: number;
+  heard: number;
+};
 
 /** A batch of commands stays below this, in bytes, unless one alone does not. */
 const BATCH = 512 * 1024;
@@ -79,6 +90,9 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
     open: 0,
     bytes: 0,
     sending: undefined,
+    turns: 0,
+    told: 0,
+    heard: -Infinity,
   }));
   const open = new Map<string, Set<Open>>();
 
@@ -106,6 +120,11 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
     if (!isNotice(notice)) return;
     const { code, message } = 'refused' in notice ? notice.refused : { code: undefined, message: '' };
     told(nameOf(notice), (each) => {
+      const line = lines[each.partition];
+      if (line) {
+        line.told = Math.max(line.told, each.turn);
+        line.heard = now();
+      }
       if ('answer' in notice) each.answer(notice.answer);
       else if (code !== undefined) each.refuse(new Refused(code, message));
     });
@@ -176,11 +195,19 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
       looking -= 1;
     }
   };
+  /**
+   * Whether its answer seems to be lost: one behind it was answered, or nothing is. As long as those before it are being
+   * answered it waits for its turn: to look all of them up would only keep the workers busy.
+   */
+  const isMissed = ({ partition, turn }: Open, time: number): boolean => {
+    const line = lines[partition];
+    return !line || turn < line.told || time - line.heard >= FIRST_LOOK;
+  };
   const sweep = (): void => {
     const time = now();
     for (const each of [...open.values()].flatMap((same) => [...same])) {
       if (each.ends <= time) leave(each);
-      else if (each.lookAt <= time && looking < MOST_LOOKING) {
+      else if (each.lookAt <= time && looking < MOST_LOOKING && isMissed(each, time)) {
         each.pause = Math.min(LONGEST_PAUSE, each.pause * 2);
         each.lookAt = time + each.pause * (0.75 + (random(1)[0] ?? 0) / 510);
         void look(each);
@@ -218,6 +245,7 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
           ends,
           answer,
           refuse,
+          turn: ++line.turns,
           lookAt: now() + FIRST_LOOK,
           pause: FIRST_LOOK,
         };
