@@ -2,14 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { describeWith } from '../run/needs.js';
 import { benches } from './benches.js';
 import type { Bench } from './figure.js';
+import { fleetCommands } from './fleet-commands.js';
+import { fleetLive } from './fleet-live.js';
 import { kafkaReplay } from './kafka-replay.js';
 import { pgRebuild } from './pg-rebuild.js';
+import { takeover } from './takeover.js';
 
 // That every bench runs and gives figures, with next to nothing to do. How fast anything is, is not tested: machines differ.
 // `start` is left to the tests of ops/chaos, which start whole servers.
 
 /** Those that need a system of a fleet. */
-const onSystems = new Set(['kafka-replay', 'pg-rebuild']);
+const onSystems = new Set(['kafka-replay', 'pg-rebuild', 'fleet-live', 'fleet-commands', 'takeover']);
 const small = Object.entries(benches).filter(([name]) => name !== 'start' && !onSystems.has(name));
 
 // Some start a process or two, and a busy machine is slow at that.
@@ -32,4 +35,13 @@ describeWith('KAFKA_BROKERS', 'the bench of Kafka', () => {
 
 describeWith('DATABASE_URL', 'the bench of Postgres', () => {
   it('gives figures, one of them beside a goal', () => expectFigures(pgRebuild), PATIENCE);
+});
+
+// They need Kafka, Postgres and Redis; a stack has all three.
+describeWith('REDIS_URL', 'the bench of a fleet', () => {
+  it.each(Object.entries({ fleetLive, fleetCommands, takeover }))(
+    'of %s gives figures, one of them beside a goal',
+    (_, run) => expectFigures(run),
+    PATIENCE,
+  );
 });

@@ -13,6 +13,7 @@ import { post } from './post.js';
 import { rebuild } from './rebuild.js';
 import { replay } from './replay.js';
 import { start } from './start.js';
+import { takeover } from './takeover.js';
 import { thread } from './thread.js';
 
 /** All benches by name. */
@@ -38,6 +39,10 @@ export const benches: Readonly<Record<string, Bench>> = {
   post: { about: 'a small GraphQL POST with a token, against plain hono with JSON in and out', run: post },
   deltas: { about: 'pieces of running replies over GraphQL, one reply a socket, against bare ws frames', run: deltas },
   'fan-out': { about: 'a change of a conversation that many watch, against a bare ws broadcast', run: fanOut },
+  takeover: {
+    about: 'how long commands wait when a worker stops, and when it is killed (a stack)',
+    run: takeover,
+  },
   thread: { about: 'a conversation of 100,000 messages opened by the page, against one of 50', run: thread },
   live: { about: 'a message from sent to delivered, against a bare commit and a bare ws frame', run: live },
   start: { about: 'first and second start to the first page and to ready, beside a bare Node server', run: start },

@@ -60,7 +60,11 @@ export const fleetCommands = (scale: number): Promise<readonly Figure[]> =>
     return [
       { metric: 'commands answered', value: of(({ took }) => (count * 1_000) / took), unit: '/s' },
       { metric: 'records of both topics', value: of(({ took, records }) => (records * 1_000) / took), unit: '/s' },
-      { metric: 'the same records, bare', value: of(({ bareTook, records }) => (records * 1_000) / bareTook), unit: '/s' },
+      {
+        metric: 'the same records, bare',
+        value: of(({ bareTook, records }) => (records * 1_000) / bareTook),
+        unit: '/s',
+      },
       { metric: 'their size', value: of(({ bytes, records }) => bytes / records), unit: 'bytes' },
       { metric: 'CPU time of the worker for a command', value: of(({ cpu }) => cpu / count), unit: 'µs' },
       {

@@ -160,13 +160,15 @@ const heard = (socket: WebSocket, what: string): Promise<void> =>
 /** Sends bare messages from a producer to a consumer, through a topic of their own. */
 async function around({ kafka, prefix }: Systems): Promise<Side> {
   const topic = `${prefix}bare`;
-  await kafka.administer((admin) => admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true }));
+  await kafka.administer((admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true }),
+  );
   const client = kafka.client({ requestTimeout: 30_000 });
   const producer = client.producer();
   const consumer = client.consumer({ groupId: topic, maxWaitTimeInMs: 500 });
   await Promise.all([producer.connect(), consumer.connect()]);
   await consumer.subscribe({ topic, fromBeginning: true });
-  let come = (_: string): void => undefined;
+  let come: (key: string) => void = () => undefined;
   await consumer.run({ autoCommit: false, eachMessage: async ({ message }) => come(String(message.key)) });
   // As many bytes as the log keeps of a message: two events of about 800 bytes.
   const padding = 'x'.repeat(1_400);

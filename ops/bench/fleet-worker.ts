@@ -27,6 +27,8 @@ await withFolder(async (folder) => {
     onFailure: fail,
   });
   const told = new Promise<void>((resolve) => process.once('SIGTERM', resolve));
+  // Whoever measures is gone.
+  process.once('disconnect', () => process.exit(1));
   await running.ready;
   process.on('message', () => {
     const { user, system } = process.cpuUsage();
