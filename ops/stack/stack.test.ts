@@ -67,7 +67,8 @@ describeWith('KAFKA_BROKERS', 'each system', () => {
     const port = portOf(kafka.brokers[0] ?? '');
     expect(await topicOn(kafka.brokers)).toEqual({ made: true });
     await broker?.kill9();
-    await expect(brokersSeenBy(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    // A connection may be taken by what is just going.
+    await expect(brokersSeenBy(port)).rejects.toThrow(/ECONN(REFUSED|RESET)/);
     await broker?.start();
     expect(await topicOn(kafka.brokers)).toEqual({ made: false });
     broker?.pause();
