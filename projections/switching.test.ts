@@ -106,7 +106,8 @@ describe('a switch under load', () => {
     const write = async (): Promise<void> => {
       for (let n = 0; !isOver; n++, counted.writes++) {
         await add([talk.say(n)]);
-        await sleep(20);
+        // Often enough that a fast database has a load, too, before all switches are over.
+        await sleep(5);
       }
     };
     const read = async (which: number): Promise<void> => {
@@ -146,8 +147,8 @@ describe('a switch under load', () => {
     await going;
     expect(switched).toMatchObject([2, 1, 2, 1, 2].map((live) => ({ phase: 'kept', live })));
     expect(counted).toMatchObject({ failed: 0, torn: 0, behind: 0 });
-    expect(counted.reads).toBeGreaterThan(5);
-    expect(counted.writes).toBeGreaterThan(5);
+    expect(counted.reads).toBeGreaterThan(20);
+    expect(counted.writes).toBeGreaterThan(20);
     for (let home = 0; home < PARTITIONS; home++) {
       expect(await running.reached({ partition: home, offset: await log.end(home) }, 10_000)).toBe(true);
     }

@@ -103,9 +103,7 @@ describe('a socket', () => {
     session.state.seconds = 300;
     await expect.poll(() => authorizations('ping'), { timeout: 2_100 }).toEqual(['Bearer token-2']);
     expect(authorizations('connection_init')).toEqual(['Bearer token-1']);
-    // What was refused is the token used last, however often it had to knock before.
-    const { stale } = session.state;
-    expect(stale.at(-1)).toBe(`token-${stale.length - 1}`);
+    expect(session.state.stale).toEqual([undefined, 'token-1']);
     gateway.tell(begun, 'next', { data: page });
     await expect.poll(() => got).toEqual([page]);
     expect(ends).toEqual([]);
@@ -153,6 +151,9 @@ describe('a socket', () => {
       })
       .toBe(false);
     vi.useRealTimers();
+    // Left while it knocks, it would ask for its token in the middle of the next test.
+    gateway.greet = () => 'ack';
+    await began(2);
   });
 
   it('comes back after 4403 with another token', async () => {
