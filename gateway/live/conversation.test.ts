@@ -3,9 +3,8 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Harness, startHarness } from '../testing.js';
 import { type ConversationDelivery, followConversation } from './conversation.js';
-import { drain, expectClean, openRoom, seeded, shown } from './testing.js';
+import { type Fate, drain, expectClean, openRoom, seeded, shown, tellAs } from './testing.js';
 
-type Fate = 'pass' | 'lose' | 'double' | 'late';
 let fate: (notice: object) => Fate = () => 'pass';
 let harness: Harness;
 beforeAll(async () => {
@@ -14,10 +13,7 @@ beforeAll(async () => {
     sessions: (real) => ({
       ...real,
       publish: (topic, notice) => {
-        const what = topic.startsWith('conversation:') ? fate(notice) : 'pass';
-        if (what === 'late') setTimeout(() => real.publish(topic, notice), 15);
-        else if (what !== 'lose') real.publish(topic, notice);
-        if (what === 'double') real.publish(topic, notice);
+        tellAs(topic.startsWith('conversation:') ? fate(notice) : 'pass', () => real.publish(topic, notice));
       },
     }),
   });

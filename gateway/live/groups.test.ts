@@ -4,11 +4,10 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type Harness, startHarness } from '../testing.js';
 import { type ConversationDelivery, manyFollowConversation } from './conversation.js';
 import { type Seat, createGroups } from './groups.js';
-import { expectClean, openRoom, seedOfRun, seeded, shown } from './testing.js';
+import { type Fate, expectClean, openRoom, seedOfRun, seeded, shown, tellAs } from './testing.js';
 
 // Groups of people who follow one conversation, over a bus that loses, doubles and delays what it is told.
 
-type Fate = 'pass' | 'lose' | 'double' | 'late';
 let fate: () => Fate = () => 'pass';
 let harness: Harness;
 beforeAll(async () => {
@@ -17,10 +16,7 @@ beforeAll(async () => {
     sessions: (real) => ({
       ...real,
       publish: (topic, notice) => {
-        const what = topic.startsWith('conversation:') ? fate() : 'pass';
-        if (what === 'late') setTimeout(() => real.publish(topic, notice), 15);
-        else if (what !== 'lose') real.publish(topic, notice);
-        if (what === 'double') real.publish(topic, notice);
+        tellAs(topic.startsWith('conversation:') ? fate() : 'pass', () => real.publish(topic, notice));
       },
     }),
   });

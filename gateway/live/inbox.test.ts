@@ -6,9 +6,8 @@ import { SYSTEM } from '../../domain/decider.js';
 import { type Uuid, membershipStream } from '../../domain/ids.js';
 import { type Harness, startHarness } from '../testing.js';
 import { type InboxDelivery, followInbox } from './inbox.js';
-import { type Room, drain, expectClean, openRoom, seeded, shown } from './testing.js';
+import { type Fate, type Room, drain, expectClean, openRoom, seeded, shown, tellAs } from './testing.js';
 
-type Fate = 'pass' | 'lose' | 'double' | 'late';
 let fate: () => Fate = () => 'pass';
 let harness: Harness;
 beforeAll(async () => {
@@ -16,10 +15,7 @@ beforeAll(async () => {
     sessions: (real) => ({
       ...real,
       publish: (topic, notice) => {
-        const what = fate();
-        if (what === 'late') setTimeout(() => real.publish(topic, notice), 15);
-        else if (what !== 'lose') real.publish(topic, notice);
-        if (what === 'double') real.publish(topic, notice);
+        tellAs(fate(), () => real.publish(topic, notice));
       },
     }),
   });

@@ -4,9 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ReplyDelta } from '../../projections/sessions/sessions.js';
 import { type Harness, startHarness } from '../testing.js';
 import { followReply } from './reply.js';
-import { type Room, drain, expectClean, openRoom, seeded, shown } from './testing.js';
+import { type Fate, type Room, drain, expectClean, openRoom, seeded, shown, tellAs } from './testing.js';
 
-type Fate = 'pass' | 'lose' | 'double' | 'late';
 let fate: (topic: string) => Fate = () => 'pass';
 let harness: Harness;
 beforeAll(async () => {
@@ -14,10 +13,7 @@ beforeAll(async () => {
     headsEvery: 25,
     sessions: (real) => {
       const publish: typeof real.publish = (topic, notice) => {
-        const what = fate(topic);
-        if (what === 'late') setTimeout(() => real.publish(topic, notice), 15);
-        else if (what !== 'lose') real.publish(topic, notice);
-        if (what === 'double') real.publish(topic, notice);
+        tellAs(fate(topic), () => real.publish(topic, notice));
       };
       return {
         ...real,
@@ -26,10 +22,7 @@ beforeAll(async () => {
         attach: async (topic, listener) => {
           const chance = topic.startsWith('reply:') ? () => fate(topic) : (): Fate => 'pass';
           return real.attach(topic, (notice) => {
-            const what = chance();
-            if (what === 'late') setTimeout(() => listener(notice), 15);
-            else if (what !== 'lose') listener(notice);
-            if (what === 'double') listener(notice);
+            tellAs(chance(), () => listener(notice));
           });
         },
       };

@@ -21,6 +21,16 @@ export function seeded(seed: number): () => number {
 /** The seed of a run: SEED, or a new one. */
 export const seedOfRun = (): number => Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
+/** What becomes of a notice on its way over a bad bus. */
+export type Fate = 'pass' | 'lose' | 'double' | 'late';
+
+/** Tells a notice as its fate will have it. */
+export function tellAs(fate: Fate, tell: () => void): void {
+  if (fate === 'late') setTimeout(tell, 15);
+  else if (fate !== 'lose') tell();
+  if (fate === 'double') tell();
+}
+
 /** What a source delivers, in order, as fast as `pace` lets it. */
 export function drain<T>(source: AsyncGenerator<T>, pace?: () => Promise<unknown>) {
   const got: T[] = [];

@@ -3,10 +3,9 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Harness, startHarness } from '../testing.js';
 import { guardAccess } from './guard.js';
-import { drain, expectClean, openRoom, seeded, shown } from './testing.js';
+import { type Fate, drain, expectClean, openRoom, seeded, shown, tellAs } from './testing.js';
 import { followTyping } from './typing.js';
 
-type Fate = 'pass' | 'lose' | 'double' | 'late';
 let fate: (topic: string) => Fate = () => 'pass';
 let harness: Harness;
 beforeAll(async () => {
@@ -16,10 +15,7 @@ beforeAll(async () => {
       ...real,
       attach: (topic, listener) =>
         real.attach(topic, (notice) => {
-          const what = fate(topic);
-          if (what === 'late') setTimeout(() => listener(notice), 15);
-          else if (what !== 'lose') listener(notice);
-          if (what === 'double') listener(notice);
+          tellAs(fate(topic), () => listener(notice));
         }),
     }),
   });

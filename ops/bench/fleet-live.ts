@@ -2,10 +2,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
-import type { WebSocket } from 'ws';
 import { type Figure, quantile, scaled } from './figure.js';
 import { type Member, type Systems, withSystems } from './fleet.js';
-import { subscribe } from './socket.js';
+import { heard, subscribe, textOf } from './socket.js';
 import { PEOPLE, newId, person, subjectOf } from './writeside.js';
 
 const MESSAGES = 1_000;
@@ -144,18 +143,6 @@ async function through({ url }: Member, authorizationOf: (n: number) => Promise<
     },
   };
 }
-
-const textOf = (n: number): string => `message ${n}: ${'twenty characters.. '.repeat(10)}`;
-
-const heard = (socket: WebSocket, what: string): Promise<void> =>
-  new Promise((resolve) => {
-    const listen = (data: unknown): void => {
-      if (!String(data).includes(what)) return;
-      socket.off('message', listen);
-      resolve();
-    };
-    socket.on('message', listen);
-  });
 
 /** Sends bare messages from a producer to a consumer, through a topic of their own. */
 async function around({ kafka, prefix }: Systems): Promise<Side> {

@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import type { WebSocket } from 'ws';
 import { type Figure, quantile, scaled } from './figure.js';
 import { type GatewayProcess, withGateway } from './gateway-process.js';
-import { openSocket, subscribe } from './socket.js';
+import { heard, openSocket, subscribe, textOf } from './socket.js';
 import { newId, person, withFolder } from './writeside.js';
 
 const MESSAGES = 300;
@@ -98,15 +97,3 @@ async function around(gateway: GatewayProcess) {
   };
   return { send, close: async () => socket.terminate() };
 }
-
-const textOf = (n: number): string => `message ${n}: ${'twenty characters.. '.repeat(10)}`;
-
-const heard = (socket: WebSocket, what: string): Promise<void> =>
-  new Promise((resolve) => {
-    const listen = (data: unknown): void => {
-      if (!String(data).includes(what)) return;
-      socket.off('message', listen);
-      resolve();
-    };
-    socket.on('message', listen);
-  });

@@ -22,3 +22,17 @@ export async function subscribe(
   say({ id: '1', type: 'subscribe', payload: { query, variables } });
   return socket;
 }
+
+/** The text of a message, by its number: of a common length. */
+export const textOf = (n: number): string => `message ${n}: ${'twenty characters.. '.repeat(10)}`;
+
+/** Resolves when a frame has come that holds some words. */
+export const heard = (socket: WebSocket, what: string): Promise<void> =>
+  new Promise((resolve) => {
+    const listen = (data: unknown): void => {
+      if (!String(data).includes(what)) return;
+      socket.off('message', listen);
+      resolve();
+    };
+    socket.on('message', listen);
+  });
