@@ -37,6 +37,8 @@ export type Context = Services & {
   readonly identity: Identity;
   readonly load: Loaders;
   readonly groups: LiveGroups;
+  /** Conversations that are known not to be temporary. That is said at their start, for good. */
+  readonly lasting: Set<Uuid>;
   /** There where what is followed is the same for all who may follow it. */
   readonly seat?: Seat | undefined;
 };

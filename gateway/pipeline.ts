@@ -1,4 +1,5 @@
 import { type ExecutionArgs, type GraphQLError, OperationTypeNode } from 'graphql';
+import type { Uuid } from '../domain/ids.js';
 import type { Rate } from '../projections/sessions/sessions.js';
 import type { Context, Services } from './context.js';
 import { createCompiler, operationIn } from './documents/compile.js';
@@ -59,6 +60,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const compile = createCompiler({ schema, limits: limits.document, introspection });
   const register = createRegistrar(services);
   const groups = createLiveGroups(services);
+  const lasting = new Set<Uuid>();
 
   const take = async (what: string, { user }: Identity, rate: Rate, count = 1): Promise<void> => {
     const wait = await services.sessions.take(`${what}:${user}`, rate, count);
@@ -102,6 +104,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       ...services,
       identity,
       groups,
+      lasting,
       get seat() {
         return seat;
       },

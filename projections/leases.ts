@@ -24,6 +24,10 @@ const BEATS = 4;
 export type Leases = Others & {
   /** The homes of a view that are this process's. */
   homes(view: string, partitions: number): Homes;
+  /** Says from now on that this process lives, though it may want no homes. */
+  attend(): Promise<void>;
+  /** Whether a process that attends, or has homes, still lives. */
+  lives(holder: Uuid): Promise<boolean>;
   /** Leaves all homes to others, at once. Nothing is at work any more. */
   stop(): Promise<void>;
 };
@@ -225,6 +229,12 @@ export function createLeases(options: {
         close: () => close(name),
       };
     },
+    attend: async () => {
+      await make();
+      await beat();
+      looping ??= loop();
+    },
+    lives: async (other) => (await living()).some((each) => each.holder === other),
     onAnotherLog: async () => {
       await createLeaseTables(db);
       const others = (await readBeats(db)).filter((each) => each.log !== log);

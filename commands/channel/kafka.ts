@@ -4,7 +4,7 @@ import { type Answer, type Command, type CommandChannel, Refused } from '../comm
 import { type KafkaConnection, KafkaError } from '../kafka/connect.js';
 import { createProducer } from '../kafka/produce.js';
 import type { Wait } from '../wait.js';
-import { type Answers, answersOf, encodeCommand, isNotice } from './wire.js';
+import { type Answers, type Notice, answersOf, encodeCommand, noticesIn } from './wire.js';
 
 export { kafkaSource } from './source.js';
 
@@ -123,15 +123,15 @@ export async function kafkaChannel(options: KafkaChannelOptions): Promise<Comman
     }
   };
 
-  const detach = await answers.attach(answersOf(sender), (notice) => {
-    if (!isNotice(notice)) return;
-    hear(nameOf(notice));
-    const { code, message } = 'refused' in notice ? notice.refused : { code: undefined, message: '' };
-    told(nameOf(notice), (each) => {
+  const listen = (notice: Notice): void => {
+    const name = nameOf(notice);
+    hear(name);
+    told(name, (each) => {
       if ('answer' in notice) each.answer(notice.answer);
-      else if (code !== undefined) each.refuse(new Refused(code, message));
+      else each.refuse(new Refused(notice.refused.code, notice.refused.message));
     });
-  });
+  };
+  const detach = await answers.attach(answersOf(sender), (came) => noticesIn(came).forEach(listen));
 
   /** What goes next: the first ones that fit into a batch. Nobody waits any more for those whose time is over. */
   const take = (line: Line, most: number): readonly Open[] => {

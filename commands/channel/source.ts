@@ -2,7 +2,7 @@ import { type CommandSource, type Incoming, NotHeld, type Taker } from '../comma
 import type { KafkaConnection } from '../kafka/connect.js';
 import { type Batch, type Group, type Message, type Pace, joinGroup } from '../kafka/group.js';
 import { Unowned } from '../worker/owner.js';
-import { type Answers, answersOf, decodeCommand, noticeOf } from './wire.js';
+import { type Answers, type Notice, answersOf, decodeCommand, noticeOf } from './wire.js';
 
 export type KafkaSourceOptions = {
   readonly kafka: KafkaConnection;
@@ -110,12 +110,26 @@ function serve(options: KafkaSourceOptions, taker: Taker): ReturnType<CommandSou
     return { next: reading.next };
   };
 
+  /** What is said in one turn, by who is to hear it: the answers of a batch go to each sender in one message. */
+  const mail = new Map<string, Notice[]>();
+  const post = (sender: string, notice: Notice): void => {
+    if (mail.size === 0) {
+      queueMicrotask(() => {
+        for (const [to, notices] of mail) answers.publish(answersOf(to), notices);
+        mail.clear();
+      });
+    }
+    const own = mail.get(sender);
+    if (own) own.push(notice);
+    else mail.set(sender, [notice]);
+  };
+
   const itemOf = ({ offset, value }: Message) => {
     const { command, sender } = decodeCommand(value);
     let settled = false;
     const say: Incoming['answer'] & Incoming['refuse'] = (said) => {
       settled = true;
-      if (sender !== undefined) answers.publish(answersOf(sender), noticeOf(command, said));
+      if (sender !== undefined) post(sender, noticeOf(command, said));
     };
     return { offset, settled: () => settled, incoming: { command, offset, answer: say, refuse: say } };
   };

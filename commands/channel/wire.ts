@@ -58,6 +58,8 @@ export const noticeOf = ({ actor, id, hash }: Command, said: Answer | Refused): 
   ...(said instanceof Refused ? { refused: { code: said.code, message: said.message } } : { answer: said }),
 });
 
-/** Whether this is a notice of ours: only workers publish there, so it is enough to tell it from something else. */
-export const isNotice = (came: unknown): came is Notice =>
-  typeof came === 'object' && came !== null && 'hash' in came && ('answer' in came || 'refused' in came);
+/** The notices in what came: only workers publish there, so it is enough to tell them from something else. */
+export const noticesIn = (came: unknown): readonly Notice[] => (Array.isArray(came) ? came.filter(isNotice) : []);
+
+const isNotice = (one: unknown): one is Notice =>
+  typeof one === 'object' && one !== null && 'hash' in one && ('answer' in one || 'refused' in one);

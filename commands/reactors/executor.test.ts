@@ -29,12 +29,15 @@ const title = (attempt: number): TitleObligation => ({
   reply: clientId(3),
   key: 'user-ana',
   attempt,
-  executor: attempt === 0 ? null : clientId(9),
+  executor: attempt === 0 ? null : other,
   position,
 });
 
-/** An executor over obligations that the test tells, and what it was told of and waited for. */
+const [self, other] = [clientId(8), clientId(9)];
+
+/** An executor over obligations that the test tells, and what it was told of and waited for; `alive` are the others. */
 async function open(keepers: Keepers, ...standing: readonly Change[]) {
+  const alive = new Set<string>();
   const listeners = new Set<(change: Change) => void>();
   const obligations: Obligations = {
     watch: async (listener) => {
@@ -48,6 +51,8 @@ async function open(keepers: Keepers, ...standing: readonly Change[]) {
   const executor = await startExecutor({
     obligations,
     keepers,
+    executor: self,
+    lives: async (id) => alive.has(id),
     wait: async (ms) => {
       waits.push(ms);
       await turn();
@@ -57,7 +62,7 @@ async function open(keepers: Keepers, ...standing: readonly Change[]) {
   const tell = (change: Change): void => {
     for (const listener of listeners) listener(change);
   };
-  return { ...executor, tell, failures, waits, listeners };
+  return { ...executor, tell, failures, waits, listeners, alive };
 }
 
 /** A keeper whose turns end when the test says so. */
@@ -164,17 +169,48 @@ describe('the executor', () => {
     await stop();
   });
 
-  it('leaves to others what they have begun since it started, and takes over what was begun before', async () => {
+  it('takes over what was begun by who is gone, and leaves to who lives what they have begun, while they do', async () => {
     const keeper = patient();
-    const { stop, tell } = await open({ title: keeper }, title(1));
+    const { stop, tell, alive } = await open({ title: keeper }, title(1));
     await passed();
     expect(keeper.turns()).toEqual([2]);
     tell({ ended: clientId(1) });
     keeper.runs[0]?.end();
     await passed();
+    alive.add(other);
     tell(title(1));
     await passed();
     expect(keeper.turns()).toEqual([2]);
+    alive.delete(other);
+    await passed();
+    expect(keeper.turns()).toEqual([2, 2]);
+    const stopping = stop();
+    keeper.runs[1]?.end();
+    await stopping;
+  });
+
+  it('leaves nothing for ever to who lives and does not end it', async () => {
+    const keeper = patient();
+    const { stop, tell, alive, waits } = await open({ title: keeper });
+    alive.add(other);
+    tell(title(1));
+    await expect.poll(() => keeper.turns()).toEqual([2]);
+    expect(waits.reduce((sum, ms) => sum + ms, 0)).toBe(30 * 60_000);
+    const stopping = stop();
+    keeper.runs[0]?.end();
+    await stopping;
+  });
+
+  it('takes no one for dead of whom it cannot tell', async () => {
+    const keeper = patient();
+    const { stop, tell, alive, failures } = await open({ title: keeper });
+    alive.has = () => {
+      throw new Error('nobody can tell');
+    };
+    tell(title(1));
+    await passed();
+    expect(keeper.turns()).toEqual([]);
+    expect(failures.length).toBeGreaterThan(0);
     await stop();
   });
 

@@ -33,6 +33,10 @@ export type Keepers = { readonly [O in Obligation as O['kind']]?: Keeper<O> };
 export type ExecutorOptions = {
   readonly obligations: Obligations;
   readonly keepers: Keepers;
+  /** This process, as its claims name it. */
+  readonly executor: Uuid;
+  /** Whether another process may still be at what it has claimed. */
+  readonly lives: (executor: Uuid) => Promise<boolean>;
   readonly wait: Wait;
   /** Told of what failed and is tried again. None of it stops the executor. */
   readonly onFailure: (error: unknown) => void;
@@ -51,11 +55,13 @@ const LONGEST_RETRY_MS = 60_000;
 /** How long whoever has an obligation has to end it after a stop, before somebody else does. */
 const SWEEP_MS = 5_000;
 
-/**
- * How long a turn may be taken without an end before somebody takes the next one, in ms: longer than any reply takes, for
- * whoever is at it may live.
- */
+/** How often it is asked whether whoever has a turn still lives. */
+const LOOK_MS = 5_000;
+
+/** How long one that lives may have a turn without an end before somebody takes the next one: longer than any reply takes. */
 const LEASE_MS = 30 * 60_000;
+
+type Resting = { told: Obligation; readonly over: AbortController };
 
 /** A turn that this process takes. */
 type Mine = {
@@ -74,10 +80,11 @@ type Mine = {
  * between, the log holds one end: keepers claim what must not be done twice by a first command with the number of the
  * attempt, and name their commands so that a restart, a lost checkpoint or a second process repeats nothing.
  */
-export async function startExecutor({ obligations, keepers, wait, onFailure }: ExecutorOptions): Promise<Executor> {
+export async function startExecutor(options: ExecutorOptions): Promise<Executor> {
+  const { obligations, keepers, executor, lives, wait, onFailure } = options;
   const running = new Map<Uuid, Mine>();
-  /** What this process was done with and what has not ended: somebody else has it, or had it. */
-  const resting = new Map<Uuid, { told: Obligation; readonly over: AbortController }>();
+  /** What has not ended, and is not run here: somebody else has it, or had it. */
+  const resting = new Map<Uuid, Resting>();
   const kept = new Set<Promise<void>>();
   let stopped = false;
   const begins = beginningOf(keepers);
@@ -102,7 +109,7 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
     }
   };
 
-  const begin = (owed: Obligation, after = 0): void => {
+  const begin = (owed: Obligation): void => {
     const start = begins(owed);
     if (!start) return;
     const [stop, gone, ended] = [new AbortController(), new AbortController(), new AbortController()];
@@ -113,8 +120,7 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
     const again = (next: Obligation): void => {
       if (!ended.signal.aborted) mine.next ??= next;
     };
-    const doing = (after > 0 ? wait(after, gone.signal) : Promise.resolve())
-      .then(() => keep(start, { turn, stop: stop.signal, gone: gone.signal, ended: ended.signal, again }))
+    const doing = keep(start, { turn, stop: stop.signal, gone: gone.signal, ended: ended.signal, again })
       .catch(onFailure)
       .finally(() => {
         kept.delete(doing);
@@ -127,20 +133,38 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
   };
 
   /**
-   * Comes back to what has not ended after this process was done with it. Another one may have taken the turn, or its
-   * claim may have landed when it was gone already: then none of those who are there now would ever end it.
+   * Leaves to another process what it has taken, for as long as it lives. That may not be long: its claim may have landed
+   * when it was gone already, and none of those who are there now would ever end what it began.
    */
-  const lookAfter = (owed: Obligation): void => {
-    const left = { told: owed, over: new AbortController() };
-    resting.set(owed.id, left);
-    wait(LEASE_MS, left.over.signal)
+  const lookAfter = (told: Obligation): void => {
+    const left: Resting = { told, over: new AbortController() };
+    resting.set(told.id, left);
+    untilFree(left)
       .then(() => {
         if (left.over.signal.aborted) return;
-        resting.delete(owed.id);
+        resting.delete(told.id);
         begin(left.told);
       })
       .catch(onFailure);
   };
+
+  /** Resolves when nobody has it any more who could end it, or with its signal. */
+  const untilFree = async (left: Resting): Promise<void> => {
+    const { signal } = left.over;
+    for (let passed = 0; !signal.aborted; passed += LOOK_MS) {
+      const { by, stopping } = standingOf(left.told);
+      if (passed >= (stopping ? SWEEP_MS : LEASE_MS)) return;
+      // What is ours may have ended, and not be seen to have.
+      if (by !== null && by !== executor && !(await isAlive(by))) return;
+      await wait(LOOK_MS, signal);
+    }
+  };
+
+  const isAlive = (other: Uuid): Promise<boolean> =>
+    lives(other).catch((error: unknown) => {
+      onFailure(error);
+      return true;
+    });
 
   const end = (id: Uuid): void => {
     wake(id);
@@ -156,13 +180,13 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
     resting.delete(id);
   };
 
-  let settled = false;
   const unwatch = await obligations.watch((change) => {
     if (stopped) return;
     if ('ended' in change) return end(change.ended);
     const mine = running.get(change.id);
     const left = resting.get(change.id);
-    const { turn, taken, stopping } = standingOf(change);
+    const { turn, by, stopping } = standingOf(change);
+    const taken = by !== null;
     if (left && taken && !stopping) {
       left.told = change;
       return;
@@ -174,15 +198,12 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
       // A turn that is taken is the one before the next one: ours, or one that has overtaken ours.
       if (turn > mine.turn + (taken ? 1 : 0)) mine.gone.abort();
       else if (stopping) mine.stop.abort();
-    } else if (!settled || !taken) {
-      // What was taken when this process started was taken by one that is gone.
+    } else if (!taken) {
       begin(change);
-    } else if (stopping) {
-      // Taken elsewhere. If nobody is there to stop it, this process does.
-      begin(change, SWEEP_MS);
+    } else {
+      lookAfter(change);
     }
   });
-  settled = true;
 
   return {
     stop: async () => {
@@ -196,19 +217,19 @@ export async function startExecutor({ obligations, keepers, wait, onFailure }: E
   };
 }
 
-/** The next turn at an obligation, whether somebody is at the one before it, and whether that shall end. */
-function standingOf(owed: Obligation): { turn: number; taken: boolean; stopping: boolean } {
+/** The next turn at an obligation, who is at the one before it, and whether that shall end. */
+function standingOf(owed: Obligation): { turn: number; by: Uuid | null; stopping: boolean } {
   switch (owed.kind) {
     case 'reply':
-      return { turn: owed.attempt + 1, taken: owed.executor !== null, stopping: owed.stopping };
+      return { turn: owed.attempt + 1, by: owed.executor, stopping: owed.stopping };
     case 'title':
-      return { turn: owed.attempt + 1, taken: owed.executor !== null, stopping: false };
+      return { turn: owed.attempt + 1, by: owed.executor, stopping: false };
     case 'membership':
-      return { turn: owed.source, taken: false, stopping: false };
+      return { turn: owed.source, by: null, stopping: false };
     case 'erasure':
-      return { turn: owed.late?.source ?? 1, taken: false, stopping: false };
+      return { turn: owed.late?.source ?? 1, by: null, stopping: false };
     case 'expiry':
-      return { turn: 1, taken: false, stopping: false };
+      return { turn: 1, by: null, stopping: false };
   }
 }
 

@@ -61,6 +61,7 @@ describe('a process that is killed in mid-reply', () => {
     await bench.start(zombie.responder, 1, { obligations, client });
     const { reply } = await bench.ask();
     const speaker = await zombie.call(0);
+    bench.bury(1);
 
     const after = scripted();
     await bench.start(after.responder, 2);
@@ -82,6 +83,7 @@ describe('a process that is killed in mid-reply', () => {
     await bench.start(first.responder, 1);
     const { reply } = await bench.ask();
     const speaker = await first.call(0);
+    bench.bury(1);
     const after = scripted();
     await bench.start(after.responder, 2);
     const second = await after.call(0);
@@ -120,7 +122,7 @@ describe('two processes', () => {
 });
 
 /** A reply that another process claimed just before this one could, which has let go of it. */
-async function claimedElsewhere() {
+async function claimedElsewhere(isAlive: boolean) {
   let refused: (() => void) | undefined;
   const left = new Promise<void>((resolve) => {
     refused = resolve;
@@ -135,18 +137,34 @@ async function claimedElsewhere() {
     },
   };
   const { responder, call, calls } = scripted();
-  await bench.start(responder, 1, { client: slower });
+  await bench.start(responder, 1, { client: slower, lives: async () => isAlive });
   const asked = await bench.ask();
   await left;
   return { asked, call, calls };
 }
 
-it('a reply whose claim landed when its process was gone, and the next one had begun, is taken up in a while', async () => {
-  const { asked, call, calls } = await claimedElsewhere();
+it('a reply whose claim landed when its process was gone, and the next one had begun, is taken up', async () => {
+  const { asked, call } = await claimedElsewhere(false);
+  const { reply } = asked;
+  const speaker = await call(0);
+  speaker.say('after all');
+  speaker.end();
+  await bench.seen('ReplyCompleted', reply);
+  expect(bench.story(reply)).toEqual(['ReplyStarted 1', 'ReplyStarted 2', 'ReplyCompleted 2']);
+  expect(bench.failures).toEqual([]);
+});
+
+it('a reply that another process has and does not end is taken up in a while', async () => {
+  const { asked, call, calls } = await claimedElsewhere(true);
   const { reply } = asked;
   await bench.seen('ReplyStarted', reply);
   expect(calls).toEqual([]);
-  bench.passTime();
+  // Half an hour, a look at a time.
+  for (let looks = 0; looks < 360; looks++) {
+    expect(calls).toEqual([]);
+    await bench.quiet();
+    bench.passTime();
+  }
   const speaker = await call(0);
   speaker.say('after all');
   speaker.end();
@@ -157,7 +175,7 @@ it('a reply whose claim landed when its process was gone, and the next one had b
 
 describe('the stop of a reply that runs elsewhere', () => {
   async function elsewhere() {
-    const { asked, calls } = await claimedElsewhere();
+    const { asked, calls } = await claimedElsewhere(true);
     await bench.stopReply(asked);
     await bench.seen('ReplyStopRequested', asked.reply);
     expect(calls).toEqual([]);

@@ -169,7 +169,9 @@ async function start(kind: Kind, name: number, checkpoint?: Checkpoint, lives = 
     if (dead.signal.aborted) return;
     const last = ++effects >= lives;
     await act();
-    if (last) dead.abort();
+    if (!last) return;
+    dead.abort();
+    bench.bury(name);
   };
   const client: CommandClient = {
     send: async (draft) => {

@@ -61,6 +61,8 @@ export type Process = {
   readonly titler: Titler;
   /** How many replies run at once. */
   readonly atOnce: number;
+  /** Whether another process lives, for all that is known. */
+  readonly lives: (executor: Uuid) => Promise<boolean>;
 };
 
 export type Bench = Awaited<ReturnType<typeof openBench>>;
@@ -115,7 +117,10 @@ export async function openBench() {
     branch: async () => [{ role: 'user', text: 'Say something.' }],
     titler: quick().titler,
     atOnce: 100,
+    lives: async (executor) => alive.has(executor),
   };
+  const alive = new Set<Uuid>();
+  const executorOf = (name: number): Uuid => clientId(900 + name);
 
   const executors: Executor[] = [];
   const start = async (responder: Responder, name = 1, more: Partial<Process> = {}): Promise<Executor> => {
@@ -124,7 +129,7 @@ export async function openBench() {
       ...more,
       live: screen.live,
       responder,
-      executor: clientId(900 + name),
+      executor: executorOf(name),
       now,
       onFailure,
     };
@@ -137,9 +142,14 @@ export async function openBench() {
       erasure: erasure(common),
     };
     const keepers = Object.fromEntries(process.kinds.map((kind) => [kind, all[kind]]));
+    alive.add(process.executor);
     const executor = await startExecutor({ ...process, keepers });
     executors.push(executor);
-    return executor;
+    const stop = async (): Promise<void> => {
+      await executor.stop();
+      alive.delete(process.executor);
+    };
+    return { stop };
   };
 
   let made = 0;
@@ -172,6 +182,10 @@ export async function openBench() {
     screen,
     /** Starts the reactors of a process, named by a number. */
     start,
+    /** Has the others take a process for dead, whatever it does. */
+    bury: (name: number): void => {
+      alive.delete(executorOf(name));
+    },
     send,
     open: opener.open,
     ended: (reply: Uuid): boolean => screen.ended.includes(reply),

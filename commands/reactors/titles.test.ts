@@ -27,8 +27,8 @@ function titlerOf(...answers: readonly Answer[]) {
   return { titler, asked };
 }
 
-const start = (titler: Titler, more: Partial<Process> = {}) =>
-  bench.start(quick().responder, 1, { kinds: ['reply', 'title'], titler, ...more });
+const start = (titler: Titler, more: Partial<Process> = {}, name = 1) =>
+  bench.start(quick().responder, name, { kinds: ['reply', 'title'], titler, ...more });
 
 /** The story of all titles, in a word for each event. */
 const story = (): readonly string[] =>
@@ -180,13 +180,13 @@ describe('a titler that fails', () => {
     const hanging: Answer = () => new Promise(() => undefined);
     for (const attempt of [1, 2, 3]) {
       const { titler, asked } = titlerOf(hanging);
-      const process = await start(titler);
+      const process = await start(titler, {}, attempt);
       if (attempt === 1) await bench.ask();
       await expect.poll(() => (bench.passTime(10_000), asked)).toHaveLength(1);
       await process.stop();
     }
     const { titler, asked } = titlerOf();
-    await start(titler);
+    await start(titler, {}, 4);
     await expect.poll(() => (bench.passTime(10_000), story())).toContain('TitleFailed 3 ABANDONED');
     expect(asked).toEqual([]);
   });

@@ -207,20 +207,30 @@ export function createOwner(options: OwnerOptions): Owner {
 
   /**
    * One round: returns what is left to do. What was sent and is not answered may have landed: it is looked up in the next
-   * round, and decided anew where it is not in.
+   * round, and decided anew where it is not in. `absent` are names that were looked up before and that nobody has decided:
+   * that stays so as long as this owner alone decides.
    */
-  const decideSome = async (todo: readonly Incoming[], sent: Set<string>, hold: Hold): Promise<readonly Incoming[]> => {
+  const decideSome = async (
+    todo: readonly Incoming[],
+    sent: Set<string>,
+    absent: Set<string>,
+    hold: Hold,
+  ): Promise<readonly Incoming[]> => {
     const { partitions } = log;
     const streams = streamsOf(todo, partition, partitions);
-    const names = todo.map(({ command }) => nameOf(command));
+    const names = todo.map(({ command }) => nameOf(command)).filter((name) => !absent.has(name));
     const found = await backing.bring(memory, streams, names);
+    for (const name of names) if (!found.has(name)) absent.add(name);
     for (const stream of streams) touch(memory, stream);
     const overlay = blankOverlay();
     sent.clear();
     const desk = { memory, overlay, at: stampTime(), now: now(), full: limits.full };
     const more = { partition, partitions, random, onDeadLetter };
     const { decided, waiting, lacking } = sortOut({ ...desk, ...more }, todo, found);
-    for (const { command } of decided) sent.add(nameOf(command));
+    for (const name of decided.map(({ command }) => nameOf(command))) {
+      sent.add(name);
+      absent.delete(name);
+    }
     const left = decided.length > 0 ? await append(overlay, decided, waiting, hold) : [];
     if (lacking.length > 0 && owns()) await backing.bringChunks(memory, lacking);
     return [...left, ...waiting];
@@ -228,13 +238,15 @@ export function createOwner(options: OwnerOptions): Owner {
 
   const process = async (incoming: readonly Incoming[], sent: Set<string>, hold: Hold): Promise<void> => {
     let todo = incoming;
+    const absent = new Set<string>();
     for (let lost = 0; todo.length > 0;) {
       if (!owns()) {
         if (lost++ > 1) await pause(lost);
+        absent.clear();
         await takeOver(hold);
       }
       try {
-        todo = await decideSome(todo, sent, hold);
+        todo = await decideSome(todo, sent, absent, hold);
       } catch (error) {
         if (!(error instanceof Estranged)) throw error;
         onTrouble?.(error);

@@ -4,7 +4,7 @@ import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createVerifier } from '../tokens.js';
 import type { Issuer } from './identity.js';
-import { keycloakIssuer } from './keycloak.js';
+import { type IssuerOptions, keycloakIssuer } from './keycloak.js';
 
 // Keys over a real connection, which is cut where Keycloak is away. What Keycloak itself does: keycloak.test.ts.
 
@@ -22,6 +22,7 @@ let state: 'up' | 'failing' | 'cut';
 let asked: number;
 let at: number;
 let troubles: readonly string[];
+let certs: string;
 let issuer: Issuer;
 let close: () => Promise<void>;
 beforeEach(async () => {
@@ -40,11 +41,12 @@ beforeEach(async () => {
     server.close();
     await once(server, 'close');
   };
-  issuer = open(`http://127.0.0.1:${port}/certs`);
+  certs = `http://127.0.0.1:${port}/certs`;
+  issuer = open(certs);
 });
 afterEach(() => close());
 
-const open = (jwksUrl: string): Issuer =>
+const open = (jwksUrl: string, more: Partial<IssuerOptions> = {}): Issuer =>
   keycloakIssuer({
     issuer: ISSUER,
     jwksUrl,
@@ -54,6 +56,7 @@ const open = (jwksUrl: string): Issuer =>
     onTrouble: ({ code }) => {
       troubles = [...troubles, code];
     },
+    ...more,
   });
 
 /** Whether a token of a key is taken, by a gateway that has not seen it before: the code where it is not. */
@@ -89,6 +92,20 @@ describe('keys of an issuer that is somewhere else', () => {
     expect(await judge(second)).toBe('ana');
     expect(first && (await judge(first))).toBe('TOKEN_INVALID');
     expect(troubles).toEqual([]);
+  });
+
+  it('are asked for again for one that came right after the last question, and no more often, whoever comes', async () => {
+    issuer = open(certs, { cooldown: 300, cacheMaxAge: 600_000 });
+    const [first] = served;
+    const [second, nobodys] = await Promise.all(['second', 'nobody’s'].map(makeKey));
+    if (!first || !second || !nobodys) throw new Error('no key');
+    expect(await judge(first)).toBe('ana');
+    served = [second];
+    expect(await judge(second)).toBe('ana');
+    expect(asked).toBe(2);
+    const codes = await Promise.all(Array.from({ length: 50 }, () => judge(nobodys)));
+    expect(new Set(codes)).toEqual(new Set(['TOKEN_INVALID']));
+    expect(asked).toBe(3);
   });
 
   it.each(['failing', 'cut'] as const)('go on while it is %s, and it is told once', async (how) => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type JWTVerifyGetKey, createLocalJWKSet, createRemoteJWKSet, errors } from 'jose';
 import { type Issuer, KeysUnreachable } from './identity.js';
 
@@ -10,7 +11,10 @@ export type IssuerOptions = {
   readonly audience?: string;
   /** How long its keys are believed before they are asked for again, in ms: so long does a retired one open new doors. */
   readonly cacheMaxAge?: number;
-  /** How long after one question for keys another unknown key id, or an outage, is not worth a second one. In ms. */
+  /**
+   * How long after one question for keys there is no second one, in ms: a token of an unknown key waits for so long, for
+   * the key may have come since.
+   */
   readonly cooldown?: number;
   readonly now?: () => number;
   /** Told once per outage that the keys cannot be read. */
@@ -26,13 +30,30 @@ const PATIENCE = 3_000;
  * token of a key that is not known then, and any before the keys ever came, cannot be judged: KeysUnreachable.
  */
 export function keycloakIssuer(options: IssuerOptions): Issuer {
-  const { issuer, jwksUrl, cooldown = 5_000, now = Date.now, onTrouble = () => {} } = options;
+  const { issuer, jwksUrl, cooldown = 1_000, now = Date.now, onTrouble = () => {} } = options;
   const remote = createRemoteJWKSet(new URL(jwksUrl), {
     cacheMaxAge: options.cacheMaxAge ?? 600_000,
     cooldownDuration: cooldown,
     timeoutDuration: PATIENCE,
   });
   let failure: { readonly at: number; readonly error: KeysUnreachable } | undefined;
+
+  let cooled: Promise<void> | undefined;
+  const coolDown = (): Promise<void> =>
+    (cooled ??= sleep(cooldown).then(() => {
+      cooled = undefined;
+    }));
+
+  const find = async (...token: Parameters<JWTVerifyGetKey>) => {
+    const isOfNow = remote.fresh && remote.coolingDown;
+    try {
+      return await remote(...token);
+    } catch (error) {
+      if (!isOfNow || !(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      await coolDown();
+      return remote(...token);
+    }
+  };
 
   /** The key of a token among those that came before the outage. */
   const among = async (away: KeysUnreachable, ...token: Parameters<JWTVerifyGetKey>) => {
@@ -50,7 +71,7 @@ export function keycloakIssuer(options: IssuerOptions): Issuer {
     keys: async (header, token) => {
       if (failure && now() - failure.at < cooldown) return among(failure.error, header, token);
       try {
-        const key = await remote(header, token);
+        const key = await find(header, token);
         failure = undefined;
         return key;
       } catch (error) {

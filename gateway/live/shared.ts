@@ -51,6 +51,7 @@ function createRenderer({ services, groups, execution, args }: RendererOptions, 
   const contextValue: Context = {
     ...services,
     groups,
+    lasting: new Set(),
     get identity(): never {
       throw new Error('a field that is marked as shareable asks who the viewer is');
     },

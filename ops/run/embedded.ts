@@ -183,6 +183,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     destroyKey: accounts ? withAccount(keys.destroy, accounts) : keys.destroy,
     live: sessions,
     executor: newId(),
+    // There is one process: whoever claimed anything before it is gone.
+    lives: async () => false,
     now,
     wait,
     onFailure: (error) => say(`a reactor failed: ${messageOf(error)}`),

@@ -161,15 +161,11 @@ export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
     });
   };
 
+  const leasesOf = (holder: string) =>
+    createLeases({ db, log: log.id, holder, clock: () => performance.now(), wait, onTrouble });
+
   const projections = async (): Promise<Role> => {
-    const leases = createLeases({
-      db,
-      log: log.id,
-      holder: newId(),
-      clock: () => performance.now(),
-      wait,
-      onTrouble,
-    });
+    const leases = leasesOf(newId());
     const views = startViews(
       { log, db: () => db, leases, sessions, onFailure, onTrouble, onRestart: db.onRestart },
       {
@@ -198,9 +194,11 @@ export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
   const assistant = async (): Promise<Role> => {
     if (!sending) throw new Error('an assistant sends commands');
     const { keys, client, opener } = sending;
-    const caughtUp = Promise.all([core, obligations].map((each) => caughtUpBy({ log, reached: each }))).then(
-      () => undefined,
-    );
+    const executor = newId();
+    const leases = leasesOf(executor);
+    const views = [core, obligations].map((each) => caughtUpBy({ log, reached: each }));
+    // Nothing is claimed before the others can see that whoever claims it lives.
+    const caughtUp = Promise.all([...views, leases.attend()]).then(() => undefined);
     const accounts = identity?.directory && { directory: identity.directory, namespace };
     const reactors = startReactors(caughtUp, {
       obligations: followObligations({ db, sessions, caughtUp, wait, onTrouble }),
@@ -209,13 +207,18 @@ export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
       client,
       destroyKey: accounts ? withAccount(keys.destroy, accounts) : keys.destroy,
       live: sessions,
-      executor: newId(),
+      executor,
+      lives: leases.lives,
       now,
       wait,
       onFailure: trouble('a reactor failed'),
     });
     const erased = caughtUp.then(() => accounts && eraseAgain(queries, accounts).catch(onTrouble));
-    return { ready: Promise.all([reactors.started, erased]), stop: reactors.stop };
+    const stop = async (): Promise<void> => {
+      await reactors.stop();
+      await leases.stop();
+    };
+    return { ready: Promise.all([reactors.started, erased]), stop };
   };
 
   const gateway = async (): Promise<Role> => {

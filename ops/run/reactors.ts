@@ -20,6 +20,8 @@ export type ReactorsOptions = {
   readonly live: ReplyStream;
   /** This process, for its claims. */
   readonly executor: Uuid;
+  /** Whether another process may still be at what it has claimed. */
+  readonly lives: (executor: Uuid) => Promise<boolean>;
   readonly now: () => number;
   readonly wait: Wait;
   /** Told of what failed. None of it stops the reactors. */

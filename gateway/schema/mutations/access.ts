@@ -32,15 +32,24 @@ export async function seenSoon(context: Context, id: Uuid): Promise<SeenConversa
   }
 }
 
+/** How many conversations are remembered as lasting. */
+const ROOM = 10_000;
+
 /**
  * The key under which the viewer's words go into a conversation: its own if it is temporary, else theirs. A temporary one
  * is for its starter alone, whose id has the bucket of theirs: for everybody else nothing has to be looked up.
  */
 export async function keyOfWords(context: Context, conversation: Uuid): Promise<string> {
   const own = personKey(context.identity.user);
-  if (bucketOf(conversation) !== bucketOf(context.identity.user)) return own;
+  const { identity, lasting } = context;
+  if (bucketOf(conversation) !== bucketOf(identity.user) || lasting.has(conversation)) return own;
   const seen = await seenSoon(context, conversation);
-  return seen && seen.expires !== null ? conversationKey(conversation) : own;
+  if (seen && seen.expires !== null) return conversationKey(conversation);
+  if (seen) {
+    if (lasting.size >= ROOM) lasting.clear();
+    lasting.add(conversation);
+  }
+  return own;
 }
 
 /**

@@ -108,7 +108,7 @@ function toldFaults(commands: readonly CommandNote[], found: readonly Found[]): 
     const name = nameOf({ actor, id: command });
     if (!told) return [`${client} never learnt what came of it: ${name}`];
     const there = outcomes.get(name);
-    if (!there) return [`${client} was told ${told.status}, and it is not in the log: ${name}`];
+    if (!there) return [`${client} was told ${JSON.stringify(told)}, and it is not in the log: ${name}`];
     const { outcome } = there.recorded;
     if (told.status === 'rejected') {
       if (outcome.status === 'rejected' && outcome.code === told.code) return [];

@@ -25,6 +25,8 @@ export type Client = {
   newId(of?: Uuid): Uuid;
   /** Sends a mutation under one id until it is decided. Resolves with what came of it. */
   send(field: 'conversationStart' | 'messagePost' | 'conversationRename' | 'memberAdd', input: Input): Promise<Told>;
+  /** Waits until the view shows something of this client's, by its id in the schema: what needs it is refused before. */
+  shown(id: string): Promise<void>;
   /** Watches a conversation from its beginning until the client leaves. */
   watch(conversation: Uuid): void;
   /** Cuts the sockets that are open. They come back by themselves. */
@@ -74,6 +76,12 @@ export function startFleetClient({ name, account, gateways, random, chance, wait
       const tooFast = at(answer, 'errors', 0, 'extensions', 'retryAfter');
       await wait(typeof tooFast === 'number' ? tooFast : RETRY_MS * (0.5 + chance()));
     }
+  };
+
+  const shown: Client['shown'] = async (id) => {
+    const find = async (): Promise<unknown> =>
+      at(await ask('query ($id: ID!) { node(id: $id) { id } }', { id }), 'data', 'node', 'id');
+    while ((await find().catch(() => undefined)) !== id) await wait(RETRY_MS);
   };
 
   const watch: Client['watch'] = (conversation) => {
@@ -149,6 +157,7 @@ export function startFleetClient({ name, account, gateways, random, chance, wait
     watching,
     newId: (of = account.user) => timedId(Date.now(), random(16), bucketOf(of)),
     send,
+    shown,
     watch,
     cut: () => {
       for (const socket of sockets) socket.terminate();

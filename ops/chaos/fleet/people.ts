@@ -34,6 +34,8 @@ export async function gather({ world, seed, random, wait }: PeopleOptions): Prom
     const chance = (): number => dice.int(0, 999_999) / 1_000_000;
     return startFleetClient({ name: `client ${n}`, account, gateways: [world.fleet.url], random, chance, wait });
   });
+  // Nobody is taken in who was never seen here.
+  await Promise.all(clients.map((client, n) => client.shown(`user_${world.accounts[n]?.user}`)));
   const started = await Promise.all(clients.map((client, n) => found(client, neighbours(world.accounts, n))));
   const alarms = new Set<() => void>();
   let ending = false;
@@ -91,6 +93,7 @@ const wordsOf = (client: Client, id: Uuid) => ({
 async function found(client: Client, others: readonly { readonly user: Uuid }[]): Promise<Uuid> {
   const id = client.newId();
   await client.send('conversationStart', { ...inIt(id), ...wordsOf(client, id) });
+  await client.shown(inIt(id).conversation);
   for (const { user } of others) {
     await client.send('memberAdd', { ...inIt(id), user: `user_${user}`, role: 'WRITER' });
   }

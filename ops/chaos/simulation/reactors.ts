@@ -1,5 +1,5 @@
 import { type Recorded, decode } from '../../../domain/catalogue.js';
-import { randomUuid } from '../../../domain/ids.js';
+import { type Uuid, randomUuid } from '../../../domain/ids.js';
 import type { CommandClient } from '../../../commands/client/client.js';
 import type { Keys } from '../../../commands/keys/keys.js';
 import type { Cursor, Log } from '../../../commands/log/log.js';
@@ -84,19 +84,25 @@ function responder(process: Process, { dice }: Scene): Responder {
   };
 }
 
+export type ReactorsOptions = {
+  readonly process: Process;
+  readonly log: Log;
+  readonly client: CommandClient;
+  readonly keys: Keys;
+  readonly scene: Scene;
+  /** Who claims under which name. */
+  readonly executors: Map<Uuid, Process>;
+};
+
 /** All reactors, in a process of their own. What they tell of failures is part of their work. */
-export async function react(
-  process: Process,
-  log: Log,
-  client: CommandClient,
-  keys: Keys,
-  scene: Scene,
-): Promise<void> {
+export async function react({ process, log, client, keys, scene, executors }: ReactorsOptions): Promise<void> {
   const { dice, tell } = scene;
   const { now, wait } = process;
   const { obligations, relations } = await openView(process, log);
   const onFailure = (error: unknown): void => tell(process.name, `says ${String(error)}`);
-  const common = { insist: insisting(client, wait, onFailure), executor: randomUuid(dice.bytes(16)), now, wait };
+  const executor = randomUuid(dice.bytes(16));
+  executors.set(executor, process);
+  const common = { insist: insisting(client, wait, onFailure), executor, now, wait };
   const branch = async () => {
     await wait(dice.int(1, 20));
     return [{ role: 'user' as const, text: 'Say something.' }];
@@ -119,6 +125,9 @@ export async function react(
       expiry: expiry({ ...common, destroyKey }),
       erasure: erasure({ ...common, destroyKey, relations }),
     },
+    executor,
+    // Whoever stands still for a while is taken for dead, and may wake up.
+    lives: async (other) => executors.get(other)?.alive === true && !dice.chance(0.05),
     wait,
     onFailure,
   });

@@ -1,5 +1,5 @@
 import { STATE } from '../../../domain/catalogue.js';
-import { derivedId, inBucket, randomUuid } from '../../../domain/ids.js';
+import { type Uuid, derivedId, inBucket, randomUuid } from '../../../domain/ids.js';
 import { type CommandClient, createClient } from '../../../commands/client/client.js';
 import type { CommandSource } from '../../../commands/command.js';
 import { memoryKeys } from '../../../commands/keys/memory.js';
@@ -158,11 +158,12 @@ export function createWorld(seed: number, mistake: Mistake | undefined) {
 
   for (let n = 1; n <= plan.workers; n++) employ(n);
   share(() => true);
+  const executors = new Map<Uuid, Process>();
   for (let n = 1; n <= plan.reactors; n++) {
     open('reactors', n, (process) => {
       const client = clientOf(process);
       const planted = mistake?.reactor?.(client, { process, scene, disk }) ?? client;
-      void react(process, logOf(process), planted, keys, scene);
+      void react({ process, log: logOf(process), client: planted, keys, scene, executors });
     });
   }
   for (const [n, device] of devices.entries()) {
