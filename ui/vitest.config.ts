@@ -13,5 +13,6 @@ export default defineConfig({
     exclude: ['e2e/**', 'dist/**'],
     // A machine that is busy with all the others is slow.
     testTimeout: 30_000,
+    sequence: { groupOrder: 1 },
   },
 });

@@ -6,7 +6,7 @@ import { type Desk, LARGEST, decideOn } from './batch.js';
 import { answerOf, nameOf } from './memory.js';
 
 /** An append stays below this, so that every broker takes it: a batch is full where the largest command may not fit. */
-const BATCH_BYTES = 768 * 1024;
+const BATCH_BYTES = 512 * 1024;
 
 /** What became of some commands: decided on the overlay, or to be looked at again with the chunks that lack at hand. */
 export type Sorted = {

@@ -96,9 +96,9 @@ export async function withSystems<T>(work: (systems: Systems) => Promise<T>): Pr
 
 async function startMember(env: Readonly<Record<string, string>>): Promise<Member> {
   const script = fileURLToPath(new URL('./fleet-worker.ts', import.meta.url));
-  // Whoever profiles a bench means these.
-  const profiled = process.execArgv.filter((flag) => flag.startsWith('--cpu-prof'));
-  const child = fork(script, [], { execArgv: [...profiled, '--import', 'tsx'], env: { ...process.env, ...env } });
+  // Whoever profiles a bench means these; and they have as much room as the bench itself.
+  const same = process.execArgv.filter((flag) => /^--(cpu-prof|max-semi-space-size)/.test(flag));
+  const child = fork(script, [], { execArgv: [...same, '--import', 'tsx'], env: { ...process.env, ...env } });
   const gone = once(child, 'exit').then(() => undefined);
   const heard = async (): Promise<unknown> => {
     const [message] = await Promise.race([once(child, 'message'), gone.then(() => [])]);

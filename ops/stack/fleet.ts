@@ -71,7 +71,7 @@ export async function startFleet(o: {
       launch({
         name: each.name,
         command: process.execPath,
-        args: ['ops/cli/verbatim.mjs', 'start'],
+        args: ['--max-semi-space-size=32', 'ops/cli/verbatim.mjs', 'start'],
         cwd: root,
         env: { ...o.env, VERBATIM_ROLES: each.role, PORT: String(each.port), OPS_PORT: String(each.opsPort) },
         log: join(o.folder, `${each.name}.log`),
