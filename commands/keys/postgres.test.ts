@@ -49,6 +49,28 @@ describeWith('DATABASE_URL', 'keys on Postgres', (server) => {
   };
   const masters = async (): Promise<readonly unknown[]> => (await stored()).map(({ master }) => master);
 
+  it('are on the disk before they are used or said to be gone, though nobody else waits for the disk', async () => {
+    const waits: unknown[] = [];
+    const heard: PostgresDb = {
+      ...db,
+      tx: (work) =>
+        db.tx(async (tx) => {
+          const done = await work(tx);
+          waits.push((await tx.query<{ synchronous_commit: string }>('SHOW synchronous_commit')).rows[0]);
+          return done;
+        }),
+    };
+    expect((await db.query('SHOW synchronous_commit')).rows).toEqual([{ synchronous_commit: 'off' }]);
+    await open();
+    const keys = await open([first], heard);
+    await keys.ensure('user-1');
+    await keys.destroy('user-1');
+    await keys.put(new Map([['user-2', random(32)]]));
+    await open([second, first], heard);
+    // One for each, and one for each look for what is still wrapped as before.
+    expect(waits).toEqual(Array.from({ length: 6 }, () => ({ synchronous_commit: 'on' })));
+  });
+
   describe('for two processes', () => {
     it('are the same for both, who ask for them at the same moment', async () => {
       const stores = await Promise.all([open(), open([first], other)]);

@@ -54,12 +54,12 @@ export async function openKeys({ db, random, masters, schema = 'keys' }: Postgre
   };
 
   /** Writes what is flushed before it is said to be done, however the server does with all else. */
-  const durably = (write: (tx: SqlQuery) => Promise<unknown>): Promise<unknown> =>
+  const durably = <T>(write: (tx: SqlQuery) => Promise<T>): Promise<T> =>
     db.tx(async (tx) => {
       await tx.query(
         `SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'`,
       );
-      await write(tx);
+      return write(tx);
     });
 
   const insert = (tx: SqlQuery, id: string, key: Uint8Array, master: string | null) =>
@@ -120,7 +120,7 @@ export async function openKeys({ db, random, masters, schema = 'keys' }: Postgre
     const lacking = lackingOf(rows.map(({ master }) => master));
     if (lacking) throw lacking;
     // Not until one is not full: rows that were destroyed meanwhile fall out of it.
-    while ((await db.tx(rewrapPage)) > 0);
+    while ((await durably(rewrapPage)) > 0);
   });
 
   return {
