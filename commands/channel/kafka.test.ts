@@ -80,6 +80,7 @@ describeWith('KAFKA_BROKERS', 'the channel on Kafka', (brokers) => {
         Buffer.from('not JSON'),
         null,
         Buffer.from('{"sender":7,"command":5}'),
+        Buffer.from('{"sender":"x","command":null}'),
       ];
       await raw.send({ topic: topic(), messages: values.map((value) => ({ partition: HOME, value })) });
       await raw.disconnect();
@@ -89,13 +90,13 @@ describeWith('KAFKA_BROKERS', 'the channel on Kafka', (brokers) => {
         for (const entry of await entries(bench.log)) letters.push(...deadLettersIn(entry));
       };
       await note();
-      expect(letters.map(({ letter }) => letter.data)).toEqual([{ base64: '//4A' }, 'not JSON', '', 5]);
+      expect(letters.map(({ letter }) => letter.data)).toEqual([{ base64: '//4A' }, 'not JSON', '', 5, null]);
       // Whoever comes next knows that they are dealt with, though they have no names.
       await dismiss();
       await employ({ group: 'others' });
       expect(await submit(read(1, 2))).toMatchObject({ version: 2 });
       await note();
-      expect(letters).toHaveLength(4);
+      expect(letters).toHaveLength(5);
     });
 
     it('goes on behind what the log covers, whatever the offsets of its group say', async () => {
