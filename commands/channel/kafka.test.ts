@@ -4,6 +4,7 @@ import { type Answer, type Command, type DeadLetter, deadLettersIn } from '../co
 import { HOME, ask, entries, history, markRead, ownerOf } from '../worker/testing.js';
 import { channelContract, inTime } from './contract.js';
 import { type KafkaBench, openKafkaBench } from './kafka-testing.js';
+import { encodeCommand } from './wire.js';
 import { employ as member } from './worker-testing.js';
 
 const read = (conversation: number, seq: number): Command => markRead(conversation, seq, inTime());
@@ -80,6 +81,7 @@ describeWith('KAFKA_BROKERS', 'the channel on Kafka', (brokers) => {
         Buffer.from('not JSON'),
         null,
         Buffer.from('{"sender":7,"command":5}'),
+        Buffer.from('{"sender":"x","command":null}'),
       ];
       await raw.send({ topic: topic(), messages: values.map((value) => ({ partition: HOME, value })) });
       await raw.disconnect();
@@ -89,13 +91,13 @@ describeWith('KAFKA_BROKERS', 'the channel on Kafka', (brokers) => {
         for (const entry of await entries(bench.log)) letters.push(...deadLettersIn(entry));
       };
       await note();
-      expect(letters.map(({ letter }) => letter.data)).toEqual([{ base64: '//4A' }, 'not JSON', '', 5]);
+      expect(letters.map(({ letter }) => letter.data)).toEqual([{ base64: '//4A' }, 'not JSON', '', 5, null]);
       // Whoever comes next knows that they are dealt with, though they have no names.
       await dismiss();
       await employ({ group: 'others' });
       expect(await submit(read(1, 2))).toMatchObject({ version: 2 });
       await note();
-      expect(letters).toHaveLength(4);
+      expect(letters).toHaveLength(5);
     });
 
     it('goes on behind what the log covers, whatever the offsets of its group say', async () => {
@@ -137,6 +139,31 @@ describeWith('KAFKA_BROKERS', 'the channel on Kafka', (brokers) => {
       await employ();
       expect(await submit(read(1, 9))).toMatchObject({ version: 2 });
       expect((await history(bench.log)).outcomes).toHaveLength(2);
+    });
+
+    it('goes over gaps in the offsets, as the transactions of somebody else leave them', async () => {
+      await employ();
+      const producer = bench.kafka
+        .client({ requestTimeout: 20_000 })
+        .producer({ transactionalId: bench.prefix, idempotent: true, maxInFlightRequests: 1 });
+      await producer.connect();
+      const transact = async (...commands: readonly Command[]): Promise<void> => {
+        const transaction = await producer.transaction();
+        const messages = commands.map((command) => ({ partition: HOME, value: encodeCommand(command, 'nobody') }));
+        await transaction.send({ topic: topic(), messages });
+        await transaction.commit();
+      };
+      await transact(read(1, 1));
+      await expect.poll(async () => (await history(bench.log)).outcomes.length).toBe(1);
+      await transact(read(1, 2), read(1, 3));
+      expect(await submit(read(1, 4))).toMatchObject({ version: 4 });
+      // At its end too, where another one begins.
+      await transact(read(1, 5));
+      await producer.disconnect();
+      await expect.poll(async () => (await history(bench.log)).outcomes.length).toBe(5);
+      await dismiss();
+      await employ();
+      expect(await submit(read(1, 6))).toMatchObject({ version: 6 });
     });
 
     it('refuses to run where the log has decided more commands than there are', async () => {

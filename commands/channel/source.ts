@@ -1,5 +1,6 @@
 import { type CommandSource, type Incoming, NotHeld, type Taker } from '../command.js';
-import type { KafkaConnection } from '../kafka/connect.js';
+import { type KafkaConnection, KafkaError } from '../kafka/connect.js';
+import { openReader } from '../kafka/fetch.js';
 import { type Batch, type Group, type Message, type Pace, joinGroup } from '../kafka/group.js';
 import { Unowned } from '../worker/owner.js';
 import { type Answers, type Notice, answersOf, decodeCommand, noticeOf } from './wire.js';
@@ -30,6 +31,9 @@ const BATCH = 500;
 /** How long a partition rests where nothing can be decided at the moment, in ms. */
 const REST = 500;
 
+/** So long a leader is asked where its partition begins and ends, in ms: the batch must end before partitions are shared anew. */
+const PATIENCE = 3_000;
+
 /** What this process knows of a partition that it has: the next offset that it has not seen settled, once it owns it. */
 type Reading = { next: number | undefined };
 
@@ -46,6 +50,8 @@ function serve(options: KafkaSourceOptions, taker: Taker): ReturnType<CommandSou
   const { answers, onTrouble } = options;
   const topic = `${options.prefix}commands`;
   const readings = new Map<number, Reading>();
+  const reader = openReader(options.kafka, topic);
+  const asking = { patience: PATIENCE };
   let shared = (): void => undefined;
   const first = new Promise<void>((resolve) => {
     shared = resolve;
@@ -63,31 +69,51 @@ function serve(options: KafkaSourceOptions, taker: Taker): ReturnType<CommandSou
     shared();
   };
 
+  /** Whether there are commands from an offset on and before another: where transactions ended, offsets have none. */
+  const isBetween = async (partition: number, from: number, to: number): Promise<boolean> => {
+    for (let at = from; at < to;) {
+      const page = await reader.page(partition, at, { ...asking, bytes: 1 });
+      const [found] = page?.records ?? [];
+      if (found) return Number(found.offset) < to;
+      if (!page || page.next === at) throw new KafkaError('KAFKA_UNREACHABLE', `${topic} ends at ${at}, and went on.`);
+      at = page.next;
+    }
+    return false;
+  };
+
   const onBatch = async (batch: Batch, hold: () => Promise<void>): Promise<{ next: number; rest?: number }> => {
     const { partition, messages, end } = batch;
     const [begin] = messages;
     const reading = readings.get(partition);
     if (!begin || !reading) throw new NotHeld(`partition ${partition} of ${topic} is not of this process`);
+    const later = (error: unknown): { next: number; rest: number } => {
+      onTrouble?.(error);
+      return { next: begin.offset, rest: REST };
+    };
     let covered: number;
     try {
       covered = await taker.own(partition, hold);
     } catch (error) {
       if (!(error instanceof Unowned)) throw error;
-      onTrouble?.(error);
-      return { next: begin.offset, rest: REST };
+      return later(error);
     }
-    // A leader that is new may not know yet how far it has come. Asked for that alone, it waits until it does.
-    if (covered >= end && covered >= (await (await joined).bounds(partition)).end) {
-      throw new CommandsLost(
-        `The log has decided partition ${partition} of ${topic} up to offset ${covered}, and it ends at ${end}: it is not the ` +
-          'topic that the log was written from, or has lost its end. Bring that back, or begin a new log (KAFKA_PREFIX).',
-      );
-    }
-    // Where it may go on at the earliest. What was kept too short is gone; nobody waits for it any more.
-    const due = reading.next ?? covered + 1;
-    if (begin.offset > due) {
-      const there = Math.max(due, (await (await joined).bounds(partition)).start);
-      if (begin.offset > there) return { next: there };
+    try {
+      // A leader that is new may not know yet how far it has come. Asked for that alone, it waits until it does.
+      if (covered >= end && covered >= (await reader.end(partition, asking))) {
+        throw new CommandsLost(
+          `The log has decided partition ${partition} of ${topic} up to offset ${covered}, and it ends at ${end}: it is not the ` +
+            'topic that the log was written from, or has lost its end. Bring that back, or begin a new log (KAFKA_PREFIX).',
+        );
+      }
+      // Where it may go on at the earliest. What was kept too short is gone; nobody waits for it any more.
+      const due = reading.next ?? covered + 1;
+      if (begin.offset > due) {
+        const there = Math.max(due, await reader.begin(partition, asking));
+        if (await isBetween(partition, there, begin.offset)) return { next: there };
+      }
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+      return later(error);
     }
     const from = reading.next ?? begin.offset;
     const todo = messages.filter(({ offset }) => offset >= from);
@@ -151,6 +177,7 @@ function serve(options: KafkaSourceOptions, taker: Taker): ReturnType<CommandSou
     stop: async (last) => {
       const group = await joined.catch(() => undefined);
       await (group ? group.stop(last) : last());
+      reader.close();
     },
   };
 }

@@ -20,12 +20,13 @@ const strict = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * What lies in `commands`, whoever put it there. Where that is no command it comes all the same, as it is, for it has to be
- * recorded: the worker looks at each. Of bytes that are no text it comes as base64. Only a command has a sender.
+ * recorded: the worker looks at each. Of bytes that are no text it comes as base64. Only a command, an object, has a sender.
  */
 export function decodeCommand(value: Uint8Array | null): { readonly command: Command; readonly sender?: string } {
   const came = valueOf(value ?? new Uint8Array());
   if (typeof came !== 'object' || came === null || !('command' in came)) return { command: asItIs(came) };
   const { command } = came;
+  if (typeof command !== 'object' || command === null) return { command: asItIs(command) };
   const sender = 'sender' in came && typeof came.sender === 'string' ? { sender: came.sender } : {};
   return { command: asItIs(command), ...sender };
 }

@@ -45,7 +45,7 @@ export type KafkaConnection = {
   /** kafkajs itself, for consumer groups and administration. What it logs goes to `onTrouble`. */
   client(settings?: Settings): Kafka;
   /** Runs something with an administration client that is connected, and lets go of it. Throws KAFKA_UNREACHABLE. */
-  administer<T>(work: (admin: Admin) => Promise<T>): Promise<T>;
+  administer<T>(work: (admin: Admin) => Promise<T>, settings?: Settings): Promise<T>;
   /** Opens sockets for kafkajs and hands each to `onOpen`, so that one that hangs can be destroyed. */
   sockets(onOpen?: (socket: Socket) => void): ISocketFactory;
   readonly closed: boolean;
@@ -85,9 +85,16 @@ export function connectKafka({ brokers, clientId, onTrouble = () => undefined }:
     onTrouble(new KafkaError('KAFKA_TROUBLE', `kafkajs, ${namespace}: ${log.message}${detail}`));
   };
 
+  /** kafkajs stays with the first broker that takes a connection, though it hangs: each client begins with another one. */
+  let turn = Math.floor(Math.random() * brokers.length);
+  const inTurn = (): string[] => {
+    const at = turn++ % brokers.length;
+    return [...brokers.slice(at), ...brokers.slice(0, at)];
+  };
+
   const kafkajs = (level: logLevel, settings: Settings): Kafka =>
     new Kafka({
-      brokers: [...brokers],
+      brokers: inTurn(),
       clientId,
       connectionTimeout: CONNECT_MS,
       requestTimeout: ANSWER_MS,
@@ -102,10 +109,10 @@ export function connectKafka({ brokers, clientId, onTrouble = () => undefined }:
     clientId,
     onTrouble,
     client: (settings = {}) => kafkajs(logLevel.ERROR, settings),
-    administer: async (work) => {
+    administer: async (work, settings) => {
       // Whatever it could note is thrown as well, and most of it is not even a fault (as that a topic is there already).
       const retry = { initialRetryTime: 100, retries: 4 };
-      const admin = kafkajs(logLevel.NOTHING, { requestTimeout: 10_000, retry }).admin();
+      const admin = kafkajs(logLevel.NOTHING, { requestTimeout: 10_000, retry, ...settings }).admin();
       try {
         await admin.connect().catch((error: unknown) => {
           throw unreachable(brokers, error);

@@ -15,7 +15,7 @@ export type Reader = {
   /** The offset behind the last record that is on enough disks to stay. Throws KAFKA_UNREACHABLE, KAFKA_CLOSED. */
   end(partition: number, options?: Asking): Promise<number>;
   /** The offset of the first record that is still there. */
-  begin(partition: number): Promise<number>;
+  begin(partition: number, options?: Asking): Promise<number>;
   /**
    * What comes from an offset on, at most about `bytes` (default 1 MB) of it; nothing where that is the end. Undefined
    * once the signal has ended. Throws KAFKA_OFFSET where the topic has no such place, KAFKA_CLOSED.
@@ -105,7 +105,7 @@ export function openReader(kafka: KafkaConnection, topic: string): Reader {
 
   return {
     end: (partition, options) => offset(partition, '-1', options),
-    begin: (partition) => offset(partition, '-2'),
+    begin: (partition, options) => offset(partition, '-2', options),
     page: (partition, from, options = {}) => {
       const { bytes = PAGE } = options;
       const page = async (link: Link): Promise<Page> => {

@@ -44,8 +44,6 @@ export type GroupOptions = {
 };
 
 export type Group = {
-  /** The offset of the first message of a partition that there still is, and the one behind its last. */
-  bounds(partition: number): Promise<{ readonly start: number; readonly end: number }>;
   /** Takes no more batches, lets those under way end, calls `last` while the partitions are still its own, and leaves. */
   stop(last: () => Promise<void>): Promise<void>;
 };
@@ -182,12 +180,6 @@ export async function joinGroup(options: GroupOptions): Promise<Group> {
   });
 
   return {
-    bounds: (partition) =>
-      kafka.administer(async (admin) => {
-        const found = (await admin.fetchTopicOffsets(topic)).find((each) => each.partition === partition);
-        if (!found) throw new KafkaError('KAFKA_NO_TOPIC', `Kafka has no partition ${partition} of a topic ${topic}.`);
-        return { start: Number(found.low), end: Number(found.high) };
-      }),
     stop: async (last) => {
       stopping = true;
       pauseAll(consumer, topic);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backOff } from '../backoff.js';
-import type { KafkaConnection } from './connect.js';
+import type { KafkaConnection, KafkaError } from './connect.js';
 import { type Page, fetchFrom } from './fetch.js';
 import { type Link, openLinks } from './links.js';
 
@@ -35,6 +35,8 @@ type Tail<T> = {
   readonly places: Set<Place<T>>;
   /** The broker that it is fetched from; undefined while its leader is looked for. */
   link: Link | undefined;
+  /** How often it has lost its leader since that last gave a page. */
+  tried: number;
 };
 type Place<T> = { readonly waiting: Block<T>[]; wake: () => void; lost: boolean };
 
@@ -97,13 +99,16 @@ export function openTails<T>(
         for (const tail of here) {
           if (!isFollowed(tail)) continue;
           const result = results.find(({ partition }) => partition === tail.partition);
-          if (result && 'page' in result) deliver(tail, result.page);
-          else if (result?.fault.code === 'KAFKA_OFFSET') loseAll(tail);
+          if (result && 'page' in result) {
+            tail.tried = 0;
+            deliver(tail, result.page);
+          } else if (result && isForReader(result.fault)) loseAll(tail);
           else displace(tail, result?.fault ?? new Error('the leader gave no page'));
         }
       } catch (error) {
         links.discard(link, error);
-        for (const tail of here) displace(tail, error);
+        // Those too that have come to this link while the fetch was under way.
+        for (const tail of tails.values()) if (tail.link === link) displace(tail, error);
         break;
       }
     }
@@ -111,30 +116,29 @@ export function openTails<T>(
   }
 
   /** Looks for the leader of a tail, for as long as it is followed. */
-  async function settle(tail: Tail<T>, tried = 0): Promise<void> {
+  async function settle(tail: Tail<T>): Promise<void> {
     try {
-      if (tried > 0) await sleep(backOff(tried, randomBytes, { first: 30, longest: 1_000 }));
+      if (tail.tried > 0) await sleep(backOff(tail.tried, randomBytes, { first: 30, longest: 1_000 }));
       if (!isFollowed(tail)) return;
       tail.link = await links.leaderOf(topic, tail.partition);
       if (!fetching.has(tail.link)) await fetchAll(tail.link);
     } catch (error) {
-      links.discard(undefined, error);
-      if (closed) return;
-      if (tried % 10 === 3) kafka.onTrouble(error);
-      await settle(tail, tried + 1);
+      if (!closed) displace(tail, error);
     }
   }
   const displace = (tail: Tail<T>, reason: unknown): void => {
     links.discard(undefined, reason);
     tail.link = undefined;
-    void settle(tail, 1);
+    tail.tried += 1;
+    if (tail.tried % 10 === 3) kafka.onTrouble(reason);
+    void settle(tail);
   };
 
   return {
     join: (partition, from) => {
       const there = tails.get(partition);
       if (closed || (there && there.at > from)) return undefined;
-      const tail = there ?? { partition, at: from, places: new Set(), link: undefined };
+      const tail = there ?? { partition, at: from, places: new Set(), link: undefined, tried: 0 };
       const own: Place<T> = { waiting: [], wake: () => undefined, lost: false };
       tail.places.add(own);
       if (!there) {
@@ -156,3 +160,6 @@ export function openTails<T>(
     },
   };
 }
+
+/** What no other leader would mend: whoever follows is told when it reads by itself. */
+const isForReader = ({ code }: KafkaError): boolean => code === 'KAFKA_OFFSET' || code === 'KAFKA_REFUSED';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { describeWith } from '../../ops/run/needs.js';
-import { connectKafka } from './connect.js';
+import { type KafkaConnection, KafkaError, connectKafka } from './connect.js';
 import { kafkaForTests } from './testing.js';
 import { commandsTopic, ensureTopic, eventsTopic } from './topics.js';
 
@@ -51,10 +51,27 @@ describeWith('KAFKA_BROKERS', 'the topics on Kafka', (brokers) => {
 
   it('cannot be made where no broker answers, and it is said whom one asked', async () => {
     const nobody = connectKafka({ brokers: ['127.0.0.1:1'], clientId: 'tests' });
-    await expect(ensureTopic(nobody, eventsTopic('x-', 1, 1))).rejects.toEqual(
+    await expect(ensureTopic(nobody, eventsTopic('x-', 1, 1), { patience: 100 })).rejects.toEqual(
       coded('KAFKA_UNREACHABLE', '127.0.0.1:1', 'KAFKA_BROKERS'),
     );
     await nobody.close();
+  });
+
+  it('are made as soon as there are brokers that answer', async () => {
+    const topic = eventsTopic(newPrefix(), 2, 1);
+    const [first = ''] = brokers.split(',');
+    const kafka = connectKafka({ brokers: ['127.0.0.1:1', first, '127.0.0.1:2'], clientId: 'tests' });
+    expect(await ensureTopic(kafka, topic)).toEqual({ made: true });
+    let asked = 0;
+    const shaky: KafkaConnection = {
+      ...kafka,
+      administer: async (work, settings) => {
+        if (++asked < 3) throw new KafkaError('KAFKA_UNREACHABLE', 'not yet');
+        return kafka.administer(work, settings);
+      },
+    };
+    expect(await ensureTopic(shaky, topic)).toEqual({ made: false });
+    await kafka.close();
   });
 
   it('are reached only by addresses with a port', () => {

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Admin } from 'kafkajs';
-import { type KafkaConnection, KafkaError } from './connect.js';
+import { backOff } from '../backoff.js';
+import { ANSWER_MS, type KafkaConnection, KafkaError } from './connect.js';
 
 /** A topic as it has to be: how many partitions, how many copies of each, and its settings by Kafka's own names. */
 export type Topic = {
@@ -42,30 +44,38 @@ export const commandsTopic = (prefix: string, partitions: number, replication: n
   config: { ...safe(replication), 'retention.ms': String(14 * 24 * 3_600_000) },
 });
 
-/** How long a topic that was made may take until each of its partitions is led, in ms. */
+/** How long it may take until each partition of a topic is led, brokers that hang or fall included, in ms. */
 const PATIENCE = 20_000;
+
+/** One try with one broker; the next try begins with another. */
+const ONCE = { requestTimeout: ANSWER_MS, retry: { retries: 0 } };
 
 /**
  * Makes a topic, or checks that the one there is as it must be; many may do so at once. When it resolves, every partition
- * has a leader that serves it. Throws KAFKA_DRIFT, which names each difference and what to do, and KAFKA_UNREACHABLE.
+ * has a leader that serves it. Goes around brokers that hang or are down for as long as `patience` lasts, in ms. Throws
+ * KAFKA_DRIFT, which names each difference and what to do, KAFKA_REFUSED, and KAFKA_UNREACHABLE.
  */
-export function ensureTopic(kafka: KafkaConnection, topic: Topic): Promise<{ readonly made: boolean }> {
-  return kafka.administer(async (admin) => {
-    const until = Date.now() + PATIENCE;
-    const made = await create(admin, topic);
-    for (;;) {
-      const state = await look(admin, topic.name);
-      if (state) {
-        refuseDrift(topic, state);
-        return { made };
-      }
-      if (Date.now() > until) {
-        const message = `The topic ${topic.name} has a partition that no broker leads. Look after the brokers, and start again.`;
-        throw new KafkaError('KAFKA_UNREACHABLE', message);
-      }
-      await sleep(50);
+export async function ensureTopic(
+  kafka: KafkaConnection,
+  topic: Topic,
+  { patience = PATIENCE }: { readonly patience?: number } = {},
+): Promise<{ readonly made: boolean }> {
+  const until = Date.now() + patience;
+  let made: boolean | undefined;
+  for (let tried = 1; ; tried++) {
+    try {
+      const state = await kafka.administer(async (admin) => {
+        made ??= await create(admin, topic);
+        return look(admin, topic.name);
+      }, ONCE);
+      refuseDrift(topic, state);
+      return { made: made === true };
+    } catch (error) {
+      const final = error instanceof KafkaError && (error.code === 'KAFKA_DRIFT' || error.code === 'KAFKA_REFUSED');
+      if (final || kafka.closed || Date.now() > until) throw error;
     }
-  });
+    await sleep(backOff(tried, randomBytes, { first: 50, longest: 500 }));
+  }
 }
 
 async function create(admin: Admin, { name, partitions, replication, config }: Topic): Promise<boolean> {
@@ -84,10 +94,26 @@ async function create(admin: Admin, { name, partitions, replication, config }: T
       const message = `The topic ${name} is to have ${replication} replicas, and there are fewer brokers. Start more, or set KAFKA_REPLICATION.`;
       throw new KafkaError('KAFKA_REFUSED', message, { cause: error });
     }
-    const what = error instanceof Error ? error.message : String(error);
-    const message = `The topic ${name} could not be made (${[what, ...said].join(', ')}). Check that the brokers run.`;
-    throw new KafkaError(said.length > 0 ? 'KAFKA_REFUSED' : 'KAFKA_UNREACHABLE', message, { cause: error });
+    throw failed(`The topic ${name} could not be made`, error);
   }
+}
+
+/** What Kafka would say again, however often it is asked. */
+const FINAL = new Set([
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'INVALID_CONFIG',
+  'INVALID_PARTITIONS',
+  'INVALID_TOPIC_EXCEPTION',
+  'POLICY_VIOLATION',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'UNSUPPORTED_VERSION',
+]);
+
+function failed(what: string, error: unknown): KafkaError {
+  const said = typesOf(error);
+  const why = [error instanceof Error ? error.message : String(error), ...said].join(', ');
+  const code = said.some((type) => FINAL.has(type)) ? 'KAFKA_REFUSED' : 'KAFKA_UNREACHABLE';
+  return new KafkaError(code, `${what} (${why}). Check that the brokers run.`, { cause: error });
 }
 
 /** The names that Kafka gives to what went wrong, wherever kafkajs has put them. */
@@ -98,22 +124,16 @@ function typesOf(error: unknown): readonly string[] {
   return [...own, ...listed, ...typesOf(error.cause)];
 }
 
-/** Not every broker knows yet what one of them was told. */
-const PASSING = new Set([
-  'UNKNOWN_TOPIC_OR_PARTITION',
-  'LEADER_NOT_AVAILABLE',
-  'NOT_LEADER_FOR_PARTITION',
-  'NOT_CONTROLLER',
-]);
-
 type State = Pick<Topic, 'partitions' | 'replication' | 'config'>;
 
-/** How a topic is; undefined while not every broker knows it, or a partition of it has no leader. */
-async function look(admin: Admin, name: string): Promise<State | undefined> {
+/** How a topic is. Throws while not every broker knows it, or a partition of it has no leader that serves it. */
+async function look(admin: Admin, name: string): Promise<State> {
   try {
     const { topics } = await admin.fetchTopicMetadata({ topics: [name] });
     const partitions = topics[0]?.partitions ?? [];
-    if (partitions.length === 0 || partitions.some(({ leader }) => leader < 0)) return undefined;
+    if (partitions.length === 0 || partitions.some(({ leader }) => leader < 0)) {
+      throw new Error('it has a partition that no broker leads');
+    }
     // A leader may be named before it knows of it: until then it would refuse the first batch.
     await admin.fetchTopicOffsets(name);
     const { resources } = await admin.describeConfigs({
@@ -121,15 +141,14 @@ async function look(admin: Admin, name: string): Promise<State | undefined> {
       resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name }],
     });
     const entries = resources.flatMap(({ configEntries }) => configEntries);
-    if (entries.length === 0) return undefined;
+    if (entries.length === 0) throw new Error('its settings are not known yet');
     return {
       partitions: partitions.length,
       replication: Math.min(...partitions.map(({ replicas }) => replicas.length)),
       config: Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue])),
     };
   } catch (error) {
-    if (typesOf(error).some((type) => PASSING.has(type))) return undefined;
-    throw error;
+    throw failed(`The topic ${name} does not serve`, error);
   }
 }
 

@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Uuid } from '../../domain/ids.js';
+import { backOff } from '../backoff.js';
 import { type Reader, openReader } from '../kafka/fetch.js';
-import type { KafkaConnection } from '../kafka/connect.js';
+import { type KafkaConnection, KafkaError } from '../kafka/connect.js';
 import type { Producer } from '../kafka/produce.js';
 import { type Entry, CODE, LogError } from './log.js';
 import { messageOf, placedIn } from './kafka-records.js';
@@ -11,17 +14,26 @@ type Options = {
   readonly topic: string;
   readonly partitions: number;
   readonly newId: () => Uuid;
+  /** After so many ms of errors it gives up (default a minute). */
+  readonly patience?: number;
 };
+
+const PATIENCE = 60_000;
+
+/** What sending again does not mend. */
+const FINAL: ReadonlySet<unknown> = new Set<KafkaError['code']>(['KAFKA_REFUSED', 'KAFKA_TOO_LARGE', 'KAFKA_CLOSED']);
 
 /**
  * The id of the log in a topic. Whoever finds the first partition empty proposes one; the first record decides, so that
  * many who open a new log at the same moment agree. The other partitions begin with the same id. Throws LOG_CORRUPT
- * where they do not, LOG_PARTITIONS.
+ * where they do not, LOG_PARTITIONS; and KafkaError where it cannot be written.
  */
-export async function identify({ kafka, producer, topic, partitions, newId }: Options): Promise<Uuid> {
+export async function identify(options: Options): Promise<Uuid> {
+  const { kafka, producer, topic, partitions, newId, patience = PATIENCE } = options;
   const reader = openReader(kafka, topic);
   const begin = async (partition: number, log: () => Uuid): Promise<Uuid> => {
-    for (;;) {
+    const begun = Date.now();
+    for (let tried = 1; ; tried++) {
       const found = await firstOf(reader, partition);
       if (found?.kind === 'log') {
         if (found.partitions === partitions) return found.log;
@@ -32,8 +44,18 @@ export async function identify({ kafka, producer, topic, partitions, newId }: Op
       const id = log();
       const header = { owner: id, term: 0, batch: 0, index: 0, count: 1, code: CODE };
       const entry: Entry = { kind: 'log', header, log: id, partitions };
-      // Whatever comes of this: what lies first is looked at again.
-      await producer.send(topic, partition, [messageOf(partition, entry)]).catch(kafka.onTrouble);
+      // Whatever else comes of this: what lies first is looked at again.
+      try {
+        await producer.send(topic, partition, [messageOf(partition, entry)]);
+      } catch (cause) {
+        if (cause instanceof KafkaError && FINAL.has(cause.code)) throw cause;
+        if (Date.now() - begun > patience) {
+          const message = `Partition ${partition} of ${topic} could not be begun: see the cause.`;
+          throw new KafkaError('KAFKA_UNREACHABLE', message, { cause });
+        }
+        kafka.onTrouble(cause);
+        await sleep(backOff(tried, randomBytes));
+      }
     }
   };
   try {

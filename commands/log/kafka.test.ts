@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { describeWith } from '../../ops/run/needs.js';
-import { connectKafka } from '../kafka/connect.js';
+import { KafkaError, connectKafka } from '../kafka/connect.js';
 import { createProducer } from '../kafka/produce.js';
 import { kafkaForTests } from '../kafka/testing.js';
 import { ensureTopic, eventsTopic } from '../kafka/topics.js';
 import { logContract } from './contract.js';
 import { openKafkaLog } from './kafka.js';
+import { identify } from './kafka-identity.js';
 import { messageOf } from './kafka-records.js';
 import type { Log } from './log.js';
 import { batchOf, cursorBehind, eventNamed, follow, readAll, takeover } from './testing.js';
@@ -94,6 +95,29 @@ describeWith('KAFKA_BROKERS', 'the log on Kafka', (brokers) => {
       await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '1' }] });
     });
     await expect(open(cut)).rejects.toEqual(coded('LOG_CORRUPT'));
+  });
+
+  it('is not begun where that is refused, or fails for too long, and it is said why', async () => {
+    const topic = eventsTopic(newPrefix(), 1, 1);
+    await ensureTopic(connection(), topic);
+    const begin = async (code: KafkaError['code'], patience: number) => {
+      let sent = 0;
+      const send = async (): Promise<never> => {
+        sent += 1;
+        throw new KafkaError(code, 'not in');
+      };
+      const producer = { send, close: async () => undefined };
+      const options = { kafka: connection(), producer, topic: topic.name, partitions: 1, newId: randomUUID };
+      const error: unknown = await identify({ ...options, patience }).catch((reason: unknown) => reason);
+      return { error, sent };
+    };
+    for (const code of ['KAFKA_REFUSED', 'KAFKA_TOO_LARGE', 'KAFKA_CLOSED'] as const) {
+      expect(await begin(code, 60_000)).toEqual({ error: coded(code), sent: 1 });
+    }
+    const { error, sent } = await begin('KAFKA_UNKNOWN', 200);
+    expect(error).toMatchObject({ code: 'KAFKA_UNREACHABLE', cause: { code: 'KAFKA_UNKNOWN' } });
+    // The pauses are 25 ms at least, and twice as long each time.
+    expect(sent).toBeLessThan(7);
   });
 
   const firstEntries = async (log: Log) => {

@@ -147,6 +147,8 @@ export async function openKafkaLog({ kafka, prefix, partitions, replication, new
           const fresh = block.records.filter(({ offset }) => offset >= at.offset);
           yield* chunksOf(fresh, block.next, (records) => records);
         }
+        // Where the place was lost because something is wrong, it is heard here, at the end of the partition too.
+        if (!stopped()) await reader.page(partition, at.offset, { ...asking, bytes: 1 });
       } finally {
         asking.signal?.removeEventListener('abort', leave);
         leave();

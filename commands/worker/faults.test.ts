@@ -4,6 +4,7 @@ import {
   type Clock,
   type Fault,
   HOME,
+  Lost,
   T0,
   ask,
   doubled,
@@ -145,6 +146,21 @@ describe('a log that cannot be written', () => {
       { status: 'accepted', position: { offset: 3 } },
     ]);
     expect(await versions()).toEqual([1]);
+  });
+
+  it('leaves unavailable what no log takes, which is known not to be in, and goes on', async () => {
+    const troubles: unknown[] = [];
+    const why = Object.assign(new Error('beyond what the broker takes'), { code: 'KAFKA_TOO_LARGE' });
+    const faults = [undefined, lost, undefined, undefined, () => Promise.reject(why)];
+    const owner = ownerOf(faulty(log, faults), { clock, onTrouble: (error) => troubles.push(error) });
+    expect(await ask(owner, markRead(1, 1))).toMatchObject([{ status: 'accepted' }]);
+    // What became of the first batch was not known, and why is told.
+    expect(troubles).toEqual([expect.any(Lost)]);
+    const command = markRead(2, 1);
+    expect(await ask(owner, command)).toMatchObject([{ code: 'UNAVAILABLE' }]);
+    expect(troubles.slice(1)).toMatchObject([{ code: 'UNOWNED', cause: why }]);
+    expect(await ask(owner, command)).toMatchObject([{ status: 'accepted', version: 1 }]);
+    expect(await takeovers()).toBe(2);
   });
 
   it('is written again by the same owner as soon as that works', async () => {

@@ -175,7 +175,11 @@ export function createOwner(options: OwnerOptions): Owner {
     const before = memory.cursor;
     const covered = coveredBy(decided, waiting);
     const records = recordsOf(overlay, before.fence, me, covered);
-    const base = await log.append(partition, records).catch(() => undefined);
+    const base = await log.append(partition, records).catch((error: unknown) => {
+      if (isTooLarge(error)) throw new Unowned(error.message, { cause: error });
+      onTrouble?.(error);
+      return undefined;
+    });
     switch (verdict(before, base)) {
       case 'take over':
         me = NOBODY;
@@ -311,6 +315,8 @@ export function createOwner(options: OwnerOptions): Owner {
           'UNAVAILABLE',
           'The server cannot keep anything right now. Send it again in a moment.',
         );
+        // What no log takes is not in it, and would not be.
+        if (error instanceof Unowned && isTooLarge(error.cause)) sent.clear();
         // A refusal says that nothing was left behind. Where that is not known, the sender's patience runs out instead.
         for (const item of incoming) {
           const name = nameOf(item.command);
@@ -332,6 +338,10 @@ export function createOwner(options: OwnerOptions): Owner {
     },
   };
 }
+
+/** Beyond what Kafka takes: it is known not to be in, and another try would only keep those waiting who could be told. */
+const isTooLarge = (error: unknown): error is Error =>
+  error instanceof Error && 'code' in error && error.code === 'KAFKA_TOO_LARGE';
 
 /** This worker is not, or not now, the owner: commands are refused and may come again. */
 export class Unowned extends Error {

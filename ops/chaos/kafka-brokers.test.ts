@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { describeWith } from '../run/needs.js';
 import { type KafkaStack, startKafka } from '../stack/kafka.js';
 import { type KafkaConnection, connectKafka } from '../../commands/kafka/connect.js';
+import { ensureTopic, eventsTopic } from '../../commands/kafka/topics.js';
 import { openKafkaLog } from '../../commands/log/kafka.js';
 import type { Log } from '../../commands/log/log.js';
 import { startOfLog } from '../../commands/log/store.js';
@@ -117,6 +118,31 @@ describeWith('KAFKA_BROKERS', 'the log on three brokers of which one fails', () 
       await sleep(4_000);
       await victim.start();
     });
+  });
+
+  it.each(['is down', 'hangs'])('is opened, and made where it is new, while a broker %s', async (how) => {
+    const [victim] = stack.servers;
+    const others = connectKafka({ brokers: stack.brokers, clientId: 'log-test' });
+    if (how === 'hangs') victim?.pause();
+    else await victim?.kill9();
+    try {
+      for (const name of [prefix, `test-${randomUUID()}-`]) {
+        await ensureTopic(others, eventsTopic(name, PARTITIONS, 3), { patience: 60_000 });
+        const opened = await openKafkaLog({
+          kafka: others,
+          prefix: name,
+          partitions: PARTITIONS,
+          replication: 3,
+          newId: randomUUID,
+        });
+        expect(await readAll(opened, 0)).toEqual(['log']);
+        await opened.close();
+      }
+    } finally {
+      if (how === 'hangs') victim?.resume();
+      else await victim?.start();
+      await others.close();
+    }
   });
 
   it('goes on without a leader that hangs, and what it was asked is unknown, for it may come in later', async () => {
