@@ -102,12 +102,14 @@ async function load(stage: Stage, events: readonly Envelope<ConversationEvent>[]
   const ids = new Set(events.map(idOf).filter((id) => !begun.has(id)));
   const requested = new Set(events.flatMap((event) => (event.type === 'ReplyRequested' ? [event.data.reply] : [])));
   const spokenOf = new Set(events.flatMap(changedBy).filter((id) => !requested.has(id)));
-  const known = new Map<Uuid, Conversation>();
-  for (const row of await stage.load<ConversationRow>(conversations, ids)) known.set(row.id, { ...copyOf(), row });
-  for (const row of await stage.load<MemberRow>(members, ids))
-    known.get(row.conversation)?.members.set(row.person, row);
-  for (const row of await stage.load<MessageRow>(messages, spokenOf))
-    known.get(row.conversation)?.messages.set(row.id, row);
+  const [rows, people, told] = await Promise.all([
+    stage.load<ConversationRow>(conversations, ids),
+    stage.load<MemberRow>(members, ids),
+    stage.load<MessageRow>(messages, spokenOf),
+  ]);
+  const known = new Map(rows.map((row): [Uuid, Conversation] => [row.id, { ...copyOf(), row }]));
+  for (const row of people) known.get(row.conversation)?.members.set(row.person, row);
+  for (const row of told) known.get(row.conversation)?.messages.set(row.id, row);
   return known;
 }
 
