@@ -19,7 +19,7 @@ npm run stack -- stop [--folder F]
   --kafka       how many brokers (1)
   --redis       one Redis, a cluster of three nodes, or both (single)
   --keycloak    with or without (on)
-  --folder F    where all is kept; it stays when the stack is stopped. Without: a temporary one, which goes
+  --folder F    where all is kept; it stays when the stack is stopped. Without: one in your cache, which goes
   --public-url  where a fleet on this stack is to be found, which Keycloak has to know (http://localhost:8080)
   --tests       only what the tests look for
   --json        as JSON`;

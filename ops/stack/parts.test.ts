@@ -1,15 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { portsIn } from './brokers.js';
 import { brokerProperties, propertiesText } from './kafka.js';
 import { seedKey } from './keycloak.js';
 import { freePorts } from './ports.js';
-import { endOf, isAlive, launch } from './processes.js';
-import { type Running, exportLines, readState, running, writeState } from './state.js';
+import { endOf, isAlive, launch, self } from './processes.js';
+import { type Running, exportLines, folderOf, makeFolder, readState, running, writeState } from './state.js';
+
+afterEach(() => void vi.restoreAllMocks());
 
 const folder = mkdtempSync(join(tmpdir(), 'verbatim-stack-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -134,11 +136,55 @@ describe('what is known of a stack', () => {
     expect(readState(folder)).toBeUndefined();
   });
 
+  it('is not believed where it is of another folder, of another user, or would have a shell do something else', () => {
+    const mine = self();
+    const file = join(folder, 'stack.json');
+    const told = state([server(mine.pid, mine.born)]);
+    writeState(told);
+    expect(readState(folder)).toEqual(told);
+    const user = vi.spyOn(process, 'getuid').mockReturnValue(statSync(file).uid + 1);
+    expect(() => running(folder)).toThrow(expect.objectContaining({ code: 'STACK_FOLDER' }));
+    user.mockRestore();
+    writeFileSync(file, JSON.stringify({ ...told, folder: `${folder}-2` }));
+    const elsewhere = { code: 'STACK_FOLDER', message: expect.stringContaining(`of a stack in ${folder}-2`) };
+    expect(() => running(folder)).toThrow(expect.objectContaining(elsewhere));
+    for (const key of ['A B', 'A;id', 'path', '1A', '']) {
+      writeFileSync(file, JSON.stringify({ ...told, systems: { [key]: 'x' } }));
+      expect(readState(folder)).toBeUndefined();
+    }
+  });
+
   it('is nothing where the file is something else', () => {
     writeFileSync(join(folder, 'stack.json'), '{"servers":[');
     expect(readState(folder)).toBeUndefined();
     writeFileSync(join(folder, 'stack.json'), '{"servers":[{"pid":"1"}]}');
     expect(readState(folder)).toBeUndefined();
+  });
+});
+
+describe('the folder', () => {
+  it('that needs no name is where nobody else can put one before', () => {
+    const above = (path: string): readonly string[] => [path, ...(path === dirname(path) ? [] : above(dirname(path)))];
+    const there = above(folderOf(undefined)).filter(existsSync);
+    expect(there.filter((each) => statSync(each).mode & 0o002)).toEqual([]);
+  });
+
+  it('is for this user alone, but that who runs PostgreSQL for root gets through, whatever is usual here', () => {
+    const before = process.umask(0o077);
+    const made = [join(folder, 'above'), join(folder, 'above/own')];
+    const modes = (): readonly number[] => made.map((each) => statSync(each).mode & 0o777);
+    try {
+      const user = vi.spyOn(process, 'getuid').mockReturnValue(0);
+      makeFolder(made[1] ?? '');
+      expect(modes()).toEqual([0o711, 0o711]);
+      rmSync(made[0] ?? '', { recursive: true });
+      process.umask(0);
+      user.mockReturnValue(1000);
+      makeFolder(made[1] ?? '');
+      expect(modes()).toEqual([0o700, 0o700]);
+    } finally {
+      process.umask(before);
+    }
   });
 });
 

@@ -64,7 +64,8 @@ export async function startPostgres(o: { readonly folder: string; readonly say?:
   if (!existsSync(join(data, 'PG_VERSION'))) await initialise(programs, data);
   const [port = 0] = await freePorts(1);
   const base = `postgres://postgres@127.0.0.1:${port}`;
-  const settings = { ...serverSettings, port, unix_socket_directories: o.folder };
+  // No socket in a folder: the path of one may have no more than a hundred letters, and nobody asks there.
+  const settings = { ...serverSettings, port, unix_socket_directories: '' };
   const options = {
     name: 'postgres',
     command: join(bin, 'postgres'),

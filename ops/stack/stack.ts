@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Say } from './install.js';
@@ -66,7 +66,13 @@ export async function startStack(o: StackOptions, say: Say): Promise<Running> {
 const merged = (parts: readonly Env[]): Env => Object.assign({}, ...parts);
 
 function partsOf(o: StackOptions, say: Say): readonly (readonly [string, () => Promise<Part>])[] {
-  const at = (name: string): string => join(o.folder, name);
+  // The stack's own folder may let others through; what a system keeps is its own user's alone.
+  const at = (name: string): string => {
+    const folder = join(o.folder, name);
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, 0o700);
+    return folder;
+  };
   const kafka = async (): Promise<Part> => {
     const { servers, brokers } = await startKafka({ folder: at('kafka'), brokers: o.kafka, say });
     return {

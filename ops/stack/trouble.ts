@@ -5,7 +5,7 @@
  * STACK_FAILED   a server ended or was not ready in time; the message ends with its log
  * STACK_RUNNING  this folder already has a stack that runs
  * STACK_NONE     this folder has no stack that runs
- * STACK_FOLDER   the folder cannot be used
+ * STACK_FOLDER   the folder cannot be used, or is not this user's
  */
 export class StackError extends Error {
   override name = 'StackError';
