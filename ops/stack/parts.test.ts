@@ -1,14 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { alone, markOf } from './alone.js';
 import { portsIn } from './brokers.js';
 import { brokerProperties, propertiesText } from './kafka.js';
 import { seedKey } from './keycloak.js';
 import { freePorts } from './ports.js';
 import { endOf, isAlive, launch, self } from './processes.js';
+import { startStack, stopStack } from './stack.js';
 import { type Running, exportLines, folderOf, makeFolder, readState, running, writeState } from './state.js';
 
 afterEach(() => void vi.restoreAllMocks());
@@ -185,6 +187,58 @@ describe('the folder', () => {
     } finally {
       process.umask(before);
     }
+  });
+});
+
+describe('what is done with a folder', () => {
+  const own = join(folder, 'one');
+  const options = {
+    folder: own,
+    temporary: true,
+    kafka: 1,
+    redis: 'single',
+    keycloak: false,
+    publicUrl: 'http://localhost:8080',
+  } as const;
+  const marks = (): readonly string[] => readdirSync(join(folder, 'cache/locks'));
+  // If it did start one, this would end that.
+  const say = (line: string): never => {
+    throw new Error(`it went on: ${line}`);
+  };
+  beforeEach(() => void vi.stubEnv('VERBATIM_STACK_CACHE', join(folder, 'cache')));
+  afterEach(() => void vi.unstubAllEnvs());
+
+  it('is done by one process at a time; what another does goes on, and is named', async () => {
+    makeFolder(own);
+    writeFileSync(join(own, 'of the first'), '');
+    const first = await launch({
+      name: 'a start',
+      command: process.execPath,
+      args: ['-e', 'setInterval(() => {}, 1000)'],
+      log: join(folder, 'first'),
+      ready: async () => true,
+      patience: 10_000,
+    });
+    const mark = markOf(own, first.identity());
+    makeFolder(dirname(mark));
+    writeFileSync(mark, '');
+    const refused = { code: 'STACK_RUNNING', message: expect.stringContaining(`Process ${first.identity().pid} `) };
+    await expect(startStack(options, say)).rejects.toMatchObject(refused);
+    await expect(stopStack(own)).rejects.toMatchObject(refused);
+    expect(existsSync(join(own, 'of the first'))).toBe(true);
+    expect(marks()).toEqual([basename(mark)]);
+
+    expect(await alone(`${own}-2`, async () => 'done')).toBe('done');
+
+    await first.kill9();
+    expect(await alone(own, async () => marks())).toEqual([basename(markOf(own, self()))]);
+    expect(marks()).toEqual([]);
+  });
+
+  it('is done again after it has failed', async () => {
+    const failing = alone(own, () => Promise.reject(new Error('no disk')));
+    await expect(failing).rejects.toThrow('no disk');
+    expect(await alone(own, async () => 'done')).toBe('done');
   });
 });
 

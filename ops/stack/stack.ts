@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { alone } from './alone.js';
 import { type Say } from './install.js';
 import { startKafka } from './kafka.js';
 import { type Realm, startKeycloak } from './keycloak.js';
@@ -30,7 +31,9 @@ type Part = { readonly servers: readonly Server[]; readonly systems: Env; readon
  * Starts everything and resolves when all of it serves; it outlives this process. Where one part does not start, the
  * others are stopped again. Throws StackError.
  */
-export async function startStack(o: StackOptions, say: Say): Promise<Running> {
+export const startStack = (o: StackOptions, say: Say): Promise<Running> => alone(o.folder, () => startAlone(o, say));
+
+async function startAlone(o: StackOptions, say: Say): Promise<Running> {
   if (readState(o.folder)) {
     throw new StackError('STACK_RUNNING', `A stack runs in ${o.folder}. \`npm run stack -- stop\` stops it.`);
   }
@@ -137,13 +140,14 @@ const fleetEnv = ({ publicUrl }: StackOptions): Env => {
   return { PUBLIC_URL: publicUrl, PARTITIONS: '4', VERBATIM_MASTER_KEYS: masterKey, OPS_TOKEN: operators };
 };
 
-/** Stops the stack in a folder, by pid. Resolves when all of it is gone. Throws StackError STACK_NONE. */
-export async function stopStack(folder: string): Promise<Running> {
-  const state = running(folder);
-  await Promise.all(state.servers.map((server) => endOf(server, server.asks)));
-  forget(state);
-  return state;
-}
+/** Stops the stack in a folder, by pid. Resolves when all of it is gone. Throws StackError. */
+export const stopStack = (folder: string): Promise<Running> =>
+  alone(folder, async () => {
+    const state = running(folder);
+    await Promise.all(state.servers.map((server) => endOf(server, server.asks)));
+    forget(state);
+    return state;
+  });
 
 /** What a table for people says of each server. */
 export const statusLines = ({ servers }: Running): readonly string[] =>

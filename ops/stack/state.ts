@@ -72,7 +72,7 @@ export function readState(folder: string): Running | undefined {
 }
 
 /** Whether there is something of another user's. */
-export function isForeign(path: string): boolean {
+function isForeign(path: string): boolean {
   const uid = lstatSync(path, { throwIfNoEntry: false })?.uid;
   return uid !== undefined && process.getuid !== undefined && uid !== process.getuid();
 }
