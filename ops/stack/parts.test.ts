@@ -1,19 +1,21 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { alone, markOf } from './alone.js';
 import { portsIn } from './brokers.js';
 import { brokerProperties, propertiesText } from './kafka.js';
-import { seedKey } from './keycloak.js';
 import { freePorts } from './ports.js';
 import { endOf, isAlive, launch, self } from './processes.js';
 import { startStack, stopStack } from './stack.js';
 import { type Running, exportLines, folderOf, makeFolder, readState, running, writeState } from './state.js';
 
-afterEach(() => void vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 const folder = mkdtempSync(join(tmpdir(), 'verbatim-stack-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -58,29 +60,6 @@ it('reads the brokers out of an answer, with and without a rack', () => {
   const second = [number(2), text('other.host'), number(40_000), text('rack')];
   const answer = Buffer.concat([number(0), number(1), number(2), ...first, ...second, number(1), number(0)]);
   expect(portsIn(answer)).toEqual([9_092, 40_000]);
-});
-
-describe('the key of what Keycloak made of a realm', () => {
-  const file = join(folder, 'verbatim-realm.json');
-  const realm = (text: string, values: Readonly<Record<string, string>> = { A: '1', B: '2' }) => {
-    writeFileSync(file, text);
-    return { name: 'verbatim', files: [file], values };
-  };
-
-  it('is the same for the same, in whatever order', () => {
-    expect(seedKey('secret', realm('{}', { B: '2', A: '1' }))).toBe(seedKey('secret', realm('{}')));
-  });
-
-  it('is another one as soon as anything differs', () => {
-    const keys = [
-      seedKey('secret', realm('{}')),
-      seedKey('another', realm('{}')),
-      seedKey('secret', realm('{ }')),
-      seedKey('secret', realm('{}', { A: '1', B: '3' })),
-      seedKey('secret', undefined),
-    ];
-    expect(new Set(keys).size).toBe(keys.length);
-  });
 });
 
 describe('the variables to set', () => {
@@ -206,7 +185,6 @@ describe('what is done with a folder', () => {
     throw new Error(`it went on: ${line}`);
   };
   beforeEach(() => void vi.stubEnv('VERBATIM_STACK_CACHE', join(folder, 'cache')));
-  afterEach(() => void vi.unstubAllEnvs());
 
   it('is done by one process at a time; what another does goes on, and is named', async () => {
     makeFolder(own);
@@ -302,9 +280,4 @@ describe('a server', () => {
     expect(isAlive(kept)).toBe(true);
     await endOf(kept, 'SIGKILL');
   });
-});
-
-it('has a realm file that Keycloak takes by its name', () => {
-  const file = new URL('../deploy/keycloak/verbatim-realm.json', import.meta.url);
-  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ realm: 'verbatim' });
 });

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { alone } from './alone.js';
@@ -8,7 +8,17 @@ import { type Realm, startKeycloak } from './keycloak.js';
 import { startPostgres } from './postgres.js';
 import { type Server, endOf, isAlive } from './processes.js';
 import { startRedis } from './redis.js';
-import { type Env, type Running, forget, makeFolder, readState, running, secrets, writeState } from './state.js';
+import {
+  type Env,
+  type Running,
+  forget,
+  makeFolder,
+  privateFolder,
+  readState,
+  running,
+  secrets,
+  writeState,
+} from './state.js';
 import { StackError } from './trouble.js';
 
 // All systems of the fleet together, in one folder.
@@ -70,12 +80,7 @@ const merged = (parts: readonly Env[]): Env => Object.assign({}, ...parts);
 
 function partsOf(o: StackOptions, say: Say): readonly (readonly [string, () => Promise<Part>])[] {
   // The stack's own folder may let others through; what a system keeps is its own user's alone.
-  const at = (name: string): string => {
-    const folder = join(o.folder, name);
-    mkdirSync(folder, { recursive: true });
-    chmodSync(folder, 0o700);
-    return folder;
-  };
+  const at = (name: string): string => privateFolder(join(o.folder, name));
   const kafka = async (): Promise<Part> => {
     const { servers, brokers } = await startKafka({ folder: at('kafka'), brokers: o.kafka, say });
     return {

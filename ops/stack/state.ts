@@ -98,6 +98,13 @@ export function makeFolder(folder: string): void {
   chmodSync(folder, isRoot() ? 0o711 : 0o700);
 }
 
+/** Makes a folder that lets nobody else through, where it was there before, too. */
+export function privateFolder(folder: string): string {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  return folder;
+}
+
 /** Undefined: something else, or written by other code. */
 function stateIn(text: string): Running | undefined {
   try {
