@@ -11,6 +11,8 @@ npm run stack -- env [--tests] [--json] [--folder F]
 npm run stack -- status [--folder F]
 npm run stack -- stop [--folder F]
 
+  For development and tests, on a machine of one's own: Kafka and Redis ask nobody there for a password.
+
   start         installs what is missing, starts all on free ports of 127.0.0.1, and says what to set
   env           the variables to set, as lines for a shell: eval "$(npm run --silent stack -- env)"
   status        which servers run, and where their logs are
