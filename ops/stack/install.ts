@@ -109,7 +109,7 @@ export async function cached(name: string, fill: (folder: string) => Promise<voi
   const folder = join(cacheFolder(), name);
   if (existsSync(folder)) return folder;
   const draft = `${folder}.${randomUUID()}`;
-  mkdirSync(draft, { recursive: true });
+  mkdirSync(draft, { recursive: true, mode: 0o700 });
   try {
     await fill(draft);
     renameSync(draft, folder);

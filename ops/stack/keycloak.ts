@@ -7,12 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Say, cacheFolder, cached, java, lastOf, maven } from './install.js';
 import { freePorts } from './ports.js';
 import { type Server, launch } from './processes.js';
+import { privateFolder } from './state.js';
 import { StackError } from './trouble.js';
 
 // Keycloak with a database in its own folder. It is built once, and what an import made of the realm is kept, for both
 // take longer than a start.
 
 const VERSION = '26.7.3';
+
+/** What it is called in the cache. */
+export const PROGRAMS = `keycloak-${VERSION}`;
 
 /** What is decided when it is built, and cannot be said again at a start. */
 const BUILD = ['--db=dev-file', '--health-enabled=true', '--metrics-enabled=true'];
@@ -54,8 +58,17 @@ export async function startKeycloak(o: {
   const start = (): Promise<Server> =>
     launch({
       name: 'keycloak',
-      command: program,
-      args: [...jvm(o.folder, built), 'start', ...startFlags(o.realm), ...addressFlags(url, port, management)],
+      // Its database holds the realm's keys. The shell makes way for it, which keeps the shell's number.
+      command: 'sh',
+      args: [
+        '-c',
+        'umask 077; exec "$0" "$@"',
+        program,
+        ...jvm(o.folder, built),
+        'start',
+        ...startFlags(o.realm),
+        ...addressFlags(url, port, management),
+      ],
       cwd: o.folder,
       env: { ...o.realm?.values, KC_BOOTSTRAP_ADMIN_USERNAME: 'admin', KC_BOOTSTRAP_ADMIN_PASSWORD: o.adminPassword },
       log: join(o.folder, 'log'),
@@ -69,7 +82,7 @@ export async function startKeycloak(o: {
     });
 
   const key = seedKey(o.adminPassword, o.realm);
-  const seed = join(cacheFolder(), 'keycloak-seeds', key);
+  const seed = join(privateFolder(join(cacheFolder(), 'keycloak-seeds')), key);
   const begun = existsSync(join(data, 'h2'));
   const seeded = !begun && existsSync(seed);
   if (seeded) cpSync(seed, join(data, 'h2'), { recursive: true });
@@ -148,7 +161,7 @@ function writeImports(realm: Realm, folder: string): void {
 
 /** A home of its own for what a server writes, whose programs are those of the cache. */
 function makeHome(folder: string, built: string): void {
-  mkdirSync(folder, { recursive: true });
+  privateFolder(folder);
   for (const name of ['conf', 'lib', 'providers', 'themes']) {
     const link = join(folder, name);
     rmSync(link, { force: true });
@@ -192,7 +205,7 @@ async function logsIn(url: string, password: string): Promise<boolean> {
 
 /** The distribution, with what is decided at its build. */
 const install = (say: Say): Promise<string> =>
-  cached(`keycloak-${VERSION}`, async (folder) => {
+  cached(PROGRAMS, async (folder) => {
     say(`fetching Keycloak ${VERSION} with Maven (180 MB) …`);
     const name = `keycloak-quarkus-dist-${VERSION}.tar.gz`;
     const artifact = `org.keycloak:keycloak-quarkus-dist:${VERSION}:tar.gz`;

@@ -11,6 +11,8 @@ npm run stack -- env [--tests] [--json] [--folder F]
 npm run stack -- status [--folder F]
 npm run stack -- stop [--folder F]
 
+  For development and tests, on a machine of one's own: Kafka and Redis ask nobody there for a password.
+
   start         installs what is missing, starts all on free ports of 127.0.0.1, and says what to set
   env           the variables to set, as lines for a shell: eval "$(npm run --silent stack -- env)"
   status        which servers run, and where their logs are
@@ -19,7 +21,7 @@ npm run stack -- stop [--folder F]
   --kafka       how many brokers (1)
   --redis       one Redis, a cluster of three nodes, or both (single)
   --keycloak    with or without (on)
-  --folder F    where all is kept; it stays when the stack is stopped. Without: a temporary one, which goes
+  --folder F    where all is kept; it stays when the stack is stopped. Without: one in your cache, which goes
   --public-url  where a fleet on this stack is to be found, which Keycloak has to know (http://localhost:8080)
   --tests       only what the tests look for
   --json        as JSON`;

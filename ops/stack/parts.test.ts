@@ -1,15 +1,21 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { alone, markOf } from './alone.js';
 import { portsIn } from './brokers.js';
 import { brokerProperties, propertiesText } from './kafka.js';
-import { seedKey } from './keycloak.js';
 import { freePorts } from './ports.js';
-import { endOf, isAlive, launch } from './processes.js';
-import { type Running, exportLines, readState, running, writeState } from './state.js';
+import { endOf, isAlive, launch, self } from './processes.js';
+import { startStack, stopStack } from './stack.js';
+import { type Running, exportLines, folderOf, makeFolder, readState, running, writeState } from './state.js';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 const folder = mkdtempSync(join(tmpdir(), 'verbatim-stack-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,29 +60,6 @@ it('reads the brokers out of an answer, with and without a rack', () => {
   const second = [number(2), text('other.host'), number(40_000), text('rack')];
   const answer = Buffer.concat([number(0), number(1), number(2), ...first, ...second, number(1), number(0)]);
   expect(portsIn(answer)).toEqual([9_092, 40_000]);
-});
-
-describe('the key of what Keycloak made of a realm', () => {
-  const file = join(folder, 'verbatim-realm.json');
-  const realm = (text: string, values: Readonly<Record<string, string>> = { A: '1', B: '2' }) => {
-    writeFileSync(file, text);
-    return { name: 'verbatim', files: [file], values };
-  };
-
-  it('is the same for the same, in whatever order', () => {
-    expect(seedKey('secret', realm('{}', { B: '2', A: '1' }))).toBe(seedKey('secret', realm('{}')));
-  });
-
-  it('is another one as soon as anything differs', () => {
-    const keys = [
-      seedKey('secret', realm('{}')),
-      seedKey('another', realm('{}')),
-      seedKey('secret', realm('{ }')),
-      seedKey('secret', realm('{}', { A: '1', B: '3' })),
-      seedKey('secret', undefined),
-    ];
-    expect(new Set(keys).size).toBe(keys.length);
-  });
 });
 
 describe('the variables to set', () => {
@@ -134,11 +117,106 @@ describe('what is known of a stack', () => {
     expect(readState(folder)).toBeUndefined();
   });
 
+  it('is not believed where it is of another folder, of another user, or would have a shell do something else', () => {
+    const mine = self();
+    const file = join(folder, 'stack.json');
+    const told = state([server(mine.pid, mine.born)]);
+    writeState(told);
+    expect(readState(folder)).toEqual(told);
+    const user = vi.spyOn(process, 'getuid').mockReturnValue(statSync(file).uid + 1);
+    expect(() => running(folder)).toThrow(expect.objectContaining({ code: 'STACK_FOLDER' }));
+    user.mockRestore();
+    writeFileSync(file, JSON.stringify({ ...told, folder: `${folder}-2` }));
+    const elsewhere = { code: 'STACK_FOLDER', message: expect.stringContaining(`of a stack in ${folder}-2`) };
+    expect(() => running(folder)).toThrow(expect.objectContaining(elsewhere));
+    for (const key of ['A B', 'A;id', 'path', '1A', '']) {
+      writeFileSync(file, JSON.stringify({ ...told, systems: { [key]: 'x' } }));
+      expect(readState(folder)).toBeUndefined();
+    }
+  });
+
   it('is nothing where the file is something else', () => {
     writeFileSync(join(folder, 'stack.json'), '{"servers":[');
     expect(readState(folder)).toBeUndefined();
     writeFileSync(join(folder, 'stack.json'), '{"servers":[{"pid":"1"}]}');
     expect(readState(folder)).toBeUndefined();
+  });
+});
+
+describe('the folder', () => {
+  it('that needs no name is where nobody else can put one before', () => {
+    const above = (path: string): readonly string[] => [path, ...(path === dirname(path) ? [] : above(dirname(path)))];
+    const there = above(folderOf(undefined)).filter(existsSync);
+    expect(there.filter((each) => statSync(each).mode & 0o002)).toEqual([]);
+  });
+
+  it('is for this user alone, but that who runs PostgreSQL for root gets through, whatever is usual here', () => {
+    const before = process.umask(0o077);
+    const made = [join(folder, 'above'), join(folder, 'above/own')];
+    const modes = (): readonly number[] => made.map((each) => statSync(each).mode & 0o777);
+    try {
+      const user = vi.spyOn(process, 'getuid').mockReturnValue(0);
+      makeFolder(made[1] ?? '');
+      expect(modes()).toEqual([0o711, 0o711]);
+      rmSync(made[0] ?? '', { recursive: true });
+      process.umask(0);
+      user.mockReturnValue(1000);
+      makeFolder(made[1] ?? '');
+      expect(modes()).toEqual([0o700, 0o700]);
+    } finally {
+      process.umask(before);
+    }
+  });
+});
+
+describe('what is done with a folder', () => {
+  const own = join(folder, 'one');
+  const options = {
+    folder: own,
+    temporary: true,
+    kafka: 1,
+    redis: 'single',
+    keycloak: false,
+    publicUrl: 'http://localhost:8080',
+  } as const;
+  const marks = (): readonly string[] => readdirSync(join(folder, 'cache/locks'));
+  // If it did start one, this would end that.
+  const say = (line: string): never => {
+    throw new Error(`it went on: ${line}`);
+  };
+  beforeEach(() => void vi.stubEnv('VERBATIM_STACK_CACHE', join(folder, 'cache')));
+
+  it('is done by one process at a time; what another does goes on, and is named', async () => {
+    makeFolder(own);
+    writeFileSync(join(own, 'of the first'), '');
+    const first = await launch({
+      name: 'a start',
+      command: process.execPath,
+      args: ['-e', 'setInterval(() => {}, 1000)'],
+      log: join(folder, 'first'),
+      ready: async () => true,
+      patience: 10_000,
+    });
+    const mark = markOf(own, first.identity());
+    makeFolder(dirname(mark));
+    writeFileSync(mark, '');
+    const refused = { code: 'STACK_RUNNING', message: expect.stringContaining(`Process ${first.identity().pid} `) };
+    await expect(startStack(options, say)).rejects.toMatchObject(refused);
+    await expect(stopStack(own)).rejects.toMatchObject(refused);
+    expect(existsSync(join(own, 'of the first'))).toBe(true);
+    expect(marks()).toEqual([basename(mark)]);
+
+    expect(await alone(`${own}-2`, async () => 'done')).toBe('done');
+
+    await first.kill9();
+    expect(await alone(own, async () => marks())).toEqual([basename(markOf(own, self()))]);
+    expect(marks()).toEqual([]);
+  });
+
+  it('is done again after it has failed', async () => {
+    const failing = alone(own, () => Promise.reject(new Error('no disk')));
+    await expect(failing).rejects.toThrow('no disk');
+    expect(await alone(own, async () => 'done')).toBe('done');
   });
 });
 
@@ -202,9 +280,4 @@ describe('a server', () => {
     expect(isAlive(kept)).toBe(true);
     await endOf(kept, 'SIGKILL');
   });
-});
-
-it('has a realm file that Keycloak takes by its name', () => {
-  const file = new URL('../deploy/keycloak/verbatim-realm.json', import.meta.url);
-  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ realm: 'verbatim' });
 });

@@ -1,14 +1,17 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   readFileSync,
   readdirSync,
   realpathSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -52,7 +55,7 @@ type User = { readonly uid: number; readonly gid: number };
 type Programs = { readonly bin: string; readonly user: User | undefined };
 
 /**
- * Starts PostgreSQL in a folder, on a free port of 127.0.0.1, with an empty database `verbatim`. A folder that had one
+ * Starts PostgreSQL in a folder, on a free port of 127.0.0.1, with an empty database `verbatim` and a password. A folder that had one
  * before goes on with what is in it. Throws StackError.
  */
 export async function startPostgres(o: { readonly folder: string; readonly say?: Say }): Promise<PostgresStack> {
@@ -61,10 +64,18 @@ export async function startPostgres(o: { readonly folder: string; readonly say?:
   const { bin, user } = programs;
   const data = join(o.folder, 'data');
   makeFolder(o.folder, user);
-  if (!existsSync(join(data, 'PG_VERSION'))) await initialise(programs, data);
+  const secret = join(o.folder, 'password');
+  if (!existsSync(secret)) {
+    writeFileSync(secret, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx' });
+    // Not through a link: the folder is already that user's.
+    if (user) lchownSync(secret, user.uid, user.gid);
+  }
+  if (!existsSync(join(data, 'PG_VERSION'))) await initialise(programs, data, secret);
+  const password = readFileSync(secret, 'utf8');
   const [port = 0] = await freePorts(1);
-  const base = `postgres://postgres@127.0.0.1:${port}`;
-  const settings = { ...serverSettings, port, unix_socket_directories: o.folder };
+  const base = `postgres://postgres:${password}@127.0.0.1:${port}`;
+  // No socket in a folder: the path of one may have no more than a hundred letters, and nobody asks there.
+  const settings = { ...serverSettings, port, unix_socket_directories: '' };
   const options = {
     name: 'postgres',
     command: join(bin, 'postgres'),
@@ -97,7 +108,8 @@ export async function startPostgres(o: { readonly folder: string; readonly say?:
     copy: async () => {
       remove(spare);
       const how = ['-D', spare, '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres'];
-      await done(programs, 'pg_basebackup', [...how, '-X', 'stream', '-c', 'fast', '--no-sync']);
+      const args = [...how, '-X', 'stream', '-c', 'fast', '--no-sync'];
+      await done(programs, 'pg_basebackup', args, { PGPASSWORD: password });
     },
     failOver: async () => {
       if (!existsSync(join(spare, 'PG_VERSION'))) {
@@ -153,19 +165,19 @@ async function rows(url: string, sql: string): Promise<readonly unknown[]> {
   }
 }
 
-async function initialise(programs: Programs, data: string): Promise<void> {
-  const how = ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C.UTF-8'];
-  await done(programs, 'initdb', how);
+async function initialise(programs: Programs, data: string, secret: string): Promise<void> {
+  const who = ['-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${secret}`];
+  await done(programs, 'initdb', ['-D', data, ...who, '--no-sync', '-E', 'UTF8', '--locale=C.UTF-8']);
 }
 
 /** Runs one of PostgreSQL's programs to its end, as the user that the server runs as. */
-async function done({ bin, user }: Programs, program: string, args: readonly string[]): Promise<void> {
+async function done({ bin, user }: Programs, program: string, args: readonly string[], env = {}): Promise<void> {
   const file = join(bin, program);
   if (!isProgram(file)) {
     throw new StackError('STACK_MISSING', `This PostgreSQL (${bin}) comes without ${program}. Install your system's.`);
   }
   try {
-    await run(file, args, { ...user, cwd: '/', env: { ...process.env, LC_ALL: 'C.UTF-8' } });
+    await run(file, args, { ...user, cwd: '/', env: { ...process.env, LC_ALL: 'C.UTF-8', ...env } });
   } catch (error) {
     throw new StackError('STACK_FAILED', `${program} failed.\n${lastOf(error)}`, { cause: error });
   }

@@ -144,6 +144,9 @@ export async function endOf(it: Identity, how: NodeJS.Signals): Promise<void> {
   }
 }
 
+/** This process. */
+export const self = (): Identity => ({ pid: process.pid, born: bornAt(process.pid) ?? '' });
+
 export const isAlive = ({ pid, born }: Identity): boolean => bornAt(pid) === born;
 
 function signal(pid: number, name: NodeJS.Signals): void {

@@ -95,6 +95,14 @@ describeWith('KAFKA_BROKERS', 'each system', () => {
     expect(await rows(url, 'select count(*)::int as n from words')).toEqual([{ n: 2 }]);
   });
 
+  it('PostgreSQL: lets nobody in who does not know its password', async () => {
+    const { password, port } = new URL(postgres.url);
+    expect(password).toMatch(/^[\w-]{32}$/);
+    await expect(rows(`postgres://postgres:other@127.0.0.1:${port}/verbatim`, 'select 1')).rejects.toMatchObject({
+      code: '28P01',
+    });
+  });
+
   it('Redis: forgets everything when it is told to, and when it is killed', async () => {
     const redis = await startRedis({ folder: newFolder(), kind: 'single' });
     const port = portOf(redis.url);

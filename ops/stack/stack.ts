@@ -1,13 +1,24 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { alone } from './alone.js';
 import { type Say } from './install.js';
 import { startKafka } from './kafka.js';
 import { type Realm, startKeycloak } from './keycloak.js';
 import { startPostgres } from './postgres.js';
 import { type Server, endOf, isAlive } from './processes.js';
 import { startRedis } from './redis.js';
-import { type Env, type Running, forget, makeFolder, readState, running, secrets, writeState } from './state.js';
+import {
+  type Env,
+  type Running,
+  forget,
+  makeFolder,
+  privateFolder,
+  readState,
+  running,
+  secrets,
+  writeState,
+} from './state.js';
 import { StackError } from './trouble.js';
 
 // All systems of the fleet together, in one folder.
@@ -30,7 +41,9 @@ type Part = { readonly servers: readonly Server[]; readonly systems: Env; readon
  * Starts everything and resolves when all of it serves; it outlives this process. Where one part does not start, the
  * others are stopped again. Throws StackError.
  */
-export async function startStack(o: StackOptions, say: Say): Promise<Running> {
+export const startStack = (o: StackOptions, say: Say): Promise<Running> => alone(o.folder, () => startAlone(o, say));
+
+async function startAlone(o: StackOptions, say: Say): Promise<Running> {
   if (readState(o.folder)) {
     throw new StackError('STACK_RUNNING', `A stack runs in ${o.folder}. \`npm run stack -- stop\` stops it.`);
   }
@@ -66,7 +79,8 @@ export async function startStack(o: StackOptions, say: Say): Promise<Running> {
 const merged = (parts: readonly Env[]): Env => Object.assign({}, ...parts);
 
 function partsOf(o: StackOptions, say: Say): readonly (readonly [string, () => Promise<Part>])[] {
-  const at = (name: string): string => join(o.folder, name);
+  // The stack's own folder may let others through; what a system keeps is its own user's alone.
+  const at = (name: string): string => privateFolder(join(o.folder, name));
   const kafka = async (): Promise<Part> => {
     const { servers, brokers } = await startKafka({ folder: at('kafka'), brokers: o.kafka, say });
     return {
@@ -131,13 +145,14 @@ const fleetEnv = ({ publicUrl }: StackOptions): Env => {
   return { PUBLIC_URL: publicUrl, PARTITIONS: '4', VERBATIM_MASTER_KEYS: masterKey, OPS_TOKEN: operators };
 };
 
-/** Stops the stack in a folder, by pid. Resolves when all of it is gone. Throws StackError STACK_NONE. */
-export async function stopStack(folder: string): Promise<Running> {
-  const state = running(folder);
-  await Promise.all(state.servers.map((server) => endOf(server, server.asks)));
-  forget(state);
-  return state;
-}
+/** Stops the stack in a folder, by pid. Resolves when all of it is gone. Throws StackError. */
+export const stopStack = (folder: string): Promise<Running> =>
+  alone(folder, async () => {
+    const state = running(folder);
+    await Promise.all(state.servers.map((server) => endOf(server, server.asks)));
+    forget(state);
+    return state;
+  });
 
 /** What a table for people says of each server. */
 export const statusLines = ({ servers }: Running): readonly string[] =>

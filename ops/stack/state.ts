@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheFolder } from './install.js';
 import { type Identity, isAlive } from './processes.js';
@@ -28,11 +27,17 @@ export type RunningServer = Identity & {
   readonly asks: 'SIGTERM' | 'SIGINT';
 };
 
-/** The folder of this checkout's own stack: always the same, so that nobody has to remember it. */
+/** Root's home lets nobody through, and PostgreSQL does not run as root. */
+const isRoot = (): boolean => process.getuid?.() === 0;
+
+/**
+ * The folder of this checkout's own stack: always the same, so that nobody has to remember it, and where nobody but this
+ * user can have put something.
+ */
 export function ownFolder(): string {
   const checkout = fileURLToPath(new URL('../../', import.meta.url));
   const name = createHash('sha256').update(checkout).digest('hex').slice(0, 8);
-  return join(tmpdir(), `verbatim-stack-${userInfo().uid}-${name}`);
+  return join(isRoot() ? '/var/cache/verbatim-stack' : cacheFolder(), 'stacks', name);
 }
 
 /** The folder to use: the named one, or this checkout's own. */
@@ -47,28 +52,57 @@ export function writeState(state: Running): void {
   renameSync(draft, fileIn(state.folder));
 }
 
-/** What runs in a folder, dead servers too. Undefined: nothing was started there, or nothing of it is alive. */
+/**
+ * What runs in a folder, dead servers too. Undefined: nothing was started there, or nothing of it is alive. It names what
+ * is to be ended, removed and set, so that it is believed of nobody but this user. Throws StackError STACK_FOLDER.
+ */
 export function readState(folder: string): Running | undefined {
-  if (!existsSync(fileIn(folder))) return undefined;
-  const state = stateIn(readFileSync(fileIn(folder), 'utf8'));
+  const file = fileIn(folder);
+  const foreign = [folder, file].find(isForeign);
+  if (foreign) throw new StackError('STACK_FOLDER', `${foreign} belongs to another user. Take a folder of your own.`);
+  if (!existsSync(file)) return undefined;
+  const state = stateIn(readFileSync(file, 'utf8'));
+  if (state && state.folder !== folder) {
+    throw new StackError(
+      'STACK_FOLDER',
+      `${file} is not of this folder, but of a stack in ${state.folder}. Name that folder, or remove the file.`,
+    );
+  }
   return state?.servers.some(isAlive) ? state : undefined;
+}
+
+/** Whether there is something of another user's. */
+function isForeign(path: string): boolean {
+  const uid = lstatSync(path, { throwIfNoEntry: false })?.uid;
+  return uid !== undefined && process.getuid !== undefined && uid !== process.getuid();
 }
 
 export function forget(state: Running): void {
   rmSync(state.temporary ? state.folder : fileIn(state.folder), { recursive: true, force: true });
 }
 
-/** The state of the stack that runs in a folder. Throws StackError STACK_NONE. */
+/** The state of the stack that runs in a folder. Throws StackError STACK_NONE and STACK_FOLDER. */
 export function running(folder: string): Running {
   const state = readState(folder);
   if (state) return state;
   throw new StackError('STACK_NONE', `No stack runs in ${folder}. \`npm run stack -- start\` starts one.`);
 }
 
-/** A folder that a server which runs as somebody else can get to. */
+/**
+ * Makes a folder, and what is missing above it, for this user alone; where a server runs as somebody else, it gets through
+ * to what is its own.
+ */
 export function makeFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true });
-  chmodSync(folder, 0o711);
+  if (!existsSync(dirname(folder))) makeFolder(dirname(folder));
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, isRoot() ? 0o711 : 0o700);
+}
+
+/** Makes a folder that lets nobody else through, where it was there before, too. */
+export function privateFolder(folder: string): string {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  return folder;
 }
 
 /** Undefined: something else, or written by other code. */
@@ -85,7 +119,9 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 
 const isEnv = (value: unknown): value is Env =>
-  isObject(value) && Object.values(value).every((each) => typeof each === 'string');
+  isObject(value) &&
+  // The names are not quoted where they are printed for a shell.
+  Object.entries(value).every(([key, each]) => /^[A-Z][A-Z0-9_]*$/.test(key) && typeof each === 'string');
 
 const isServer = (value: unknown): value is RunningServer =>
   isObject(value) &&
@@ -122,7 +158,7 @@ export type Secrets = {
 /** The secrets of all stacks of this user, made once: what is kept between two stacks depends on them. */
 export function secrets(): Secrets {
   const file = join(cacheFolder(), 'secrets.json');
-  mkdirSync(cacheFolder(), { recursive: true });
+  mkdirSync(cacheFolder(), { recursive: true, mode: 0o700 });
   if (!existsSync(file)) {
     const fresh: Secrets = {
       keycloakAdmin: randomBytes(24).toString('base64url'),

@@ -112,14 +112,15 @@ describeWith('DATABASE_URL', 'Postgres', (server) => {
     ['leads nowhere', (at: URL) => ((at.port = '1'), at.href), /127\.0\.0\.1:1\/.*ECONNREFUSED/],
   ])('says what is wrong where the URL %s, without the password', async (_, change, told) => {
     const at = new URL(url);
-    at.password = 'secret';
+    // Where it wants one, another would be what is wrong.
+    at.password ||= 'secret';
     const opening = openPostgres({ url: change(at), pool: 1 });
     await expect(opening).rejects.toMatchObject({
       name: 'DbError',
       code: 'DB_UNUSABLE',
       message: expect.stringMatching(told),
     });
-    await expect(opening).rejects.not.toThrow('secret');
+    await expect(opening).rejects.not.toThrow(at.password);
   });
 
   describe('a server', { timeout: 120_000 }, () => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { readConfig } from '../../run/config.js';
 import { settings } from '../../run/settings.js';
 
 // What can be known of docker-compose.yml without Docker.
@@ -62,6 +63,27 @@ describe('docker-compose.yml', () => {
         .map((key) => `${name}: ${key}`),
     );
     expect(unknown).toEqual([]);
+  });
+
+  it('gives each role what it starts with, and no secret that it does not need', () => {
+    const secrets = /^(VERBATIM_MASTER_KEYS|OIDC_ADMIN_SECRET|OPS_TOKEN)$/;
+    const given = Object.fromEntries(
+      roles.map(([name, { environment = {} }]) => [name, Object.keys(environment).filter((key) => secrets.test(key))]),
+    );
+    expect(given).toEqual({
+      gateway: ['VERBATIM_MASTER_KEYS', 'OPS_TOKEN'],
+      commands: [],
+      projections: [],
+      assistant: ['VERBATIM_MASTER_KEYS', 'OPS_TOKEN', 'OIDC_ADMIN_SECRET'],
+    });
+    const some = Buffer.alloc(32, 1).toString('base64');
+    for (const [name, { environment = {} }] of roles) {
+      const filled = Object.entries(environment).map(([key, value]) => [
+        key,
+        value.replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1').replaceAll(/\$\{\w+:\?\}/g, some),
+      ]);
+      expect(readConfig(Object.fromEntries(filled), {}).fleet?.roles).toEqual([name]);
+    }
   });
 
   it('pins every image to a version', () => {
