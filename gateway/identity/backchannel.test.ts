@@ -67,6 +67,15 @@ describe('a logout that the provider tells of', () => {
     expect(ended).toHaveLength(2);
   });
 
+  it.each([30, -150])('is taken though the clocks differ, %d s from now, and once', async (seconds) => {
+    const token = await tokenOf({ iat: at / 1_000 + seconds });
+    expect((await post(token)).status).toBe(200);
+    expect(ended).toHaveLength(1);
+    // For as long as it would be good.
+    for (; at <= 1_800_000_000_000 + (seconds + 151) * 1_000; at += 5_000) expect((await post(token)).status).toBe(400);
+    expect(ended).toHaveLength(1);
+  });
+
   it.each<[string, Claims, { readonly typ?: string }?]>([
     ['of another issuer', { iss: 'https://login.test/realms/other' }],
     ['for another client', { aud: 'another' }],
@@ -78,8 +87,10 @@ describe('a logout that the provider tells of', () => {
     ['without a session', { sid: undefined, sub: 'ana' }],
     ['without an id', { jti: undefined }],
     ['that is old', { iat: 1_799_999_800 }],
+    ['that is older than a slow clock explains', { iat: 1_799_999_849 }],
     ['from the future', { iat: 1_800_000_100 }],
-    ['that has ended', { exp: 1_799_999_999 }],
+    ['from further ahead than a slow clock explains', { iat: 1_800_000_031 }],
+    ['that has ended', { exp: 1_799_999_970 }],
     ['that says it is an access token', {}, { typ: 'at+jwt' }],
   ])('is not one %s', async (_, claims, header) => {
     const { status, said } = await post(await tokenOf(claims, header));

@@ -27,8 +27,12 @@ export type LogoutOptions = {
 
 export const LOGOUT_PATH = '/backchannel-logout';
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
-/** How old a logout may be, in seconds; and for how long it is remembered, so that it is taken once. */
+/** How old a logout may be, in seconds. */
 const LONGEST_WAY = 120;
+/** How far the clock of the provider may be from ours, in seconds: nobody tells again of a logout that was refused. */
+const CLOCKS_DIFFER = 30;
+/** For how long a logout is known, so that it is taken once, in ms: longer than it can be good, from too early to too old. */
+const KNOWN = 2 * (LONGEST_WAY + CLOCKS_DIFFER) * 1_000;
 /** Longer than access tokens of any sensible realm live, in ms: from then on nobody needs to be told. */
 const TOKENS_LIVE = 3_600_000;
 
@@ -44,6 +48,7 @@ export function logoutReceiver({ issuer, endSession, now }: LogoutOptions): (tok
       algorithms: ['RS256'],
       requiredClaims: ['iat', 'jti', 'events'],
       maxTokenAge: LONGEST_WAY,
+      clockTolerance: CLOCKS_DIFFER,
       currentDate: new Date(now()),
     }).catch((cause: unknown) => {
       if (cause instanceof KeysUnreachable) throw new LogoutError('The keys cannot be read now.', true, { cause });
@@ -62,7 +67,7 @@ export function logoutReceiver({ issuer, endSession, now }: LogoutOptions): (tok
       taken.delete(id);
     }
     if (taken.has(jti)) throw new LogoutError('This logout was taken before.');
-    taken.set(jti, now() + 2 * LONGEST_WAY * 1_000);
+    taken.set(jti, now() + KNOWN);
     endSession(sid, now() + TOKENS_LIVE);
   };
 }
