@@ -95,10 +95,10 @@ describe('standing', () => {
     for (const session of ['told', 'untold', 'other']) {
       await standing.watch({ user: USER, session }, () => losses.push(session));
     }
-    sessions.endSession('told', Date.now() + 60_000);
+    await sessions.endSession('told', Date.now() + 60_000);
     await expect.poll(() => losses).toEqual(['told']);
     await expect(standing.check({ user: USER, session: 'told' })).rejects.toEqual(code('SESSION_ENDED'));
-    sessions.endSession('untold', Date.now() + 60_000);
+    await sessions.endSession('untold', Date.now() + 60_000);
     await expect.poll(() => losses).toEqual(['told', 'untold']);
     await standing.check({ user: USER, session: 'other' });
     standing.stop();
@@ -123,7 +123,7 @@ describe('standing', () => {
       told += 1;
     });
     leave();
-    sessions.endSession('s', Date.now() + 60_000);
+    await sessions.endSession('s', Date.now() + 60_000);
     await expect
       .poll(() =>
         standing.check({ user: USER, session: 's' }).then(
@@ -241,7 +241,7 @@ describe('standing', () => {
         await never;
       };
       await expect.poll(() => troubles.length).toBeGreaterThan(1);
-      for (const session of all) sessions.endSession(session, Date.now() + 60_000);
+      for (const session of all) await sessions.endSession(session, Date.now() + 60_000);
       await expect.poll(() => lost).toEqual(['good']);
       expect(stuckAsked).toBe(1);
       expect(new Set(troubles)).toEqual(new Set(['Redis is away']));
@@ -269,7 +269,7 @@ describe('standing', () => {
       await expect.poll(() => sessions.counts().listeners).toBe(1);
       goOn();
       await watching;
-      sessions.endSession('s', Date.now() + 60_000);
+      await sessions.endSession('s', Date.now() + 60_000);
       await expect.poll(() => lost).toEqual(['s']);
       standing.stop();
     });

@@ -68,7 +68,7 @@ export type HarnessOptions = {
   readonly limits?: Limits;
   readonly manifest?: Manifest;
   readonly arbitrary?: boolean;
-  /** A real issuer, with its logouts, in place of the one made here. */
+  /** A real issuer, in place of the one made here. */
   readonly issuer?: Issuer;
   readonly port?: number;
 };
@@ -155,7 +155,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     opsPort: 0,
     publicUrl,
     issuer,
-    ...(options.issuer ? { endSession: sessions.endSession } : {}),
+    endSession: sessions.endSession,
     pipeline: createPipeline({
       services,
       standing,

@@ -1,11 +1,12 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import { SessionsError } from '../../projections/sessions/sessions.js';
 import { type Issuer, KeysUnreachable } from './identity.js';
 
 // OpenID Connect Back-Channel Logout 1.0: the provider tells that a session is over, in a token that it signed.
 
-/** Why a logout was not taken. `again`: nothing is wrong with it, but it cannot be checked now. */
+/** Why a logout was not taken. `again`: nothing is wrong with it, but it cannot be checked, or kept, now. */
 export class LogoutError extends Error {
   override name = 'LogoutError';
   readonly code = 'TOKEN_INVALID';
@@ -20,8 +21,11 @@ export class LogoutError extends Error {
 
 export type LogoutOptions = {
   readonly issuer: Issuer;
-  /** Told which session is over, and until when (ms since 1970) a token of it may be about. */
-  readonly endSession: (sid: string, until: number) => void;
+  /**
+   * Told which session is over, and until when (ms since 1970) a token of it may be about. Rejects with
+   * SESSIONS_UNAVAILABLE where that cannot be kept now.
+   */
+  readonly endSession: (sid: string, until: number) => Promise<void>;
   readonly now: () => number;
 };
 
@@ -68,7 +72,14 @@ export function logoutReceiver({ issuer, endSession, now }: LogoutOptions): (tok
     }
     if (taken.has(jti)) throw new LogoutError('This logout was taken before.');
     taken.set(jti, now() + KNOWN);
-    endSession(sid, now() + TOKENS_LIVE);
+    try {
+      await endSession(sid, now() + TOKENS_LIVE);
+    } catch (cause) {
+      // It may come again.
+      taken.delete(jti);
+      if (!(cause instanceof SessionsError)) throw cause;
+      throw new LogoutError('That the session is over cannot be kept now. Try again in a moment.', true, { cause });
+    }
   };
 }
 
