@@ -8,6 +8,7 @@ import { getRequestListener } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { compress } from 'hono/compress';
+import { GRACE, RESTARTING } from './drain.js';
 import { inlineScripts, securityHeaders } from './headers.js';
 import { hostRule } from './hosts.js';
 import { LOGOUT_PATH, type LogoutOptions, logoutRoute } from './identity/backchannel.js';
@@ -18,7 +19,7 @@ import { type Metrics, measurePipeline } from './metrics.js';
 import { type Health, addHealth, startOperatorsPort } from './operators-port.js';
 import type { Pipeline } from './pipeline.js';
 import { type Served, fault, postHandler } from './post.js';
-import { GRACE, RESTARTING, serveSockets } from './sockets.js';
+import { serveSockets } from './sockets.js';
 import type { Standing } from './standing.js';
 import type { Verifier } from './tokens.js';
 
