@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { LOGOUT_PATH } from './identity/backchannel.js';
 import { openRaw, openSignedIn, runOn } from './raw-testing.js';
 import { type Harness, startHarness } from './testing.js';
 
@@ -86,4 +87,19 @@ it('answers what is under way on a socket before it closes it, without a window 
   await harness.drain(0);
   expect(await answer).toEqual(REFUSED);
   expect((await raw.closed).code).toBe(1012);
+});
+
+it('hears of a logout, and cuts off whose it is, while it serves sockets still', async () => {
+  await openSignedIn(harness, 'ana');
+  const raw = await openSignedIn(harness, 'ana', { claims: { sid: 'mine' } });
+  // The second one goes half of it later.
+  void harness.drain(3_600_000);
+  const events = { 'http://schemas.openid.net/event/backchannel-logout': {} };
+  const claims = { iat: Math.floor(Date.now() / 1_000), jti: 'a logout', sid: 'mine', events };
+  const response = await fetch(`${harness.publicUrl}${LOGOUT_PATH}`, {
+    method: 'POST',
+    body: new URLSearchParams({ logout_token: await harness.token('ana', { audience: 'verbatim-ui', claims }) }),
+  });
+  expect(response.status).toBe(200);
+  expect((await raw.closed).reason).toContain('SESSION_ENDED');
 });

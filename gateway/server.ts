@@ -8,9 +8,10 @@ import { getRequestListener } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { compress } from 'hono/compress';
+import { GRACE, RESTARTING } from './drain.js';
 import { inlineScripts, securityHeaders } from './headers.js';
 import { hostRule } from './hosts.js';
-import { LOGOUT_PATH, logoutRoute } from './identity/backchannel.js';
+import { LOGOUT_PATH, type LogoutOptions, logoutRoute } from './identity/backchannel.js';
 import type { EmbeddedProvider, Issuer } from './identity/identity.js';
 import type { Limits } from './limits/limits.js';
 import { answer, close, listen, portOf } from './listen.js';
@@ -18,7 +19,7 @@ import { type Metrics, measurePipeline } from './metrics.js';
 import { type Health, addHealth, startOperatorsPort } from './operators-port.js';
 import type { Pipeline } from './pipeline.js';
 import { type Served, fault, postHandler } from './post.js';
-import { GRACE, RESTARTING, serveSockets } from './sockets.js';
+import { serveSockets } from './sockets.js';
 import type { Standing } from './standing.js';
 import type { Verifier } from './tokens.js';
 
@@ -33,7 +34,7 @@ export type GatewayOptions = {
   /** Serves `/oidc/…`, where the identity provider is embedded. */
   readonly provider?: Pick<EmbeddedProvider, 'handle'>;
   /** Ends sessions that the provider says are over, at LOGOUT_PATH, where it is not embedded. */
-  readonly endSession?: (sid: string, until: number) => void;
+  readonly endSession?: LogoutOptions['endSession'];
   readonly pipeline: Pipeline;
   readonly verify: Verifier;
   readonly standing: Standing;
@@ -56,9 +57,9 @@ export type Gateway = {
   readonly port: number;
   readonly opsPort: number;
   /**
-   * Ends without hurry, and closes: not ready from now on, so that nobody is sent here; new sockets and POSTs are answered
-   * 503; what was asked for before is answered, within 5 s; sockets are closed with 1012, evenly over `window` ms, so that
-   * not all come back at one moment.
+   * Ends without hurry, and closes: not ready from now on, so that nobody is sent here; new sockets and POSTs, but
+   * those that tell of a logout, are answered 503; what was asked for before is answered, within 5 s; sockets are closed
+   * with 1012, evenly over `window` ms, so that not all come back at one moment.
    */
   drain(window: number): Promise<void>;
   close(): Promise<void>;
@@ -82,7 +83,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (isDraining) {
       // Whoever comes again comes on a new connection, to another server.
       response.setHeader('connection', 'close');
-      if (request.method === 'POST') return refuseForNow(response);
+      // But who has signed out is cut off at once, for their sockets are still served.
+      if (request.method === 'POST' && url !== LOGOUT_PATH) return refuseForNow(response);
     }
     answering.add(response);
     response.once('close', () => answering.delete(response));

@@ -116,7 +116,7 @@ describe('who may be here no longer', () => {
   it('is cut off at once when their session ends, and only that session', async () => {
     const [mine, other] = [{ claims: { sid: 'mine' } }, { claims: { sid: 'other' } }];
     const [raw, stays] = await Promise.all([openSignedIn(harness, 'sid', mine), openSignedIn(harness, 'sid', other)]);
-    harness.sessions.endSession('mine', Date.now() + 60_000);
+    await harness.sessions.endSession('mine', Date.now() + 60_000);
     expect(await raw.closed).toEqual({ code: 4401, reason: expect.stringMatching(/^SESSION_ENDED: /) });
     expect(await codeOf('sid', mine)).toEqual({ status: 401, code: 'SESSION_ENDED' });
     expect(await codeOf('sid', other)).toEqual({ status: 200, code: undefined });

@@ -1,11 +1,11 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { spend } from '../projections/sessions/bucket.js';
 import { addressBehind } from './address.js';
+import { RESTARTING, dismiss, dismissAll } from './drain.js';
 import type { HostRule } from './hosts.js';
 import { type Limits, defaultLimits } from './limits/limits.js';
 import { watchReaders } from './limits/readers.js';
@@ -49,10 +49,6 @@ export type ServedSockets = {
 
 /** Ids of operations are sent with every delivery. */
 const LONGEST_ID = 100;
-
-/** How long an operation may hold up the end of its socket, in ms. */
-export const GRACE = 5_000;
-const LOOK = 20;
 
 /** Serves GraphQL over WebSocket (graphql-transport-ws) on `/graphql` of a server. */
 export function serveSockets(server: Server, options: SocketsOptions): ServedSockets {
@@ -192,20 +188,10 @@ export function serveSockets(server: Server, options: SocketsOptions): ServedSoc
   };
   server.on('upgrade', upgrade);
 
-  /** 1012: the server restarts. Clients come back by themselves. */
-  const dismiss = (socket: WebSocket): void => cut(socket, 1012, RESTARTING);
-  const dismissInTime = async (socket: WebSocket, wait: number): Promise<void> => {
-    await sleep(wait);
-    // What was asked for is answered first.
-    for (let waited = 0; unanswered.get(socket)?.size && waited < GRACE; waited += LOOK) await sleep(LOOK);
-    if (socket.readyState === socket.OPEN) dismiss(socket);
-  };
-
   return {
     drain: async (window) => {
       draining = true;
-      const open = [...sockets.clients];
-      await Promise.all(open.map((socket, n) => dismissInTime(socket, (window * n) / open.length)));
+      await dismissAll([...sockets.clients], window, (socket) => (unanswered.get(socket)?.size ?? 0) > 0);
     },
     close: async () => {
       draining = true;
@@ -218,8 +204,6 @@ export function serveSockets(server: Server, options: SocketsOptions): ServedSoc
     },
   };
 }
-
-export const RESTARTING = 'The server is restarting. Come back in a moment.';
 
 /** Counts those who have not yet said who they are: of each address, and of all. */
 function createDoor({ unknown, unknownPerAddress }: Limits['socket']) {

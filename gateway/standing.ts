@@ -1,8 +1,10 @@
 import type { GraphQLError } from 'graphql';
 import type { Uuid } from '../domain/ids.js';
+import { homesOf } from '../projections/readmodel/core/queries.js';
 import type { CoreQueries, UserRow } from '../projections/readmodel/core/rows.js';
 import type { Detach, Sessions } from '../projections/sessions/sessions.js';
 import type { Identity } from './identity/identity.js';
+import { createRounds } from './rounds.js';
 import { clientError } from './schema/ids.js';
 
 type Loss = 'SUSPENDED' | 'ERASED' | 'SESSION_ENDED';
@@ -23,6 +25,7 @@ type Who = Pick<Identity, 'user' | 'session'>;
 
 export type StandingOptions = {
   readonly core: Pick<CoreQueries, 'users'>;
+  readonly partitions: number;
   readonly sessions: Pick<Sessions, 'attach' | 'hasEnded'>;
   /** How often it is looked again, for a notice may be lost. In ms, default 5,000. */
   readonly every?: number;
@@ -37,13 +40,18 @@ type Entry = {
   lost: Loss | undefined;
   /** Asked for since the last look. */
   used: boolean;
+  forgotten: boolean;
   readonly listeners: Set<() => void>;
   readonly detach: Detach;
 };
 
-export function createStanding({ core, sessions, every = 5_000, onTrouble }: StandingOptions): Standing {
-  const users = new Map<Uuid, Promise<Entry>>();
-  const ended = new Map<string, Promise<Entry>>();
+/** Of whom it is known, and of whom it is being asked for the first time. */
+type Entries = { readonly open: Map<string, Entry>; readonly opening: Map<string, Promise<Entry>> };
+
+export function createStanding({ core, partitions, sessions, every = 5_000, onTrouble }: StandingOptions): Standing {
+  const homes = homesOf(partitions);
+  const users: Entries = { open: new Map(), opening: new Map() };
+  const ended: Entries = { open: new Map(), opening: new Map() };
 
   const lose = (entry: Entry, lost: Loss | undefined): void => {
     entry.lost = lost;
@@ -65,6 +73,7 @@ export function createStanding({ core, sessions, every = 5_000, onTrouble }: Sta
       version: 0,
       lost: undefined,
       used: true,
+      forgotten: false,
       listeners: new Set(),
       detach: await sessions.attach(topic, (notice) => hear(entry, notice)),
     };
@@ -86,53 +95,57 @@ export function createStanding({ core, sessions, every = 5_000, onTrouble }: Sta
   };
 
   const entryIn = async (
-    entries: Map<string, Promise<Entry>>,
+    { open: known, opening }: Entries,
     key: string,
     make: (key: string) => Promise<Entry>,
   ): Promise<Entry> => {
-    const opening = entries.get(key) ?? make(key);
-    entries.set(key, opening);
+    const there = known.get(key);
+    if (there) {
+      there.used = true;
+      return there;
+    }
+    const coming = opening.get(key) ?? make(key);
+    opening.set(key, coming);
     try {
-      const entry = await opening;
-      entry.used = true;
+      const entry = await coming;
+      known.set(key, entry);
       return entry;
     } catch (error) {
-      if (entries.get(key) === opening) entries.delete(key);
       onTrouble(error);
       throw clientError(
         'UNAVAILABLE',
         'The server cannot tell right now whether you may do that. Try again in a moment.',
       );
+    } finally {
+      if (opening.get(key) === coming) opening.delete(key);
     }
   };
 
-  const entriesOf = ({ user, session }: Who): Promise<readonly [person: Entry, session?: Entry]> =>
-    session === undefined
-      ? entryIn(users, user, openUser).then((entry) => [entry])
-      : Promise.all([entryIn(users, user, openUser), entryIn(ended, session, openSession)]);
+  const entriesOf = async (who: Who): Promise<readonly [person: Entry, session?: Entry]> => {
+    const { user, session } = who;
+    const [person, own] = await Promise.all([
+      entryIn(users, user, openUser),
+      session === undefined ? undefined : entryIn(ended, session, openSession),
+    ]);
+    // Nobody tells one that was forgotten while the other was asked for.
+    if (person.forgotten || own?.forgotten) return entriesOf(who);
+    return own ? [person, own] : [person];
+  };
 
+  const askHomes = createRounds<number>(onTrouble);
+  const askSessions = createRounds<string>(onTrouble);
   /** Looks at all who are active again, and forgets the others. */
-  const lookAgain = async (): Promise<void> => {
-    const active = await sweep(users);
-    if (active.size > 0) {
-      for (const row of await core.users([...active.keys()])) {
+  const timer = setInterval(() => {
+    const active = sweep(users.open);
+    askHomes(homes.group([...active.keys()]), async (_, ids) => {
+      for (const row of await core.users(ids)) {
         const entry = active.get(row.id);
         if (entry) see(entry, row);
       }
-    }
-    for (const [sid, entry] of await sweep(ended)) {
+    });
+    askSessions(sweep(ended.open), async (sid, entry) => {
       if (!entry.lost && (await sessions.hasEnded(sid))) lose(entry, 'SESSION_ENDED');
-    }
-  };
-  let looking = false;
-  const timer = setInterval(() => {
-    if (looking) return;
-    looking = true;
-    lookAgain()
-      .catch(onTrouble)
-      .finally(() => {
-        looking = false;
-      });
+    });
   }, every);
 
   return {
@@ -162,13 +175,12 @@ export function createStanding({ core, sessions, every = 5_000, onTrouble }: Sta
 }
 
 /** Forgets whom nobody asked for since the last time; returns the others. */
-async function sweep(entries: Map<string, Promise<Entry>>): Promise<ReadonlyMap<string, Entry>> {
+function sweep(entries: Map<string, Entry>): ReadonlyMap<string, Entry> {
   const active = new Map<string, Entry>();
-  for (const [key, opening] of entries) {
-    const entry = await opening.catch(() => undefined);
-    if (!entry) continue;
+  for (const [key, entry] of entries) {
     if (entry.used || entry.listeners.size > 0) active.set(key, entry);
     else {
+      entry.forgotten = true;
       entry.detach();
       entries.delete(key);
     }

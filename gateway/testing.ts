@@ -68,7 +68,7 @@ export type HarnessOptions = {
   readonly limits?: Limits;
   readonly manifest?: Manifest;
   readonly arbitrary?: boolean;
-  /** A real issuer, with its logouts, in place of the one made here. */
+  /** A real issuer, in place of the one made here. */
   readonly issuer?: Issuer;
   readonly port?: number;
 };
@@ -129,7 +129,8 @@ export async function startHarness(options: HarnessOptions = {}) {
   };
   const questions = { partitions: PARTITIONS, reached: runner.reached };
   const queries = coreQueries({ db, ...questions });
-  const heads = repeatHeads({ core: queries, partitions: PARTITIONS, every: options.headsEvery ?? 300, onFailure });
+  const views = { core: queries, partitions: PARTITIONS };
+  const heads = repeatHeads({ ...views, every: options.headsEvery ?? 300, onFailure });
   const services = {
     now: () => Date.now(),
     log: log.id,
@@ -142,7 +143,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     open: createOpener({ keys }).open,
   };
   const metrics = createMetrics();
-  const standing = createStanding({ core: queries, sessions, every: 300, onTrouble: onFailure });
+  const standing = createStanding({ ...views, sessions, every: 300, onTrouble: onFailure });
   const limits = options.limits ?? unhurried;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
   // The port is part of the public address, so it must be known first.
@@ -154,7 +155,7 @@ export async function startHarness(options: HarnessOptions = {}) {
     opsPort: 0,
     publicUrl,
     issuer,
-    ...(options.issuer ? { endSession: sessions.endSession } : {}),
+    endSession: sessions.endSession,
     pipeline: createPipeline({
       services,
       standing,

@@ -1,6 +1,7 @@
 import { SignJWT, createLocalJWKSet, exportJWK, generateKeyPair } from 'jose';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LOGOUT_PATH, logoutRoute } from './backchannel.js';
+import { SessionsError } from '../../projections/sessions/sessions.js';
 import { type Issuer, KeysUnreachable } from './identity.js';
 
 const { publicKey, privateKey } = await generateKeyPair('RS256');
@@ -8,11 +9,13 @@ const stranger = await generateKeyPair('RS256');
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 
 let ended: readonly { readonly sid: string; readonly until: number }[];
+let failure: Error | undefined;
 let at: number;
 let issuer: Issuer;
 let app: ReturnType<typeof logoutRoute>;
 beforeEach(async () => {
   ended = [];
+  failure = undefined;
   at = 1_800_000_000_000;
   issuer = {
     issuer: 'https://login.test/realms/verbatim',
@@ -24,7 +27,14 @@ beforeEach(async () => {
 });
 
 const open = (of: Issuer) =>
-  logoutRoute({ issuer: of, endSession: (sid, until) => (ended = [...ended, { sid, until }]), now: () => at });
+  logoutRoute({
+    issuer: of,
+    endSession: async (sid, until) => {
+      if (failure) throw failure;
+      ended = [...ended, { sid, until }];
+    },
+    now: () => at,
+  });
 
 let tokens = 0;
 type Claims = Readonly<Record<string, unknown>>;
@@ -67,6 +77,15 @@ describe('a logout that the provider tells of', () => {
     expect(ended).toHaveLength(2);
   });
 
+  it.each([30, -150])('is taken though the clocks differ, %d s from now, and once', async (seconds) => {
+    const token = await tokenOf({ iat: at / 1_000 + seconds });
+    expect((await post(token)).status).toBe(200);
+    expect(ended).toHaveLength(1);
+    // For as long as it would be good.
+    for (; at <= 1_800_000_000_000 + (seconds + 151) * 1_000; at += 5_000) expect((await post(token)).status).toBe(400);
+    expect(ended).toHaveLength(1);
+  });
+
   it.each<[string, Claims, { readonly typ?: string }?]>([
     ['of another issuer', { iss: 'https://login.test/realms/other' }],
     ['for another client', { aud: 'another' }],
@@ -78,8 +97,10 @@ describe('a logout that the provider tells of', () => {
     ['without a session', { sid: undefined, sub: 'ana' }],
     ['without an id', { jti: undefined }],
     ['that is old', { iat: 1_799_999_800 }],
+    ['that is older than a slow clock explains', { iat: 1_799_999_849 }],
     ['from the future', { iat: 1_800_000_100 }],
-    ['that has ended', { exp: 1_799_999_999 }],
+    ['from further ahead than a slow clock explains', { iat: 1_800_000_031 }],
+    ['that has ended', { exp: 1_799_999_970 }],
     ['that says it is an access token', {}, { typ: 'at+jwt' }],
   ])('is not one %s', async (_, claims, header) => {
     const { status, said } = await post(await tokenOf(claims, header));
@@ -115,5 +136,16 @@ describe('a logout that the provider tells of', () => {
     const token = await tokenOf();
     expect((await post(token, away)).status).toBe(503);
     expect((await post(token)).status).toBe(200);
+  });
+
+  it('is for later while its end cannot be kept, and may come again', async () => {
+    failure = new SessionsError('SESSIONS_UNAVAILABLE', 'Redis does not answer at 10.1.2.3:6379.');
+    const token = await tokenOf();
+    const { status, said } = await post(token);
+    expect([status, JSON.parse(said)]).toMatchObject([503, { error: 'invalid_request' }]);
+    expect(said).not.toContain('10.1.2.3');
+    failure = undefined;
+    expect((await post(token)).status).toBe(200);
+    expect((await post(token)).status).toBe(400);
   });
 });

@@ -1,11 +1,12 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import { SessionsError } from '../../projections/sessions/sessions.js';
 import { type Issuer, KeysUnreachable } from './identity.js';
 
 // OpenID Connect Back-Channel Logout 1.0: the provider tells that a session is over, in a token that it signed.
 
-/** Why a logout was not taken. `again`: nothing is wrong with it, but it cannot be checked now. */
+/** Why a logout was not taken. `again`: nothing is wrong with it, but it cannot be checked, or kept, now. */
 export class LogoutError extends Error {
   override name = 'LogoutError';
   readonly code = 'TOKEN_INVALID';
@@ -20,15 +21,22 @@ export class LogoutError extends Error {
 
 export type LogoutOptions = {
   readonly issuer: Issuer;
-  /** Told which session is over, and until when (ms since 1970) a token of it may be about. */
-  readonly endSession: (sid: string, until: number) => void;
+  /**
+   * Told which session is over, and until when (ms since 1970) a token of it may be about. Rejects with
+   * SESSIONS_UNAVAILABLE where that cannot be kept now.
+   */
+  readonly endSession: (sid: string, until: number) => Promise<void>;
   readonly now: () => number;
 };
 
 export const LOGOUT_PATH = '/backchannel-logout';
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
-/** How old a logout may be, in seconds; and for how long it is remembered, so that it is taken once. */
+/** How old a logout may be, in seconds. */
 const LONGEST_WAY = 120;
+/** How far the clock of the provider may be from ours, in seconds: nobody tells again of a logout that was refused. */
+const CLOCKS_DIFFER = 30;
+/** For how long a logout is known, so that it is taken once, in ms: longer than it can be good, from too early to too old. */
+const KNOWN = 2 * (LONGEST_WAY + CLOCKS_DIFFER) * 1_000;
 /** Longer than access tokens of any sensible realm live, in ms: from then on nobody needs to be told. */
 const TOKENS_LIVE = 3_600_000;
 
@@ -44,6 +52,7 @@ export function logoutReceiver({ issuer, endSession, now }: LogoutOptions): (tok
       algorithms: ['RS256'],
       requiredClaims: ['iat', 'jti', 'events'],
       maxTokenAge: LONGEST_WAY,
+      clockTolerance: CLOCKS_DIFFER,
       currentDate: new Date(now()),
     }).catch((cause: unknown) => {
       if (cause instanceof KeysUnreachable) throw new LogoutError('The keys cannot be read now.', true, { cause });
@@ -62,8 +71,15 @@ export function logoutReceiver({ issuer, endSession, now }: LogoutOptions): (tok
       taken.delete(id);
     }
     if (taken.has(jti)) throw new LogoutError('This logout was taken before.');
-    taken.set(jti, now() + 2 * LONGEST_WAY * 1_000);
-    endSession(sid, now() + TOKENS_LIVE);
+    taken.set(jti, now() + KNOWN);
+    try {
+      await endSession(sid, now() + TOKENS_LIVE);
+    } catch (cause) {
+      // It may come again.
+      taken.delete(jti);
+      if (!(cause instanceof SessionsError)) throw cause;
+      throw new LogoutError('That the session is over cannot be kept now. Try again in a moment.', true, { cause });
+    }
   };
 }
 

@@ -1,5 +1,7 @@
-import { type Uuid, bucketOf, partitionOf } from '../../domain/ids.js';
+import type { Uuid } from '../../domain/ids.js';
+import { homesOf } from '../../projections/readmodel/core/queries.js';
 import type { CoreQueries } from '../../projections/readmodel/core/rows.js';
+import { createRounds } from '../rounds.js';
 
 /** Repeats the heads of all conversations that somebody watches here, so that a lost last notice heals by itself. */
 export type Heads = {
@@ -18,29 +20,17 @@ export type HeadsOptions = {
 };
 
 export function repeatHeads({ core, partitions, every = 2_500, onFailure }: HeadsOptions): Heads {
+  const homes = homesOf(partitions);
   const watched = new Map<Uuid, Set<(version: number) => void>>();
 
-  /** One query per home, however many watch. */
-  const repeat = async (): Promise<void> => {
-    const ids = [...watched.keys()];
-    const homes = new Set(ids.map((id) => partitionOf(bucketOf(id), partitions)));
-    for (const home of homes) {
-      const there = ids.filter((id) => partitionOf(bucketOf(id), partitions) === home);
-      for (const [id, version] of await core.heads(home, there)) {
+  const repeat = createRounds<number>(onFailure);
+  const timer = setInterval(() => {
+    // One query per home, however many watch.
+    repeat(homes.group([...watched.keys()]), async (home, ids) => {
+      for (const [id, version] of await core.heads(home, ids)) {
         for (const told of watched.get(id) ?? []) told(version);
       }
-    }
-  };
-
-  let repeating = false;
-  const timer = setInterval(() => {
-    if (repeating || watched.size === 0) return;
-    repeating = true;
-    repeat()
-      .catch(onFailure)
-      .finally(() => {
-        repeating = false;
-      });
+    });
   }, every);
 
   return {

@@ -139,6 +139,29 @@ it('never shares what people of different roles see differently', async () => {
   expect(await together('conversationEvents')).toBe(before);
 });
 
+it('never shares among those who leave a variable to its default and those who say null', async () => {
+  const room = await openRoom(harness, 'ana', { bob: 'reader', cleo: 'reader' });
+  const query = `subscription ($id: ID!, $text: Boolean = true) {
+    conversationEvents(id: $id, asOf: 3) { to messages @include(if: $text) { parts { ... on TextPart { text } } } }
+  }`;
+  const variables = { id: `conversation_${room.id}` };
+  // Where null is not allowed: an error, which is this one's alone.
+  const ana = await follow('ana', query, { ...variables, text: null });
+  await expect.poll(async () => (await shown(harness, await room.post('ana')), ana.last())).toContain('"errors"');
+  const [bob, cleo] = [await follow('bob', query, variables), await follow('cleo', query, variables)];
+  const before = await together('conversationEvents');
+  await expect
+    .poll(async () => {
+      await shown(harness, await room.post('ana', 'for both'));
+      return together('conversationEvents');
+    })
+    .toBeGreaterThan(before + 1);
+  const { version } = await room.post('ana', 'the last');
+  await expect.poll(() => [bob.last(), cleo.last()].every((each) => each.includes(`"to":${version}`))).toBe(true);
+  expect(bob.last()).toContain('the last');
+  expect([...bob.got, ...cleo.got].filter((each) => each.includes('"errors"'))).toEqual([]);
+});
+
 it('gives a running reply to several, each piece once, and none to whoever was removed', async () => {
   const room = await openRoom(harness, 'ana', { bob: 'reader', cleo: 'reader' });
   await shown(harness, await room.claim());

@@ -34,11 +34,15 @@ export type SeatOptions = {
 /** A seat among all who send the same document with the same variables, but for those that say from where on. */
 export const seatFor = ({ services, groups, execution, args, variables, send, onEvent }: SeatOptions): Seat => ({
   document: args.document,
-  key: JSON.stringify(variables.map((name) => args.variableValues?.[name] ?? null)),
+  key: keyOf(variables, args.variableValues ?? {}),
   renderer: (conversation) => createRenderer({ services, groups, execution, args }, conversation),
   send,
   told: (event, count) => onEvent?.(event, count, true),
 });
+
+/** Null is not the same as nothing, for which there may be a default. */
+const keyOf = (variables: readonly string[], values: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(variables.map((name) => (Object.hasOwn(values, name) ? [values[name]] : [])));
 
 type RendererOptions = Pick<SeatOptions, 'services' | 'groups' | 'execution' | 'args'>;
 

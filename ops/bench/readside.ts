@@ -77,7 +77,7 @@ export async function openReadSide(folder: string, redisUrl?: string) {
     operations,
     open,
   };
-  const standing = createStanding({ core: queries, sessions, onTrouble: onFailure });
+  const standing = createStanding({ core: queries, partitions, sessions, onTrouble: onFailure });
   const pipeline = createPipeline({
     services,
     standing,

@@ -94,7 +94,14 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
   const sessions = meters.sessions(memorySessions({ now }));
   const { issuer, directory, provider } = await openIdentity(
     options.oidc,
-    { ...options, file: folder.file('identity.db'), now, newId, random, onSessionEnd: sessions.endSession },
+    {
+      ...options,
+      file: folder.file('identity.db'),
+      now,
+      newId,
+      random,
+      onSessionEnd: (sid, until) => void sessions.endSession(sid, until),
+    },
     (error) => say(`signing in waits: ${messageOf(error)}`),
   );
 

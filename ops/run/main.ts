@@ -7,6 +7,7 @@ import { lastWordsOf } from './errors.js';
 import type { FleetConfig } from './fleet-config.js';
 import { openFolder } from './folder.js';
 import { PortError, freePort } from './port.js';
+import { whenToldToStop } from './signals.js';
 import { ensureUi, uiIsBuilt } from './ui.js';
 
 const say = (line: string): void => {
@@ -44,10 +45,7 @@ function buildPage() {
 
 /** Has the process end when it is told to: first what runs, and then `last`. */
 function stopWhenTold(running: { stop(): Promise<void> }, last = (): void => undefined): void {
-  let stopping = false;
   const stop = (): void => {
-    if (stopping) process.exit(1); // Asked twice: at once, then. Nothing acknowledged is lost by it.
-    stopping = true;
     running
       .stop()
       .then(() => {
@@ -56,8 +54,8 @@ function stopWhenTold(running: { stop(): Promise<void> }, last = (): void => und
       })
       .catch(fail);
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  // Asked twice: at once, then. Nothing acknowledged is lost by it.
+  whenToldToStop(stop, () => process.exit(1));
 }
 
 /** One process of a fleet. */

@@ -85,7 +85,7 @@ describe('the meters', () => {
     const { own, meters } = metered();
     const sessions = meters.sessions(memorySessions({ now: () => start }));
     sessions.endReply(idOf(1));
-    sessions.endSession('sid', start);
+    await sessions.endSession('sid', start);
     sessions.close();
     for (const kind of ['reply', 'session']) {
       expect(await own.metrics()).toContain(`verbatim_notices_published_total{kind="${kind}"} 1\n`);

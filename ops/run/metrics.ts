@@ -199,7 +199,7 @@ function meterSessions(registers: Registers) {
       },
       endSession: (sid, until) => {
         published.inc({ kind: 'session' });
-        real.endSession(sid, until);
+        return real.endSession(sid, until);
       },
       setTyping: (conversation, user, typing) => {
         published.inc({ kind: 'typing' });

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { lastWordsOf } from '../run/errors.js';
 import { type Counts, type Member, fleetEnv, startFleet } from './fleet.js';
 import { roleNames } from '../run/fleet-config.js';
+import { whenToldToStop } from '../run/signals.js';
 import { follow } from './follow.js';
 import { isAlive } from './processes.js';
 import { folderOf, running } from './state.js';
@@ -65,8 +66,6 @@ process.on('exit', () => rmSync(logs, { recursive: true, force: true }));
 let asked = false;
 let stop = async (): Promise<void> => undefined;
 const end = (): void => {
-  // Whoever asks twice means now: what was started ends with this process.
-  if (asked) process.exit(130);
   asked = true;
   console.log('Stopping …');
   stop().then(
@@ -77,8 +76,8 @@ const end = (): void => {
     },
   );
 };
-process.on('SIGINT', end);
-process.on('SIGTERM', end);
+// Whoever asks twice means now: what was started ends with this process.
+whenToldToStop(end, () => process.exit(130));
 
 const width = Math.max(...roleNames.map((role) => role.length)) + 2;
 const names = roleNames.flatMap((role) => Array.from({ length: counts[role] }, (_, at) => `${role}-${at + 1}`));

@@ -11,7 +11,7 @@ it('holds nothing that has expired, though nobody asks for it', async () => {
     sessions.writeReply({ reply: `running ${n}`, attempt: 1, part: 0, offset: 0, text: 'text' });
     sessions.endReply(`ended ${n}`);
     sessions.setTyping(`conversation ${n % 10}`, `person ${n}`, true);
-    sessions.endSession(`session ${n}`, 1_000);
+    void sessions.endSession(`session ${n}`, 1_000);
     await sessions.take(`key ${n}`, { burst: 1, perSecond: 1 });
   }
   expect(sessions.counts().kept).toBe(500);

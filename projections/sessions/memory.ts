@@ -84,7 +84,7 @@ export function memorySessions({ now, sweepEvery = 5_000 }: MemorySessionsOption
       if (wait === 0) buckets.set(key, full, full);
       return wait;
     },
-    endSession: (sid, until) => {
+    endSession: async (sid, until) => {
       if (until > (endedSessions.until(sid) ?? now())) endedSessions.set(sid, true, until);
       publish(`session:${sid}`, { ended: true });
     },

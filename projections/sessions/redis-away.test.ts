@@ -68,7 +68,10 @@ describeWith('REDIS_URL', 'while Redis is away', () => {
       await expect(sessions.take('r', { burst: 1, perSecond: 1 }, 2)).rejects.toThrow(RangeError);
       await expect(another.hasEnded(sid)).rejects.toEqual(unavailable);
       // Its own word it knows.
-      sessions.endSession(sid, Date.now() + 10 * MINUTE);
+      void sessions.endSession(sid, Date.now() + 10 * MINUTE);
+      expect(await sessions.hasEnded(sid)).toBe(true);
+      // It says that nobody else knows it yet.
+      await expect(sessions.endSession(sid, Date.now() + 10 * MINUTE)).rejects.toEqual(unavailable);
       expect(await sessions.hasEnded(sid)).toBe(true);
     };
     const isWhole = async (sid: string, heard: readonly unknown[]): Promise<void> => {
@@ -180,7 +183,7 @@ describeWith('REDIS_URL', 'while Redis is away', () => {
         message: expect.stringMatching(/^(?!.*wrong:)No Redis was found at .*WRONGPASS/),
       });
       const sessions = await open(`verbatim:${encodeURIComponent('s3cr@t:,')}`);
-      sessions.endSession('s', Date.now() + MINUTE);
+      await sessions.endSession('s', Date.now() + MINUTE);
       expect(await sessions.hasEnded('s')).toBe(true);
       const heard: unknown[] = [];
       await sessions.attach('t', (notice) => heard.push(notice));

@@ -78,5 +78,5 @@ export function createCalls({ client, address, of }: Servers, trouble: (error: u
     });
   };
 
-  return { ask, askOr, tell };
+  return { ask, askOr, tell, away };
 }

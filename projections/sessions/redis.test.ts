@@ -58,7 +58,7 @@ for (const [variable, kind] of [
           if ('reply' in each) sessions.writeReply(each);
           else if ('end' in each) sessions.endReply(each.end);
           else if ('user' in each) sessions.setTyping(each.conversation, each.user, each.typing);
-          else if ('sid' in each) sessions.endSession(each.sid, time + each.ms);
+          else if ('sid' in each) await sessions.endSession(each.sid, time + each.ms);
           else if ('key' in each) seen.push(await sessions.take(each.key, { burst: 3, perSecond: 0.5 }, each.count));
           else time += each.pass;
           for (const id of ['a', 'b']) {
@@ -94,8 +94,8 @@ for (const [variable, kind] of [
       await expect.poll(() => heard.length).toBe(2);
       other.writeReply({ reply: 'r', attempt: 1, part: 0, offset: 3, text: 'lo' });
       expect(await other.readReply('r')).toMatchObject({ attempt: 2, text: 'Once' });
-      other.endSession('s', Date.now() + 60_000);
-      await expect.poll(() => one.hasEnded('s')).toBe(true);
+      await other.endSession('s', Date.now() + 60_000);
+      expect(await one.hasEnded('s')).toBe(true);
       const rate = { burst: 1, perSecond: 0.001 };
       expect([await one.take('k', rate), (await other.take('k', rate)) > 0]).toEqual([0, true]);
       expect(heard).toHaveLength(2);

@@ -21,9 +21,10 @@ import { ENDED_MS, REPLY_MS, type Sessions, SessionsError, TYPING_MS } from './s
 // Channels: every topic as {<topic>}, by sharded pub/sub.
 //
 // While Redis is away nothing waits for it and nothing is kept for later, but for one thing: the end of a session is told
-// again until it is taken. What is soft answers as if all were lost (no text so far, nobody types, every rate limit lets
-// pass, for a chat that stands still is worse than one that is not held back); what protects says that it cannot be told
-// (`hasEnded` rejects, as does `attach`), with SESSIONS_UNAVAILABLE.
+// again until it is taken, and whoever waits for that learns that it was not. What is soft answers as if all were lost (no
+// text so far, nobody types, every rate limit lets pass, for a chat that stands still is worse than one that is not held
+// back); what protects says that it cannot be told (`hasEnded` rejects, as do `attach` and `endSession`), with
+// SESSIONS_UNAVAILABLE.
 
 export type RedisSessionsOptions = {
   /** `redis[s]://[user:password@]host[:port][/db]`, or several hosts with commas between: a cluster. Redis 7 or newer. */
@@ -78,7 +79,7 @@ export async function redisSessions(options: RedisSessionsOptions): Promise<Redi
   }
 
   const topics = openTopics(servers, trouble);
-  const { ask, askOr, tell } = createCalls(servers, trouble);
+  const { ask, askOr, tell, away } = createCalls(servers, trouble);
   const keyOf = (topic: string): string => `${prefix}{${topic}}`;
   const ttl = (until: number): number => Math.min(Math.ceil(until - now()) + MARGIN, Number.MAX_SAFE_INTEGER);
 
@@ -92,11 +93,13 @@ export async function redisSessions(options: RedisSessionsOptions): Promise<Redi
 
   /** Ends of sessions that Redis has not taken yet. */
   const ends = new Map<string, number>();
-  const tellEnd = async (sid: string, until: number): Promise<void> => {
+  const tellEnd = async (sid: string, until: number): Promise<boolean> => {
     const key = keyOf(`session:${sid}`);
     const values = [now(), until, ttl(until), JSON.stringify({ ended: true })];
     const taken = await tell(key, () => client.sessionsEnd(key, ...values));
-    if (taken !== undefined && ends.get(sid) === until) ends.delete(sid);
+    if (taken === undefined) return false;
+    if (ends.get(sid) === until) ends.delete(sid);
+    return true;
   };
 
   const timer = setInterval(() => {
@@ -155,7 +158,12 @@ export async function redisSessions(options: RedisSessionsOptions): Promise<Redi
       if (until > Math.max(now(), ends.get(sid) ?? 0)) ends.set(sid, until);
       const [oldest] = ends.keys();
       if (ends.size > MOST_ENDS && oldest !== undefined) ends.delete(oldest);
-      void tellEnd(sid, until);
+      const kept = tellEnd(sid, until).then((taken) => {
+        if (!taken) throw away();
+      });
+      // Operators are told by `tell`, whether anybody waits or not.
+      kept.catch(() => undefined);
+      return kept;
     },
     hasEnded: async (sid) => {
       if ((ends.get(sid) ?? 0) > now()) return true;

@@ -33,8 +33,12 @@ export type Sessions = {
    * taken. Throws RangeError where it never could go: a rate that is none, or more than `burst` at once.
    */
   take(key: string, rate: Rate, count?: number): Promise<number>;
-  /** A session of the identity provider is over: remembered until `until` (ms since 1970), told to `session:<sid>` `{ ended: true }`. */
-  endSession(sid: string, until: number): void;
+  /**
+   * A session of the identity provider is over: remembered until `until` (ms since 1970), told to `session:<sid>`
+   * `{ ended: true }`. Resolves once it is kept. Rejects with SESSIONS_UNAVAILABLE where it cannot be kept now: known here
+   * all the same, and tried again until it is. Nobody has to wait for it.
+   */
+  endSession(sid: string, until: number): Promise<void>;
   hasEnded(sid: string): Promise<boolean>;
   close(): void;
 };

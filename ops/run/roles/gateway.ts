@@ -27,7 +27,7 @@ export async function startGatewayRole(options: GatewayRoleOptions): Promise<Gat
   const { services, partitions, metrics, issuer, namespace, now, newId, say, onTrouble } = options;
   const { core, sessions } = services;
   const heads = repeatHeads({ core, partitions, onFailure: onTrouble });
-  const standing = createStanding({ core, sessions, onTrouble });
+  const standing = createStanding({ core, partitions, sessions, onTrouble });
   const onFault = (id: string, error: unknown): void => {
     metrics.faults.inc();
     say(`fault ${id}: ${error instanceof Error ? error.stack : String(error)}`);

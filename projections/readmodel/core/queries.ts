@@ -32,7 +32,7 @@ export type Homes = {
   group(ids: readonly Uuid[]): ReadonlyMap<number, readonly Uuid[]>;
 };
 
-function homesOf(partitions: number): Homes {
+export function homesOf(partitions: number): Homes {
   const of = (id: Uuid): number => partitionOf(bucketOf(id), partitions);
   return {
     of,
