@@ -145,9 +145,10 @@ describe('standing', () => {
     standing.stop();
   });
 
-  it('says so where it cannot be told now, and can be later', async () => {
+  it('says so where it cannot be told now, and can be later; nobody is left listening for nothing', async () => {
     const sessions = memorySessions({ now: Date.now });
     let broken = true;
+    let listening = 0;
     const standing = createStanding({
       core: {
         users: async () => {
@@ -156,13 +157,29 @@ describe('standing', () => {
         },
       },
       partitions: 4,
-      sessions,
+      sessions: {
+        ...sessions,
+        hasEnded: async () => {
+          if (broken) throw new Error('the sessions are away');
+          return false;
+        },
+        attach: async (...args) => {
+          const detach = await sessions.attach(...args);
+          listening += 1;
+          return () => {
+            listening -= 1;
+            detach();
+          };
+        },
+      },
       every: 60_000,
       onTrouble: () => undefined,
     });
-    await expect(standing.check({ user: USER })).rejects.toEqual(code('UNAVAILABLE'));
+    await expect(standing.check({ user: USER, session: 's' })).rejects.toEqual(code('UNAVAILABLE'));
+    await expect.poll(() => listening).toBe(0);
     broken = false;
-    await standing.check({ user: USER });
+    await standing.check({ user: USER, session: 's' });
+    expect(listening).toBe(2);
     standing.stop();
   });
 

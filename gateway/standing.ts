@@ -66,8 +66,12 @@ export function createStanding({ core, partitions, sessions, every = 5_000, onTr
     lose(entry, row.status === 'active' ? undefined : row.status === 'suspended' ? 'SUSPENDED' : 'ERASED');
   };
 
-  /** Attaches before it reads, so that nothing falls between. */
-  const open = async (topic: string, hear: (entry: Entry, notice: unknown) => void): Promise<Entry> => {
+  /** Attaches before it looks, so that nothing falls between. */
+  const open = async (
+    topic: string,
+    hear: (entry: Entry, notice: unknown) => void,
+    look: (entry: Entry) => Promise<void>,
+  ): Promise<Entry> => {
     const entry: Entry = {
       registered: false,
       version: 0,
@@ -77,22 +81,30 @@ export function createStanding({ core, partitions, sessions, every = 5_000, onTr
       listeners: new Set(),
       detach: await sessions.attach(topic, (notice) => hear(entry, notice)),
     };
-    return entry;
-  };
-
-  const openUser = async (user: Uuid): Promise<Entry> => {
-    const entry = await open(`user:${user}`, (heard, notice) => {
-      if (isUserNotice(notice)) see(heard, notice.user);
+    await look(entry).catch((error: unknown) => {
+      entry.detach();
+      throw error;
     });
-    see(entry, (await core.users([user]))[0]);
     return entry;
   };
 
-  const openSession = async (sid: string): Promise<Entry> => {
-    const entry = await open(`session:${sid}`, (heard) => lose(heard, 'SESSION_ENDED'));
-    if (await sessions.hasEnded(sid)) lose(entry, 'SESSION_ENDED');
-    return entry;
-  };
+  const openUser = (user: Uuid): Promise<Entry> =>
+    open(
+      `user:${user}`,
+      (entry, notice) => {
+        if (isUserNotice(notice)) see(entry, notice.user);
+      },
+      async (entry) => see(entry, (await core.users([user]))[0]),
+    );
+
+  const openSession = (sid: string): Promise<Entry> =>
+    open(
+      `session:${sid}`,
+      (entry) => lose(entry, 'SESSION_ENDED'),
+      async (entry) => {
+        if (await sessions.hasEnded(sid)) lose(entry, 'SESSION_ENDED');
+      },
+    );
 
   const entryIn = async (
     { open: known, opening }: Entries,
