@@ -11,7 +11,7 @@ import {
   removeHolder,
   writeBeat,
 } from './leases-table.js';
-import type { Db } from './readmodel/db.js';
+import type { Queryable } from './readmodel/db.js';
 import { type Lease, share } from './sharing.js';
 import type { Wait } from './wait.js';
 
@@ -48,7 +48,7 @@ type View = {
  * that they have a home, its checkpoint lets one of them write, and the other looks again.
  */
 export function createLeases(options: {
-  readonly db: Db;
+  readonly db: Queryable;
   /** The id of the log that this process reads. */
   readonly log: Uuid;
   /** Names this process, once: the next start has another one. */
