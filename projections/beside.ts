@@ -5,7 +5,9 @@ import {
   type Beside,
   type Generation,
   belongs,
+  createCatalogue,
   createTables,
+  newNumber,
   readBeside,
   readGeneration,
   readLive,
@@ -53,11 +55,12 @@ async function lockBeside(tx: Queryable, projection: string, generation: number)
  */
 export async function beginBeside<N>(db: Db, projection: Projection<N>, log: Log, now: number): Promise<boolean> {
   const { name } = projection;
+  await createCatalogue(db);
   return changing(db, async (tx) => {
     const live = await lockLive(tx, name);
     const beside = await readBeside(tx, name);
     if (live === undefined || beside?.phase === 'filling') return false;
-    const number = Math.max(live, beside?.generation ?? 0) + 1;
+    const number = await newNumber(tx, name, [live, beside?.generation ?? 0]);
     if (beside) await tx.query(`DROP SCHEMA IF EXISTS ${schemaOf(name, beside.generation)} CASCADE`);
     await createTables(tx, projection, schemaOf(name, number), log.partitions);
     await tx.query(

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Log } from '../commands/log/log.js';
-import { beginBeside } from './beside.js';
+import { beginBeside, dropBeside } from './beside.js';
 import { type From, moveCheckpoint, takeHome } from './checkpoints.js';
 import { type Generation, openGeneration, readGenerations } from './generations.js';
 import { readLag } from './lag.js';
@@ -78,6 +78,16 @@ describe('a generation', () => {
     await db.query(`DROP SCHEMA rm_core_g${number} CASCADE`);
     expect(await readGenerations(db, 'core')).toEqual({ live: first });
     expect(await readLag(db, log, 'core')).toHaveLength(PARTITIONS);
+  });
+
+  it('has a number that none had before it, be that dropped or not', async () => {
+    const { number } = first;
+    for (const next of [number + 1, number + 2]) {
+      await beginBeside(db, core, log, 0);
+      expect((await readGenerations(db, 'core')).beside?.number).toBe(next);
+      await dropBeside(db, 'core', next);
+    }
+    expect((await openGeneration(db, { ...core, schema: core.schema + 1 }, log)).number).toBe(number + 3);
   });
 
   it('is filled again to the same rows', async () => {

@@ -56,7 +56,7 @@ export async function openGeneration<N>(
   log: Log,
   others?: Others,
 ): Promise<Generation> {
-  await again(() => createCatalogue(db));
+  await createCatalogue(db);
   for (;;) {
     const live = await readLive(db, projection.name);
     if (live && live.shape === shapeOf(projection) && live.log === log.id) {
@@ -69,12 +69,32 @@ export async function openGeneration<N>(
   }
 }
 
-async function createCatalogue(db: Db): Promise<void> {
-  await db.query('CREATE SCHEMA IF NOT EXISTS rm');
-  await db.query(`CREATE TABLE IF NOT EXISTS rm.generations (home int NOT NULL, projection text NOT NULL,
-    generation int NOT NULL, shape int NOT NULL, log uuid NOT NULL, PRIMARY KEY (home, projection))`);
-  await db.query(`CREATE TABLE IF NOT EXISTS rm.beside (home int NOT NULL, projection text NOT NULL, generation int NOT NULL,
-    phase text NOT NULL, wish text NOT NULL, note text, since bigint NOT NULL, PRIMARY KEY (home, projection))`);
+/** What is asked of all views alike. Where older code has made it, what is new is added. */
+export const createCatalogue = (db: Db): Promise<void> =>
+  again(async () => {
+    await db.query('CREATE SCHEMA IF NOT EXISTS rm');
+    await db.query(`CREATE TABLE IF NOT EXISTS rm.generations (home int NOT NULL, projection text NOT NULL,
+      generation int NOT NULL, shape int NOT NULL, log uuid NOT NULL, PRIMARY KEY (home, projection))`);
+    await db.query(`CREATE TABLE IF NOT EXISTS rm.beside (home int NOT NULL, projection text NOT NULL, generation int NOT NULL,
+      phase text NOT NULL, wish text NOT NULL, note text, since bigint NOT NULL, PRIMARY KEY (home, projection))`);
+    await db.query(`CREATE TABLE IF NOT EXISTS rm.numbers (home int NOT NULL, projection text NOT NULL, last int NOT NULL,
+      PRIMARY KEY (home, projection))`);
+  });
+
+/**
+ * A number for a new generation, beyond those that are there. None is given twice, so that nobody who still holds one that
+ * was dropped takes another one for it. Whoever asks keeps everybody else from it until the transaction ends.
+ */
+export async function newNumber(tx: Queryable, projection: string, there: readonly number[]): Promise<number> {
+  const { rows } = await tx.query<{ last: number }>('SELECT last FROM rm.numbers WHERE home = 0 AND projection = $1', [
+    projection,
+  ]);
+  const number = Math.max(...there, ...rows.map(({ last }) => last)) + 1;
+  await tx.query(
+    `INSERT INTO rm.numbers VALUES (0, $1, $2) ON CONFLICT (home, projection) DO UPDATE SET last = EXCLUDED.last`,
+    [projection, number],
+  );
+  return number;
 }
 
 async function refuseToReplace<N>(projection: Projection<N>, live: Live, log: Log, others: Others): Promise<void> {
@@ -158,15 +178,16 @@ async function begin<N>(db: Db, projection: Projection<N>, log: Log, found: Live
     NONE.log,
   ]);
   return changing(db, async (tx) => {
-    const beside = await readBeside(tx, name);
-    const number = Math.max(found.generation, beside?.generation ?? 0) + 1;
     // First of all: whoever else would make one waits for this, and finds that it is made.
     const { count } = await tx.query(
-      `UPDATE rm.generations SET generation = $3, shape = $4, log = $5
-       WHERE home = 0 AND projection = $1 AND generation = $2 AND shape = $6 AND log = $7`,
-      [name, found.generation, number, shapeOf(projection), log.id, found.shape, found.log],
+      `UPDATE rm.generations SET shape = $3, log = $4
+       WHERE home = 0 AND projection = $1 AND generation = $2 AND shape = $5 AND log = $6`,
+      [name, found.generation, shapeOf(projection), log.id, found.shape, found.log],
     );
     if (count !== 1) return undefined;
+    const beside = await readBeside(tx, name);
+    const number = await newNumber(tx, name, [found.generation, beside?.generation ?? 0]);
+    await tx.query('UPDATE rm.generations SET generation = $2 WHERE home = 0 AND projection = $1', [name, number]);
     const schema = schemaOf(name, number);
     await tx.query(`DROP SCHEMA IF EXISTS ${name} CASCADE`);
     for (const old of [found.generation, beside?.generation ?? found.generation]) {

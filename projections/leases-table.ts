@@ -1,6 +1,6 @@
 import type { Uuid } from '../domain/ids.js';
 import { again } from './changing.js';
-import type { Db, Queryable } from './readmodel/db.js';
+import type { Queryable } from './readmodel/db.js';
 import type { Lease, Pair } from './sharing.js';
 
 // Where processes that share homes find each other: who lives, and who has what. All of it may be lost at any moment: it is
@@ -14,7 +14,7 @@ export type Beat = {
   readonly beat: number;
 };
 
-export const createLeaseTables = (db: Db): Promise<void> =>
+export const createLeaseTables = (db: Queryable): Promise<void> =>
   again(async () => {
     await db.query('CREATE SCHEMA IF NOT EXISTS rm');
     await db.query(`CREATE TABLE IF NOT EXISTS rm.holders (home int NOT NULL, holder uuid NOT NULL, log uuid NOT NULL,

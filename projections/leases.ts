@@ -11,7 +11,7 @@ import {
   removeHolder,
   writeBeat,
 } from './leases-table.js';
-import type { Db } from './readmodel/db.js';
+import type { Queryable } from './readmodel/db.js';
 import { type Lease, share } from './sharing.js';
 import type { Wait } from './wait.js';
 
@@ -48,7 +48,7 @@ type View = {
  * that they have a home, its checkpoint lets one of them write, and the other looks again.
  */
 export function createLeases(options: {
-  readonly db: Db;
+  readonly db: Queryable;
   /** The id of the log that this process reads. */
   readonly log: Uuid;
   /** Names this process, once: the next start has another one. */
@@ -65,6 +65,8 @@ export function createLeases(options: {
   const views = new Map<string, View>();
   /** Of each process its last beat, and when that was new here. */
   const heard = new Map<Uuid, { readonly beat: number; readonly at: number }>();
+  /** When beats were last read. */
+  let listened: number | undefined;
   const ending = new AbortController();
   let nap = new AbortController();
   let isRung = false;
@@ -129,7 +131,13 @@ export function createLeases(options: {
   /** Those who live, and run the views over the same log. Whoever is gone is taken away. */
   const living = async (): Promise<readonly Beat[]> => {
     const all = await readBeats(db);
-    for (const id of heard.keys()) if (!all.some((each) => each.holder === id)) heard.delete(id);
+    // Of a time in which nothing could be read nothing is known: maybe nothing could be written either.
+    const isDeaf = listened !== undefined && clock() - listened > lease / 2;
+    listened = clock();
+    for (const [id, { beat: last }] of heard) {
+      if (!all.some((each) => each.holder === id)) heard.delete(id);
+      else if (isDeaf) heard.set(id, { beat: last, at: listened });
+    }
     const alive: Beat[] = [];
     for (const each of all) {
       const before = heard.get(each.holder);
@@ -180,7 +188,13 @@ export function createLeases(options: {
     await make();
     if (beaten === undefined || clock() - beaten >= lease / BEATS) await beat();
     const alive = await living();
-    await settle(alive, await readLeases(db));
+    const leases = await readLeases(db);
+    // Some may be lost, as in a failover: they are made again at the next look.
+    made = [...views].every(
+      ([name, { partitions }]) =>
+        leases.filter(({ view, home }) => view === name && home < partitions).length === partitions,
+    );
+    await settle(alive, leases);
   };
 
   const loop = async (): Promise<void> => {

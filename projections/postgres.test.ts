@@ -13,6 +13,7 @@ const suites = {
   parked: () => import('./parked.test.js'),
   rebuild: () => import('./rebuild.test.js'),
   switching: () => import('./switching.test.js'),
+  leases: () => import('./leases.test.js'),
   shared: () => import('./shared.test.js'),
   reached: () => import('./reached.test.js'),
   runner: () => import('./runner.test.js'),

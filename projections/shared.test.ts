@@ -127,6 +127,18 @@ describe('several processes', () => {
     await expectFold(log);
   }, 240_000);
 
+  it('make again what says who has what, where that is lost, and go on', async () => {
+    const talk = createTalk();
+    const { log, add } = await logWith(talk.events);
+    const [a, b] = [start(1, log), start(2, log)];
+    await caughtUp(a, b);
+    await shared({ [a.holder]: PARTITIONS, [b.holder]: PARTITIONS });
+    await db.query(`DELETE FROM rm.leases WHERE home > 0 AND view = 'core'`);
+    for (let n = 0; n < 8; n++) await add(talk.say(n));
+    await shared({ [a.holder]: PARTITIONS, [b.holder]: PARTITIONS });
+    await expectFold(log);
+  }, 240_000);
+
   it('of older code stop where newer code has made the tables, and say so; those do not give way', async () => {
     const { log } = await logWith(createTalk().events);
     const old = start(1, log);

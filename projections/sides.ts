@@ -68,6 +68,12 @@ export function createSides<N>(options: {
   let other: Feed<N> | undefined;
   let opening: { readonly number: number; readonly feed: Promise<Feed<N> | undefined> } | undefined;
 
+  /** The generation to which what comes to a home comes first: the live one itself is none. */
+  const aheadAt = (home: number): Feed<N> | undefined => {
+    const feed = leading.get(home);
+    return feed === live ? undefined : feed;
+  };
+
   const beside = besides.take;
   const hold = <T>(home: number, work: () => Promise<T>): Promise<T> => turns.take(home, () => beside(home, work));
 
@@ -123,6 +129,8 @@ export function createSides<N>(options: {
         if (there?.leading[home] && there.phase !== 'failed') {
           const feed = await open(there.generation);
           await feed?.enter(home);
+          // It became the live one meanwhile: nobody waited for a home that is not here yet.
+          if (live !== entered) continue;
           if (feed) leading.set(home, feed);
           else await dropBeside(db, name, there.generation);
         }
@@ -179,19 +187,24 @@ export function createSides<N>(options: {
   };
 
   const apply = async (home: number, chunk: Chunk, tell: Tell<N>): Promise<number> => {
-    const [main, feed] = [live, leading.get(home)];
-    if (!feed) return main.take(home, chunk, tell);
+    const [main, feed] = [live, aheadAt(home)];
+    // Whoever reads may have begun where another generation was, which is live no more.
+    const take = async (): Promise<number> => {
+      const rest = beyond(chunk, main.at(home));
+      return rest ? main.take(home, rest, tell) : 0;
+    };
+    if (!feed) return take();
     return beside(home, async () => {
-      const [before, behind] = [beyond(chunk, feed.at(home)), beyond(chunk, main.at(home))];
+      const before = beyond(chunk, feed.at(home));
       if (before) await goAhead(feed, home, main, () => feed.take(home, before));
-      const taken = behind ? await main.take(home, behind, tell) : 0;
+      const taken = await take();
       if (leading.get(home) === feed) await goAhead(feed, home, main, () => compareParked(feed, home, main));
       return taken;
     });
   };
 
   const retry = async (home: number, stream: string, tell: Tell<N>): Promise<void> => {
-    const [main, feed] = [live, leading.get(home)];
+    const [main, feed] = [live, aheadAt(home)];
     if (!feed) {
       await main.retry(home, stream, tell);
       return;

@@ -2,12 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Position } from '../commands/command.js';
+import type { Chunk, Cursor } from '../commands/log/log.js';
 import type { Envelope } from '../domain/event.js';
 import { type Uuid, bucketOf, homeOf, inBucket, timedId } from '../domain/ids.js';
+import { beginBeside, switchViews } from './beside.js';
+import { openFeed } from './feed.js';
+import { openGeneration } from './generations.js';
+import type { Projection } from './projection.js';
 import { core } from './readmodel/core/core.js';
 import type { CoreNotice } from './readmodel/core/rows.js';
 import type { Db } from './readmodel/db.js';
 import { type Runner, startRunner } from './runner.js';
+import { createSides } from './sides.js';
+import { readStanding } from './standing.js';
 import { PARTITIONS, createHistory, idOf, logWith, openDatabase, project, rowsOf } from './testing.js';
 
 // Readers, writers and watchers go on while one generation takes another's place, and notice nothing.
@@ -26,11 +33,15 @@ beforeEach(() => {
 });
 afterEach(() => runner?.stop());
 
+async function dropAll(): Promise<void> {
+  const { rows } = await db.query<{ name: string }>(`SELECT nspname AS name FROM pg_namespace WHERE nspname ~ '^rm'`);
+  for (const { name } of rows) await db.query(`DROP SCHEMA ${name} CASCADE`);
+}
+
 /** Begins on an empty view of a log with these events. */
 async function begin(events: readonly Envelope[]) {
   await runner?.stop();
-  const { rows } = await db.query<{ name: string }>(`SELECT nspname AS name FROM pg_namespace WHERE nspname ~ '^rm'`);
-  for (const { name } of rows) await db.query(`DROP SCHEMA ${name} CASCADE`);
+  await dropAll();
   notices = [];
   const { log, add } = await logWith(events);
   const started = startRunner({
@@ -195,4 +206,122 @@ describe('whatever comes between batches, rebuilds, switches and switches back',
       { numRuns: 8 },
     );
   }, 240_000);
+});
+
+describe('a switch by another process', () => {
+  const talking = 1;
+  const id = conversations[talking] ?? '';
+  const home = homeOf(`conversation-${id}`, PARTITIONS);
+
+  /** A view whose generation 2 comes first at all homes, held step by step. Notes the versions that are applied. */
+  async function aboutToSwitch() {
+    await dropAll();
+    const applied: number[] = [];
+    const projection: Projection<CoreNotice> = {
+      ...core,
+      apply: (events, stage) => {
+        applied.push(...events.map(({ event }) => event.version));
+        return core.apply(events, stage);
+      },
+    };
+    /** May hold a statement up. */
+    const gate: { hold?: (sql: string, params: readonly unknown[]) => Promise<void> | undefined } = {};
+    const used: Db = {
+      ...db,
+      query: async (sql, params = []) => {
+        await gate.hold?.(sql, params);
+        return db.query(sql, params);
+      },
+    };
+    const talk = createTalk();
+    talk.say(talking);
+    const { log, add } = await logWith(talk.events);
+    const generation = await openGeneration(used, projection, log);
+    const first = openFeed({ log, db: used, projection, generation });
+    let isReopened = false;
+    const reopen = (): void => {
+      isReopened = true;
+    };
+    const sides = createSides({ log, db: used, projection, first, reopen, clock: Date.now });
+    const chunkAt = async (from: Cursor): Promise<Chunk> => {
+      for await (const chunk of log.read(home, from)) return chunk;
+      throw new Error('there is nothing');
+    };
+    const homes = Array.from({ length: PARTITIONS }, (_, each) => each);
+    for (const each of homes) {
+      await sides.enter(each);
+      for await (const chunk of log.read(each, first.at(each))) await sides.apply(each, chunk, () => undefined);
+    }
+    await beginBeside(used, projection, log, 0);
+    const feed = await sides.open(2);
+    if (!feed) throw new Error('there is no second generation');
+    for (const each of homes) {
+      await feed.enter(each);
+      for await (const chunk of log.read(each, feed.at(each))) await feed.take(each, chunk);
+      await sides.lead(feed, each);
+    }
+    applied.length = 0;
+    const say = async (): Promise<void> => add([talk.say(talking)]);
+    return {
+      sides,
+      feed,
+      gate,
+      applied,
+      say,
+      chunkAt,
+      /** As another process does it, of which this one hears. */
+      switchOver: async (): Promise<void> => {
+        expect(await switchViews(db, projection, generation, feed.generation, 0)).toBe(true);
+        expect(sides.follow(await readStanding(db, 'core'))).toBe(true);
+        expect(sides.live()).toBe(feed);
+      },
+      expectFold: async (): Promise<void> => {
+        expect(isReopened).toBe(false);
+        const rows = await rowsOf(db, core);
+        await dropAll();
+        await project(db, core, log);
+        expect(rows).toEqual(await rowsOf(db, core));
+      },
+    };
+  }
+
+  it('while a home enters what comes first there has every batch come to that once', async () => {
+    const { sides, gate, applied, say, chunkAt, switchOver, expectFold } = await aboutToSwitch();
+    await sides.leave(home);
+    let go = (): void => undefined;
+    const held = new Promise<void>((resolve) => (go = resolve));
+    const isThere = new Promise<void>((resolve) => {
+      gate.hold = (sql, params) => {
+        if (!/UPDATE rm_core_g2.checkpoints SET term/.test(sql) || params[0] !== home) return undefined;
+        resolve();
+        return held;
+      };
+    });
+    const entering = sides.enter(home);
+    await isThere;
+    await switchOver();
+    go();
+    expect(await entering).toBe(true);
+    expect(sides.leads(home)).toBe(false);
+    await say();
+    const before = sides.live().at(home);
+    expect(await sides.apply(home, await chunkAt(before), () => undefined)).toBe(1);
+    expect(applied).toEqual([3]);
+    await expectFold();
+  });
+
+  it('to what is further than where a reader began has it take only what lies behind that', async () => {
+    const { sides, feed, applied, say, chunkAt, switchOver, expectFold } = await aboutToSwitch();
+    const began = sides.live().at(home);
+    await say();
+    // The process that had the home was killed between the two.
+    await feed.take(home, await chunkAt(began));
+    await switchOver();
+    expect(await sides.apply(home, await chunkAt(began), () => undefined)).toBe(0);
+    expect(applied).toEqual([3]);
+    await say();
+    expect(await sides.apply(home, await chunkAt(began), () => undefined)).toBe(1);
+    expect(applied).toEqual([3, 4]);
+    await expectFold();
+  });
 });

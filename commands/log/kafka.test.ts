@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { describeWith } from '../../ops/run/needs.js';
 import { KafkaError, connectKafka } from '../kafka/connect.js';
 import { createProducer } from '../kafka/produce.js';
@@ -260,6 +260,25 @@ describeWith('KAFKA_BROKERS', 'the log on Kafka', (brokers) => {
       await log.close();
       log = await open(prefix);
     }
+  });
+
+  it('knows a cursor beyond where it seems to end, as brokers that were cut off end too early for a while', async () => {
+    const prefix = newPrefix();
+    const [log, other] = [await open(prefix), await open(prefix)];
+    await other.append(0, [takeover('a', 1)]);
+    const cursor = { offset: 3, fence: { term: 1, owner: 'a', batch: 1, index: 0 } };
+    // However long it takes here, it is not that while for which nobody's word is final.
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const asked = log.holds(0, cursor);
+      // Answered behind the other question: what comes now was not there for that.
+      expect(await log.end(0)).toBe(2);
+      await other.append(0, batchOf('a', 1, 0, [eventNamed('x')]));
+      expect(await asked).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(await log.holds(0, { ...cursor, offset: 4 })).toBe(false);
   });
 
   it('ends its followers at once when it is closed or they are told to, though nothing comes', async () => {

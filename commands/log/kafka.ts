@@ -59,6 +59,17 @@ export async function openKafkaLog({ kafka, prefix, partitions, replication, new
   const endOf = async (partition: number, options?: Asking): Promise<number> =>
     Math.max(await reader.end(partition, options), durable.get(partition) ?? 0);
 
+  /** Whether it goes as far as an offset. A broker that was cut off may say no though it does: it is asked for long enough. */
+  const hasPlace = async (partition: number, offset: number): Promise<boolean> => {
+    try {
+      await reader.page(partition, offset, { bytes: 1 });
+      return true;
+    } catch (error) {
+      if (error instanceof KafkaError && error.code === 'KAFKA_OFFSET') return false;
+      throw error;
+    }
+  };
+
   const closing = new AbortController();
   let closed: Promise<void> | undefined;
   const closedError = (): LogError => new LogError('LOG_CLOSED', 'The log was closed: open it again.');
@@ -215,7 +226,8 @@ export async function openKafkaLog({ kafka, prefix, partitions, replication, new
     },
     holds: async (partition, cursor) => {
       check(partition);
-      if (cursor.offset > (await whileOpen(endOf(partition)))) return false;
+      const isBeyond = cursor.offset > (await whileOpen(endOf(partition)));
+      if (isBeyond && !(await whileOpen(hasPlace(partition, cursor.offset)))) return false;
       const held = await whileOpen(isHeld((from, to) => scan(partition, from, to), cursor));
       if (held) marks.vouch(partition, cursor);
       return held;

@@ -186,6 +186,20 @@ export function snapshotsContract(open: (state: number) => Snapshots | Promise<S
       await newer.close();
     });
 
+    it('retires all older versions of the states at once', async () => {
+      const older = [await open(0), store];
+      for (const each of older) {
+        await each.flush(HOME, undefined, checkpointAt(5), changes({ streams: [changed(1, 1)] }));
+      }
+      const newest = await open(2);
+      await newest.retireOlder(HOME);
+      for (const each of [...older, newest]) {
+        const { checkpoint, streams } = await each.load(HOME, { streams: [stream(1)] });
+        expect([checkpoint, streams.size]).toEqual([undefined, 0]);
+      }
+      for (const each of [older[0], newest]) await each?.close();
+    });
+
     it('takes many streams and names at once', async () => {
       const all = Array.from({ length: 2_000 }, (_, n) => n);
       const streams = all.map((n) => changed(n, n + 1));

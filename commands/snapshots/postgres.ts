@@ -28,7 +28,9 @@ const COLUMNS = {
     at text COLLATE "C" NOT NULL, PRIMARY KEY (home, state, name)`,
 };
 type Name = keyof typeof COLUMNS;
-const TABLES: readonly Name[] = ['checkpoints', 'streams', 'chunks', 'outcomes'];
+/** What hangs on a checkpoint. */
+const HELD: readonly Name[] = ['streams', 'chunks', 'outcomes'];
+const TABLES: readonly Name[] = ['checkpoints', ...HELD];
 
 function tablesIn(schema: string): readonly string[] {
   const create = (name: Name): string =>
@@ -136,10 +138,20 @@ export async function openSnapshots({ db, state, schema = 'worker' }: PostgresSn
       return true;
     });
 
+  /**
+   * The checkpoints go first: until this ends, a flush waits at them or finds another one. Where there was none, there is
+   * nothing else: rows that are there a moment later are those of a flush that came in between, and stay with it.
+   */
   const remove = (home: number, states: '=' | '<'): Promise<void> =>
     db.tx(async (tx) => {
-      for (const table of TABLES) {
-        await tx.query(`DELETE FROM ${schema}.${table} WHERE home = $1 AND state ${states} $2`, [home, state]);
+      const { rows } = await tx.query<{ state: number }>(
+        `DELETE FROM ${schema}.checkpoints WHERE home = $1 AND state ${states} $2 RETURNING state`,
+        [home, state],
+      );
+      if (rows.length === 0) return;
+      const gone = rows.map((row) => row.state);
+      for (const table of HELD) {
+        await tx.query(`DELETE FROM ${schema}.${table} WHERE home = $1 AND state = ANY($2::int[])`, [home, gone]);
       }
     });
 

@@ -66,7 +66,7 @@ const now = Date.now;
 const random = pooledRandom();
 const newId = (): string => randomUuid(random(16));
 
-/** How many connections to Postgres one process has at most. */
+/** How many connections to Postgres one process has at most, beside the one on which it says that it lives. */
 const POOL = 8;
 
 /**
@@ -161,8 +161,9 @@ export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
     });
   };
 
+  // What says that it lives does not stand in line behind its own work.
   const leasesOf = (holder: string) =>
-    createLeases({ db, log: log.id, holder, clock: () => performance.now(), wait, onTrouble });
+    createLeases({ db: db.aside, log: log.id, holder, clock: () => performance.now(), wait, onTrouble });
 
   const projections = async (): Promise<Role> => {
     const leases = leasesOf(newId());

@@ -20,8 +20,9 @@ export type Db = Queryable & {
 
 /**
  * `code` is the SQLSTATE of a statement that failed, or: DB_UNUSABLE, the database broke or does not open; DB_CLOSED;
- * DB_RESTARTED, it was made or opened anew since, and may be emptier, or a connection was lost; DB_ROLLED_BACK, a statement of the transaction
- * had failed; DB_TX_OVER, the transaction had ended; DB_STATEMENT, the statement never got as far as Postgres.
+ * DB_RESTARTED, it was made or opened anew since, and may be emptier, or a connection was lost; DB_BUSY, no turn came in time,
+ * and nothing was asked; DB_ROLLED_BACK, a statement of the transaction had failed; DB_TX_OVER, the transaction had ended;
+ * DB_STATEMENT, the statement never got as far as Postgres.
  */
 export class DbError extends Error {
   override name = 'DbError';
@@ -35,11 +36,11 @@ export class DbError extends Error {
 
 /**
  * Whether an error passes by itself: there was no room (class 53), it gave way to another transaction (class 40), it had
- * waited for too long (57014, 55P03), or the database has started again. What was asked can be asked again, by whoever
- * first reads what is there: of a commit whose answer was lost nothing is known.
+ * waited for too long (57014, 55P03, DB_BUSY), or the database has started again. What was asked can be asked again, by
+ * whoever first reads what is there: of a commit whose answer was lost nothing is known.
  */
 export const passes = (error: unknown): boolean =>
-  error instanceof DbError && /^(40...|53...|55P03|57014|DB_RESTARTED)$/.test(error.code);
+  error instanceof DbError && /^(40...|53...|55P03|57014|DB_BUSY|DB_RESTARTED)$/.test(error.code);
 
 /** There is no room. What is built beside a live view is given up then, so that the live one has some. */
 export const isFull = (error: unknown): error is DbError => error instanceof DbError && error.code.startsWith('53');

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type Socket, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +12,35 @@ import { core } from './core/core.js';
 import { passes } from './db.js';
 import { type PostgresDb, openPostgres } from './postgres.js';
 import { onServer, ownDatabase } from '../../ops/run/database.js';
+
+/** A way to a server. What is open on it can be made to hang: nothing that is asked there arrives any more. */
+async function hangingWay(to: string) {
+  const at = new URL(to);
+  const open = new Set<readonly [Socket, Socket]>();
+  const front = createServer((client) => {
+    const behind = connect({ host: at.hostname, port: Number(at.port || 5432) });
+    open.add([client, behind]);
+    client.pipe(behind).pipe(client);
+    for (const socket of [client, behind]) socket.on('error', () => undefined);
+    client.once('close', () => behind.destroy());
+    behind.once('close', () => client.destroy());
+  });
+  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+  const address = front.address();
+  const way = new URL(to);
+  way.host = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  return {
+    url: way.href,
+    hang: (): void => {
+      for (const [client, behind] of open) client.unpipe(behind).resume();
+    },
+    close: () =>
+      new Promise<void>((resolve) => {
+        front.close(() => resolve());
+        for (const [client] of open) client.destroy();
+      }),
+  };
+}
 
 describeWith('DATABASE_URL', 'Postgres', (server) => {
   let url: string;
@@ -86,6 +116,54 @@ describeWith('DATABASE_URL', 'Postgres', (server) => {
       expect(told).toBe(0);
     });
 
+    /** Takes the only connection, until it is let go of. */
+    const take = async (): Promise<() => Promise<void>> => {
+      let go = (): void => undefined;
+      const gone = new Promise<void>((resolve) => (go = resolve));
+      let held: Promise<void> | undefined;
+      await new Promise<void>((begun) => {
+        held = db.tx(async () => {
+          begun();
+          await gone;
+        });
+      });
+      return async () => {
+        go();
+        await held;
+      };
+    };
+
+    it('that is not free for long is not waited for, in a way that passes; what is aside is answered meanwhile', async () => {
+      await begin({ pool: 1, linePatience: 100 });
+      const letGo = await take();
+      const asked = db.query('SELECT 1 AS n');
+      await expect(asked).rejects.toMatchObject({ name: 'DbError', code: 'DB_BUSY' });
+      await expect(asked).rejects.toSatisfy(passes);
+      expect((await db.aside.query('SELECT 1 AS n')).rows).toEqual([{ n: 1 }]);
+      await letGo();
+      expect(await pidOf()).toBeGreaterThan(0);
+    });
+
+    it('that is lost is mended while all others are at work', async () => {
+      await begin({ pool: 1 });
+      const letGo = await take();
+      await kill((await db.aside.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid);
+      await expect.poll(() => told).toBe(1);
+      await letGo();
+    });
+
+    it('that hangs while another one is mended is not asked again', async () => {
+      const way = await hangingWay(url);
+      await begin({ url: way.url, patience: 2_000 });
+      const [first] = await Promise.all([pidOf(), pidOf()]);
+      way.hang();
+      await kill(first);
+      await expect.poll(() => told, { timeout: 25_000 }).toBe(1);
+      expect(await pidOf()).toBeGreaterThan(0);
+      await db.close();
+      await way.close();
+    });
+
     it('prepares a bounded number of statements, and is let go when there were too many', async () => {
       await begin({ pool: 1 });
       const first = await pidOf();
@@ -139,7 +217,11 @@ describeWith('DATABASE_URL', 'Postgres', (server) => {
     });
 
     it('that is killed and started again is told of before anything else is asked of it, and has what was committed', async () => {
-      await db.query('CREATE TABLE kept AS SELECT 1 AS n');
+      await db.tx(async (tx) => {
+        // A kill at once takes what nobody waited for.
+        await tx.query('SET LOCAL synchronous_commit = on');
+        await tx.query('CREATE TABLE kept AS SELECT 1 AS n');
+      });
       const order: string[] = [];
       const unwatch = db.onRestart(() => order.push('told'));
       const restarting = stack.restart();

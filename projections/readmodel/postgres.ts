@@ -2,12 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Db, DbError, type Queryable, type Rows } from './db.js';
 import { faultOf, gaveWay, isStalePlan, reasonOf, unreachable } from './postgres-errors.js';
+import { type Line, createLine } from './postgres-line.js';
 import { createNames, valueTypes } from './postgres-values.js';
 
 export type PostgresOptions = {
   /** postgres://user:password@host:port/database. Its `sslmode` and the like count. */
   readonly url: string;
-  /** The most connections at once. Whoever comes when all are taken waits in line. */
+  /** The most connections at once, beside the one for `aside`. Whoever comes when all are taken waits in line. */
   readonly pool: number;
   /** By which the server's own views name these connections. */
   readonly applicationName?: string;
@@ -15,9 +16,13 @@ export type PostgresOptions = {
   readonly onTrouble?: (error: unknown) => void;
   /** The longest that one statement may take, or a transaction may stand idle, in ms. */
   readonly patience?: number;
+  /** The longest that anybody waits in line, in ms. */
+  readonly linePatience?: number;
 };
 
 export type PostgresDb = Db & {
+  /** Asks on one connection more, past the line: for what is short and must not wait behind bulk work, as signs of life. */
+  readonly aside: Queryable;
   /**
    * Told when a connection was lost and the server answers again, and before anything is asked of a server that was
    * started since: after a failover the last commits may be gone. Returns what ends the telling.
@@ -26,6 +31,7 @@ export type PostgresDb = Db & {
 };
 
 const PATIENCE_MS = 60_000;
+const LINE_MS = 10_000;
 /** How much longer than the server this side waits for an answer: where none comes, nobody is there any more. */
 const SLACK_MS = 5_000;
 const CONNECT_MS = 10_000;
@@ -42,14 +48,15 @@ const GREETING = `SELECT pg_is_in_recovery() AS standby, pg_postmaster_start_tim
  * Postgres, or the coordinator of Citus, through a pool of connections; a statement is prepared once on each, so that
  * what stands between must not change connections under a session. Resolves once the server has answered; throws
  * DB_UNUSABLE where it does not, is too old, or is a standby. From then on a lost connection is never the end: what was
- * asked on it fails with DB_RESTARTED, a commit too, and nothing is known of it.
+ * asked on it fails with DB_RESTARTED, a commit too, and nothing is known of it. Who waits in line for too long fails with
+ * DB_BUSY, and nothing was asked.
  */
 export async function openPostgres(options: PostgresOptions): Promise<PostgresDb> {
-  const { url, onTrouble = () => undefined, patience = PATIENCE_MS } = options;
+  const { url, onTrouble = () => undefined, patience = PATIENCE_MS, linePatience = LINE_MS } = options;
   const where = placeOf(url);
   const pool = new pg.Pool({
     connectionString: url,
-    max: options.pool,
+    max: options.pool + 1,
     application_name: options.applicationName ?? 'verbatim',
     types: valueTypes(),
     // What stands here can be made again from the log, so that nobody waits for the server's disk. What cannot says so.
@@ -68,7 +75,8 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresDb
   const listeners = new Set<() => void>();
   const closing = new AbortController();
   const running = new Set<Promise<unknown>>();
-  const line = createLine(options.pool);
+  const line = createLine(options.pool, linePatience);
+  const aside = createLine(1, linePatience);
   let server: string | undefined;
   let told = 0;
   let mending: Promise<void> | undefined;
@@ -111,8 +119,8 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresDb
     }
   };
 
-  const on = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
-    await line.enter();
+  const on = async <T>(way: Line, work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
+    await way.enter();
     try {
       const client = await connect();
       try {
@@ -121,7 +129,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresDb
         client.release(spent.has(client) || eras.get(client) !== names.era());
       }
     } finally {
-      line.leave();
+      way.leave();
     }
   };
 
@@ -155,11 +163,21 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresDb
     });
   };
 
+  /** Sees whether anybody answers. A connection on which nobody does is not asked again. */
+  const hear = async (client: pg.PoolClient): Promise<void> => {
+    try {
+      await client.query(GREETING);
+    } catch (error) {
+      spent.add(client);
+      throw error;
+    }
+  };
+
   const mend = async (): Promise<void> => {
     const before = told;
     while (!closing.signal.aborted) {
       try {
-        await on((client) => client.query(GREETING));
+        await on(aside, hear);
         if (told === before) tell();
         return;
       } catch (error) {
@@ -220,24 +238,28 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresDb
   let closed: Promise<void> | undefined;
 
   try {
-    await on((client) => client.query(GREETING));
+    await on(line, hear);
   } catch (error) {
     closed = close();
     await closed;
     throw new DbError('DB_UNUSABLE', `The database ${where} cannot be used: ${reasonOf(error)}. See DATABASE_URL.`);
   }
-  return {
+  const through = (way: Line): Queryable => ({
     query: (sql, params) =>
       whileOpen(async () => {
         for (let tries = 1; ; tries++) {
           try {
-            return rowsOf(await on((client) => ask(client, sql, params)));
+            return rowsOf(await on(way, (client) => ask(client, sql, params)));
           } catch (error) {
             if (tries >= MOST_TRIES || !gaveWay(error)) throw error;
           }
         }
       }),
-    tx: (work) => whileOpen(() => on((client) => transact(client, work))),
+  });
+  return {
+    ...through(line),
+    aside: through(aside),
+    tx: (work) => whileOpen(() => on(line, (client) => transact(client, work))),
     close: () => (closed ??= close()),
     onRestart: (listener) => {
       listeners.add(listener);
@@ -257,21 +279,4 @@ function placeOf(url: string): string {
     // Said below.
   }
   throw new DbError('DB_UNUSABLE', 'DATABASE_URL is not like postgres://user:password@host:port/database.');
-}
-
-/** Lets so many in at once, the others in the order in which they came. */
-function createLine(most: number) {
-  const waiting: (() => void)[] = [];
-  let free = most;
-  return {
-    enter: async (): Promise<void> => {
-      if (free > 0) free -= 1;
-      else await new Promise<void>((resolve) => waiting.push(resolve));
-    },
-    leave: (): void => {
-      const next = waiting.shift();
-      if (next) next();
-      else free += 1;
-    },
-  };
 }
