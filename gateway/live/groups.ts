@@ -230,21 +230,26 @@ function createGroup<Target, T, At>(
       if (members.size > 1 && state === 'alone') start();
       let own = await orLeave(open);
       const done = { done: true, value: undefined } as const;
+      const failed = (error: unknown): never => {
+        leave();
+        throw error;
+      };
+      /** Their own source has ended, for the group goes on for it, until it does not: then it is opened again. */
+      const goOn = async (): Promise<IteratorResult<T>> => {
+        const { stay } = member;
+        member.stay = undefined;
+        // Without a group to go on for it, it has come to its end.
+        if (!left && stay && (await orLeave(() => stay)) !== 'over' && !left) {
+          own = await orLeave(open);
+          if (!left) return following.next();
+          await own.return(undefined);
+        }
+        leave();
+        return done;
+      };
       const following: AsyncGenerator<T> = {
-        next: async () => {
-          while (!left) {
-            const next = await orLeave(() => own.next());
-            if (!next.done) return next;
-            const { stay } = member;
-            member.stay = undefined;
-            // Without a group to go on for it, it has come to its end.
-            if (!stay || (await orLeave(() => stay)) === 'over' || left) break;
-            own = await orLeave(open);
-            if (left) await own.return(undefined);
-          }
-          leave();
-          return done;
-        },
+        // No more promises than it takes: each piece of a reply that one person watches goes through here.
+        next: () => (left ? Promise.resolve(done) : own.next().then((next) => (next.done ? goOn() : next), failed)),
         return: async () => {
           leave();
           await own.return(undefined);
