@@ -77,10 +77,12 @@ describe('a batch', () => {
     const statements: (readonly [string, number])[] = [];
     const note = ({ query }: Queryable): Queryable => ({
       query: async (sql, params = []) => {
-        const answer = await query<never>(sql, params);
-        const rows = Array.isArray(params[2]) ? params[2].length : answer.rows.length;
         const [, verb, table] = /^(SELECT|INSERT) .*?rm_core_g\d+\.(conversations|members|messages)\b/s.exec(sql) ?? [];
-        if (verb) statements.push([`${verb} ${table}`, rows]);
+        // In the order in which they are asked, and not in which they are answered.
+        const statement: [string, number] = [`${verb} ${table}`, 0];
+        if (verb) statements.push(statement);
+        const answer = await query<never>(sql, params);
+        statement[1] = Array.isArray(params[2]) ? params[2].length : answer.rows.length;
         return answer;
       },
     });
