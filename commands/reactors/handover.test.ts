@@ -143,15 +143,20 @@ async function claimedElsewhere(isAlive: boolean) {
   return { asked, call, calls };
 }
 
-it('a reply whose claim landed when its process was gone, and the next one had begun, is taken up', async () => {
-  const { asked, call } = await claimedElsewhere(false);
-  const { reply } = asked;
+/** The next attempt begins, answers, and ends. */
+async function answeredBy(call: ReturnType<typeof scripted>['call'], reply: string): Promise<void> {
   const speaker = await call(0);
   speaker.say('after all');
   speaker.end();
   await bench.seen('ReplyCompleted', reply);
   expect(bench.story(reply)).toEqual(['ReplyStarted 1', 'ReplyStarted 2', 'ReplyCompleted 2']);
   expect(bench.failures).toEqual([]);
+}
+
+it('a reply whose claim landed when its process was gone, and the next one had begun, is taken up', async () => {
+  const { asked, call } = await claimedElsewhere(false);
+  const { reply } = asked;
+  await answeredBy(call, reply);
 });
 
 it('a reply that another process has and does not end is taken up in a while', async () => {
@@ -165,12 +170,7 @@ it('a reply that another process has and does not end is taken up in a while', a
     await bench.quiet();
     bench.passTime();
   }
-  const speaker = await call(0);
-  speaker.say('after all');
-  speaker.end();
-  await bench.seen('ReplyCompleted', reply);
-  expect(bench.story(reply)).toEqual(['ReplyStarted 1', 'ReplyStarted 2', 'ReplyCompleted 2']);
-  expect(bench.failures).toEqual([]);
+  await answeredBy(call, reply);
 });
 
 describe('the stop of a reply that runs elsewhere', () => {
