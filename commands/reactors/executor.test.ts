@@ -189,6 +189,19 @@ describe('the executor', () => {
     await stopping;
   });
 
+  it('rests after a turn that came to nothing, until what it found can be seen', async () => {
+    let turns = 0;
+    // Turns without a rest in between would leave no time in which that is seen, so they are bounded here.
+    const keep = (): Promise<void> => (++turns < 4 ? Promise.resolve() : new Promise((end) => ends.push(end)));
+    const ends: (() => void)[] = [];
+    const { stop, waits } = await open({ title: { atOnce: 1, keep } }, title(1));
+    await expect.poll(() => turns).toBe(4);
+    expect(waits).toEqual([5_000, 5_000, 5_000]);
+    const stopping = stop();
+    for (const end of ends) end();
+    await stopping;
+  });
+
   it('leaves nothing for ever to who lives and does not end it', async () => {
     const keeper = patient();
     const { stop, tell, alive, waits } = await open({ title: keeper });

@@ -127,19 +127,20 @@ export async function startExecutor(options: ExecutorOptions): Promise<Executor>
         running.delete(owed.id);
         if (ended.signal.aborted || stopped) return;
         if (mine.next) begin(mine.next);
-        else lookAfter(mine.told);
+        // What it came to, or found, is not seen yet: it would find the same again at once, and so for ever.
+        else lookAfter(mine.told, mine.told === owed ? LOOK_MS : 0);
       });
     kept.add(doing);
   };
 
   /**
    * Leaves to another process what it has taken, for as long as it lives. That may not be long: its claim may have landed
-   * when it was gone already, and none of those who are there now would ever end what it began.
+   * when it was gone already, and none of those who are there now would ever end what it began. Not before so many ms.
    */
-  const lookAfter = (told: Obligation): void => {
+  const lookAfter = (told: Obligation, rest = 0): void => {
     const left: Resting = { told, over: new AbortController() };
     resting.set(told.id, left);
-    untilFree(left)
+    untilFree(left, rest)
       .then(() => {
         if (left.over.signal.aborted) return;
         resting.delete(told.id);
@@ -149,9 +150,10 @@ export async function startExecutor(options: ExecutorOptions): Promise<Executor>
   };
 
   /** Resolves when nobody has it any more who could end it, or with its signal. */
-  const untilFree = async (left: Resting): Promise<void> => {
+  const untilFree = async (left: Resting, rest: number): Promise<void> => {
     const { signal } = left.over;
-    for (let passed = 0; !signal.aborted; passed += LOOK_MS) {
+    if (rest > 0) await wait(rest, signal);
+    for (let passed = rest; !signal.aborted; passed += LOOK_MS) {
       const { by, stopping } = standingOf(left.told);
       if (passed >= (stopping ? SWEEP_MS : LEASE_MS)) return;
       // What is ours may have ended, and not be seen to have.
