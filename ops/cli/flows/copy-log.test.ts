@@ -28,7 +28,7 @@ const base64 = (key: Uint8Array): string => Buffer.from(key).toString('base64');
 const [ofFolder, ofFleet] = [random(32), random(32)] as const;
 const PARTITIONS = 8;
 
-/** Says something in a new conversation, and waits for the answer. */
+/** Says something in a new conversation, which it names, so that no title comes later, and waits for the answer. */
 async function talk(person: Person, text: string): Promise<Known> {
   const ids = {
     conversation: `conversation_${person.newId()}`,
@@ -38,6 +38,9 @@ async function talk(person: Person, text: string): Promise<Known> {
   const start = 'mutation ($input: ConversationStartInput!) { conversationStart(input: $input) { __typename } }';
   const input = { commandId: person.newId(), ...ids, text };
   expect(at(await person.ask(start, { input }), 'conversationStart', '__typename')).toBe('Accepted');
+  const rename = 'mutation ($input: ConversationRenameInput!) { conversationRename(input: $input) { __typename } }';
+  const name = { commandId: person.newId(), conversation: ids.conversation, title: `About “${text}”` };
+  expect(at(await person.ask(rename, { input: name }), 'conversationRename', '__typename')).toBe('Accepted');
   const ended = 'query ($id: ID!) { node(id: $id) { ... on Message { reply { status } } } }';
   while (!/COMPLETED|FAILED/.test(JSON.stringify(await person.ask(ended, { id: ids.reply })))) await sleep(100);
   return { conversations: [ids.conversation], messages: [ids.message, ids.reply] };
