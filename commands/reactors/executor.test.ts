@@ -33,11 +33,12 @@ const title = (attempt: number): TitleObligation => ({
   position,
 });
 
-const [self, other] = [clientId(8), clientId(9)];
+const [self, other, third] = [clientId(8), clientId(9), clientId(10)];
 
 /** An executor over obligations that the test tells, and what it was told of and waited for; `alive` are the others. */
 async function open(keepers: Keepers, ...standing: readonly Change[]) {
   const alive = new Set<string>();
+  const lives = { ask: async (id: string): Promise<boolean> => alive.has(id) };
   const listeners = new Set<(change: Change) => void>();
   const obligations: Obligations = {
     watch: async (listener) => {
@@ -52,7 +53,7 @@ async function open(keepers: Keepers, ...standing: readonly Change[]) {
     obligations,
     keepers,
     executor: self,
-    lives: async (id) => alive.has(id),
+    lives: (id) => lives.ask(id),
     wait: async (ms) => {
       waits.push(ms);
       await turn();
@@ -62,7 +63,7 @@ async function open(keepers: Keepers, ...standing: readonly Change[]) {
   const tell = (change: Change): void => {
     for (const listener of listeners) listener(change);
   };
-  return { ...executor, tell, failures, waits, listeners, alive };
+  return { ...executor, tell, failures, waits, listeners, alive, lives };
 }
 
 /** A keeper whose turns end when the test says so. */
@@ -209,6 +210,39 @@ describe('the executor', () => {
     tell(title(1));
     await expect.poll(() => keeper.turns()).toEqual([2]);
     expect(waits.reduce((sum, ms) => sum + ms, 0)).toBe(30 * 60_000);
+    const stopping = stop();
+    keeper.runs[0]?.end();
+    await stopping;
+  });
+
+  it('leaves it to who has taken it while it was asked whether the one before lives', async () => {
+    const keeper = patient();
+    const { stop, tell, alive, lives } = await open({ title: keeper });
+    const answers: ((isAlive: boolean) => void)[] = [];
+    lives.ask = () => new Promise((answer) => answers.push(answer));
+    tell(title(1));
+    await passed();
+    lives.ask = async (id) => alive.has(id);
+    alive.add(third);
+    tell({ ...title(2), executor: third });
+    for (const answer of answers) answer(false);
+    await passed();
+    expect(keeper.turns()).toEqual([]);
+    await stop();
+  });
+
+  it('gives each who takes it the same time', async () => {
+    const keeper = patient();
+    const { stop, tell, alive, waits } = await open({ title: keeper });
+    const waited = (): number => waits.reduce((sum, ms) => sum + ms, 0);
+    alive.add(other).add(third);
+    tell(title(1));
+    const almost = 29 * 60_000;
+    while (waited() < almost) await turn();
+    const before = waited();
+    tell({ ...title(2), executor: third });
+    await expect.poll(() => keeper.turns()).toEqual([3]);
+    expect(waited() - before).toBeGreaterThanOrEqual(30 * 60_000);
     const stopping = stop();
     keeper.runs[0]?.end();
     await stopping;

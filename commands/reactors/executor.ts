@@ -61,8 +61,6 @@ const LOOK_MS = 5_000;
 /** How long one that lives may have a turn without an end before somebody takes the next one: longer than any reply takes. */
 const LEASE_MS = 30 * 60_000;
 
-type Resting = { told: Obligation; readonly over: AbortController };
-
 /** A turn that this process takes. */
 type Mine = {
   readonly turn: number;
@@ -84,7 +82,7 @@ export async function startExecutor(options: ExecutorOptions): Promise<Executor>
   const { obligations, keepers, executor, lives, wait, onFailure } = options;
   const running = new Map<Uuid, Mine>();
   /** What has not ended, and is not run here: somebody else has it, or had it. */
-  const resting = new Map<Uuid, Resting>();
+  const resting = new Map<Uuid, AbortController>();
   const kept = new Set<Promise<void>>();
   let stopped = false;
   const begins = beginningOf(keepers);
@@ -138,23 +136,22 @@ export async function startExecutor(options: ExecutorOptions): Promise<Executor>
    * when it was gone already, and none of those who are there now would ever end what it began. Not before so many ms.
    */
   const lookAfter = (told: Obligation, rest = 0): void => {
-    const left: Resting = { told, over: new AbortController() };
-    resting.set(told.id, left);
-    untilFree(left, rest)
+    const over = new AbortController();
+    resting.set(told.id, over);
+    untilFree(told, over.signal, rest)
       .then(() => {
-        if (left.over.signal.aborted) return;
+        if (over.signal.aborted) return;
         resting.delete(told.id);
-        begin(left.told);
+        begin(told);
       })
       .catch(onFailure);
   };
 
-  /** Resolves when nobody has it any more who could end it, or with its signal. */
-  const untilFree = async (left: Resting, rest: number): Promise<void> => {
-    const { signal } = left.over;
+  /** Resolves when who has it can no longer end it, or with the signal. */
+  const untilFree = async (told: Obligation, signal: AbortSignal, rest: number): Promise<void> => {
+    const { by, stopping } = standingOf(told);
     if (rest > 0) await wait(rest, signal);
     for (let passed = rest; !signal.aborted; passed += LOOK_MS) {
-      const { by, stopping } = standingOf(left.told);
       if (passed >= (stopping ? SWEEP_MS : LEASE_MS)) return;
       // What is ours may have ended, and not be seen to have.
       if (by !== null && by !== executor && !(await isAlive(by))) return;
@@ -178,7 +175,7 @@ export async function startExecutor(options: ExecutorOptions): Promise<Executor>
   };
 
   const wake = (id: Uuid): void => {
-    resting.get(id)?.over.abort();
+    resting.get(id)?.abort();
     resting.delete(id);
   };
 
@@ -186,13 +183,9 @@ export async function startExecutor(options: ExecutorOptions): Promise<Executor>
     if (stopped) return;
     if ('ended' in change) return end(change.ended);
     const mine = running.get(change.id);
-    const left = resting.get(change.id);
     const { turn, by, stopping } = standingOf(change);
     const taken = by !== null;
-    if (left && taken && !stopping) {
-      left.told = change;
-      return;
-    }
+    // What was found of who had it before says nothing of who has it now.
     wake(change.id);
     if (mine) {
       mine.told = change;
@@ -213,7 +206,7 @@ export async function startExecutor(options: ExecutorOptions): Promise<Executor>
       unwatch();
       // One by one: a signal made of theirs and that of the process would stay with the latter for ever.
       for (const { gone } of running.values()) gone.abort();
-      for (const { over } of resting.values()) over.abort();
+      for (const over of resting.values()) over.abort();
       await Promise.all(kept);
     },
   };
