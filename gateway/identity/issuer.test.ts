@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createVerifier } from '../tokens.js';
@@ -20,18 +21,21 @@ async function makeKey(kid: string) {
 let served: readonly Key[];
 let state: 'up' | 'failing' | 'cut';
 let asked: number;
+/** Holds back answers that are made already. */
+let way: Promise<void> | undefined;
 let at: number;
 let troubles: readonly string[];
 let certs: string;
 let issuer: Issuer;
 let close: () => Promise<void>;
 beforeEach(async () => {
-  [served, state, asked, at, troubles] = [[await makeKey('first')], 'up', 0, Date.now(), []];
+  [served, state, asked, way, at, troubles] = [[await makeKey('first')], 'up', 0, undefined, Date.now(), []];
   const server = createServer((request, response) => {
     asked += 1;
     if (state === 'cut') return void request.socket.destroy();
     response.writeHead(state === 'up' ? 200 : 503, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ keys: served.map(({ jwk }) => jwk) }));
+    const text = JSON.stringify({ keys: served.map(({ jwk }) => jwk) });
+    void Promise.resolve(way).then(() => response.end(text));
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();
@@ -107,6 +111,70 @@ describe('keys of an issuer that is somewhere else', () => {
     expect(new Set(codes)).toEqual(new Set(['TOKEN_INVALID']));
     expect(asked).toBe(3);
   });
+
+  it('are asked for again for one that came while others wait already, and the last question was after they came', async () => {
+    issuer = open(certs, { cooldown: 1_000, cacheMaxAge: 600_000 });
+    const [first] = served;
+    const [second, nobodys] = await Promise.all(['second', 'nobody’s'].map(makeKey));
+    if (!first || !second || !nobodys) throw new Error('no key');
+    expect(await judge(first)).toBe('ana');
+    await sleep(700);
+    const early = judge(nobodys);
+    await sleep(400);
+    expect(await judge(nobodys)).toBe('TOKEN_INVALID');
+    expect(asked).toBe(2);
+    served = [second];
+    expect(await judge(second)).toBe('ana');
+    expect(await early).toBe('TOKEN_INVALID');
+  });
+
+  it('are asked for again for one that came after those on their way were made', async () => {
+    issuer = open(certs, { cooldown: 100, cacheMaxAge: 600_000 });
+    const [first] = served;
+    const [second, nobodys] = await Promise.all(['second', 'nobody’s'].map(makeKey));
+    if (!first || !second || !nobodys) throw new Error('no key');
+    expect(await judge(first)).toBe('ana');
+    await sleep(150);
+    let goOn = (): void => undefined;
+    way = new Promise((resolve) => (goOn = resolve));
+    const judged = judge(nobodys);
+    await expect.poll(() => asked).toBe(2);
+    served = [second];
+    const late = judge(second);
+    await sleep(50);
+    goOn();
+    expect(await judged).toBe('TOKEN_INVALID');
+    expect(await late).toBe('ana');
+  });
+
+  it.each(['failing', 'cut'] as const)(
+    'are told of once while it is %s, and asked for once a cooldown, whoever comes',
+    async (how) => {
+      issuer = open(certs, { cooldown: 300, cacheMaxAge: 600_000 });
+      const [first] = served;
+      const nobodys = await makeKey('nobody’s');
+      if (!first) throw new Error('no key');
+      expect(await judge(first)).toBe('ana');
+      await sleep(350);
+      state = how;
+      for (let times = 0; times < 5; times++) {
+        expect(await judge(nobodys)).toBe(UNAVAILABLE);
+        expect(await judge(first)).toBe('ana');
+      }
+      expect([asked, troubles.length]).toEqual([2, 1]);
+      at += 300;
+      expect(await judge(first)).toBe('ana');
+      expect(await judge(nobodys)).toBe(UNAVAILABLE);
+      expect([asked, troubles.length]).toEqual([3, 1]);
+      at += 300;
+      state = 'up';
+      expect(await judge(nobodys)).toBe('TOKEN_INVALID');
+      await sleep(350);
+      state = how;
+      expect(await judge(nobodys)).toBe(UNAVAILABLE);
+      expect(troubles).toHaveLength(2);
+    },
+  );
 
   it.each(['failing', 'cut'] as const)('go on while it is %s, and it is told once', async (how) => {
     const [first] = served;

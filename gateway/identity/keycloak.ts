@@ -38,21 +38,20 @@ export function keycloakIssuer(options: IssuerOptions): Issuer {
   });
   let failure: { readonly at: number; readonly error: KeysUnreachable } | undefined;
 
-  let cooled: Promise<void> | undefined;
-  const coolDown = (): Promise<void> =>
-    (cooled ??= sleep(cooldown).then(() => {
-      cooled = undefined;
-    }));
-
   const find = async (...token: Parameters<JWTVerifyGetKey>) => {
-    const isOfNow = remote.fresh && remote.coolingDown;
+    // Then keys may be found, or come, that were asked for before this token was there.
+    const areOfBefore = remote.reloading || (remote.fresh && remote.coolingDown);
     try {
       return await remote(...token);
     } catch (error) {
-      if (!isOfNow || !(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      await coolDown();
+      if (!areOfBefore || !(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      await sleep(cooldown);
       return remote(...token);
     }
+  };
+  /** A key that was known already says nothing about the way there. */
+  const noteWay = (): void => {
+    if (remote.coolingDown) failure = undefined;
   };
 
   /** The key of a token among those that came before the outage. */
@@ -72,11 +71,11 @@ export function keycloakIssuer(options: IssuerOptions): Issuer {
       if (failure && now() - failure.at < cooldown) return among(failure.error, header, token);
       try {
         const key = await find(header, token);
-        failure = undefined;
+        noteWay();
         return key;
       } catch (error) {
         if (aboutToken(error)) {
-          failure = undefined;
+          noteWay();
           throw error;
         }
         const first = failure === undefined;
