@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -211,6 +211,15 @@ describe('what is done with a folder', () => {
     await first.kill9();
     expect(await alone(own, async () => marks())).toEqual([basename(markOf(own, self()))]);
     expect(marks()).toEqual([]);
+  });
+
+  it('is not done where everybody may write: what is there may be anybody’s, and the folder stays as it is', async () => {
+    const open = join(folder, 'open');
+    mkdirSync(open);
+    chmodSync(open, 0o1777);
+    await expect(startStack({ ...options, folder: open }, say)).rejects.toMatchObject({ code: 'STACK_FOLDER' });
+    await expect(stopStack(open)).rejects.toMatchObject({ code: 'STACK_FOLDER' });
+    expect(statSync(open).mode & 0o7777).toBe(0o1777);
   });
 
   it('is done again after it has failed', async () => {

@@ -1,5 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheFolder } from './install.js';
@@ -60,6 +70,9 @@ export function readState(folder: string): Running | undefined {
   const file = fileIn(folder);
   const foreign = [folder, file].find(isForeign);
   if (foreign) throw new StackError('STACK_FOLDER', `${foreign} belongs to another user. Take a folder of your own.`);
+  if ((statSync(folder, { throwIfNoEntry: false })?.mode ?? 0) & EVERYBODY_WRITES) {
+    throw new StackError('STACK_FOLDER', `Everybody may write in ${folder}. Take a folder of your own.`);
+  }
   if (!existsSync(file)) return undefined;
   const state = stateIn(readFileSync(file, 'utf8'));
   if (state && state.folder !== folder) {
@@ -70,6 +83,8 @@ export function readState(folder: string): Running | undefined {
   }
   return state?.servers.some(isAlive) ? state : undefined;
 }
+
+const EVERYBODY_WRITES = 0o002;
 
 /** Whether there is something of another user's. */
 function isForeign(path: string): boolean {
