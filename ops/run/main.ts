@@ -19,6 +19,13 @@ const fail = (error: unknown): void => {
   process.exit(1);
 };
 
+let isStopping = (): boolean => false;
+
+/** Ends the process over what it cannot go on with. Much fails where it stops already: a build of the page hears Ctrl+C, too. */
+const giveUp = (error: unknown): void => {
+  if (!isStopping()) fail(error);
+};
+
 /** Runs what the settings say. Resolves when all is ready; the process then runs until it is told to stop. */
 export const start = ({ fleet, ...config }: Config): Promise<void> =>
   fleet ? startRoles(config, fleet) : startProduct(config);
@@ -39,7 +46,7 @@ async function portFor({ host, port: wanted, publicUrl }: Settings): Promise<{ p
 function buildPage() {
   if (!uiIsBuilt()) say('Building the page (once) …');
   const built = ensureUi();
-  built.catch(fail);
+  built.catch(giveUp);
   return { folder: fileURLToPath(new URL('../../ui/dist', import.meta.url)), built };
 }
 
@@ -55,7 +62,7 @@ function stopWhenTold(running: { stop(): Promise<void> }, last = (): void => und
       .catch(fail);
   };
   // Asked twice: at once, then. Nothing acknowledged is lost by it.
-  whenToldToStop(stop, () => process.exit(1));
+  isStopping = whenToldToStop(stop, () => process.exit(1));
 }
 
 /** One process of a fleet. */
@@ -73,10 +80,11 @@ async function startRoles(config: Settings, fleet: FleetConfig): Promise<void> {
     opsPort: ops.port,
     page: serves ? buildPage() : undefined,
     say,
-    onFailure: fail,
+    onFailure: giveUp,
   });
   stopWhenTold(running);
-  await running.ready;
+  await running.ready.catch(giveUp);
+  if (isStopping()) return;
   const where = serves ? ` at ${publicUrl}` : '';
   say(`Verbatim ${manifest.version}, ${fleet.roles.join(', ')}, is ready${where}; metrics on port ${running.opsPort}.`);
 }
@@ -97,10 +105,11 @@ async function startProduct(config: Settings): Promise<void> {
     firstCode,
     page: buildPage(),
     say,
-    onFailure: fail,
+    onFailure: giveUp,
   });
   stopWhenTold(running, folder.close);
-  await running.ready;
+  await running.ready.catch(giveUp);
+  if (isStopping()) return;
   const took = ((performance.now() - begun) / 1_000).toFixed(1);
   say(`\n  Verbatim ${manifest.version} is ready at ${publicUrl} (in ${took} s)`);
   say(`  Data in ${folder.path}; metrics at http://127.0.0.1:${running.opsPort}/metrics; Ctrl+C stops it.\n`);

@@ -10,14 +10,15 @@ it.each([
   const process = new EventEmitter();
   let at = 5_000;
   const done: string[] = [];
-  whenToldToStop(
+  const isTold = whenToldToStop(
     () => done.push('in order'),
     () => done.push('at once'),
     process,
     () => at,
   );
-  expect(done).toEqual([]);
+  expect([done, isTold()]).toEqual([[], false]);
   process.emit(first);
+  expect(isTold()).toBe(true);
   process.emit(second);
   at += 999;
   process.emit(second);

@@ -5,14 +5,14 @@ const ECHO = 1_000;
 
 /**
  * Tells that the process is to stop, by SIGINT or SIGTERM: `inOrder` at the first, `atOnce` whenever it is told again, for
- * which nothing counts that comes together with the first.
+ * which nothing counts that comes together with the first. Returns what says whether it was told.
  */
 export function whenToldToStop(
   inOrder: () => void,
   atOnce: () => void,
   from: Pick<EventEmitter, 'on'> = process,
   now = (): number => performance.now(),
-): void {
+): () => boolean {
   let first: number | undefined;
   const told = (): void => {
     if (first === undefined) {
@@ -22,4 +22,5 @@ export function whenToldToStop(
   };
   from.on('SIGINT', told);
   from.on('SIGTERM', told);
+  return () => first !== undefined;
 }
