@@ -192,7 +192,11 @@ function createGroup<Target, T, At>(
     });
     member.stay.catch(() => undefined);
     for (const written of held) if (member.leave && give(member, written)) told(written.delivery, 1);
-    return true;
+    if (member.leave || member.at !== at) return true;
+    // Put out where they were, for they read nothing: opened at once they would be here again. Their own source tells when.
+    member.hold = held;
+    member.stay = undefined;
+    return false;
   };
 
   return {

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ReplyDelta } from '../../projections/sessions/sessions.js';
 import { type Harness, startHarness } from '../testing.js';
-import { followReply } from './reply.js';
+import { type Seat, createGroups } from './groups.js';
+import { followReply, manyFollowReply } from './reply.js';
 import { type Fate, type Room, drain, expectClean, openRoom, seeded, shown, tellAs } from './testing.js';
 
 let fate: (topic: string) => Fate = () => 'pass';
@@ -125,6 +126,58 @@ describe('a running reply', () => {
     await sleep(10);
     expect(await source.next()).toEqual({ done: false, value: piece(room, 1, 0, 'x'.repeat(1_000)) });
     await source.return(undefined);
+  });
+
+  it('is not followed anew without end for those who read nothing, where the text so far is lost', async () => {
+    const room = await openRoom(harness, 'ana', { bob: 'reader' });
+    await shown(harness, await room.claim());
+    const write = (offset: number, text: string) => harness.sessions.writeReply(piece(room, 1, offset, text));
+    let [isLost, reads, opened] = [false, true, 0];
+    const readReply: typeof harness.sessions.readReply = async (id) =>
+      isLost ? undefined : harness.sessions.readReply(id);
+    const kind = manyFollowReply({ ...harness, sessions: { ...harness.sessions, readReply } });
+    const open: typeof kind.open = (...args) => {
+      opened += 1;
+      return kind.open(...args);
+    };
+    const groups = createGroups({ ...kind, open });
+    const document = {};
+    const join = async (subject: string) => {
+      const together: string[] = [];
+      const seat: Seat = {
+        document,
+        key: '',
+        renderer: () => async (delivery) => ({ payload: JSON.stringify(delivery) }),
+        send: (payload) => reads && together.push(payload) > 0,
+        told: () => undefined,
+      };
+      const target = { id: room.reply, conversation: room.id };
+      const { close } = drain(await groups.follow(target, harness.userOf(subject), undefined, seat));
+      return { together, close };
+    };
+    const both = await Promise.all(['ana', 'bob'].map(join));
+    let length = 0;
+    await expect
+      .poll(() => {
+        write(length++, 'x');
+        return both.every(({ together }) => together.length > 0);
+      })
+      .toBe(true);
+
+    const reached = (texts: readonly string[]): number => {
+      const { offset, text } = JSON.parse(texts.at(-1) ?? '');
+      return offset + text.length;
+    };
+    await expect.poll(() => both.map(({ together }) => reached(together))).toEqual([length, length]);
+    [isLost, reads] = [true, false];
+    const [before, got] = [opened, both.map(({ together }) => together.length)];
+    write(length, 'y');
+    await sleep(1_000);
+    expect(opened - before).toBeLessThanOrEqual(2);
+    expect(both.map(({ together }) => together.length)).toEqual(got);
+    reads = true;
+    await expect.poll(() => both.map(({ together }) => together.at(-1)?.includes('"y"'))).toEqual([true, true]);
+    for (const { close } of both) await close();
   });
 
   it('leaves nothing attached where the view fails', async () => {
