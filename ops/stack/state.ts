@@ -70,7 +70,7 @@ export function readState(folder: string): Running | undefined {
   const file = fileIn(folder);
   const foreign = [folder, file].find(isForeign);
   if (foreign) throw new StackError('STACK_FOLDER', `${foreign} belongs to another user. Take a folder of your own.`);
-  if ((statSync(folder, { throwIfNoEntry: false })?.mode ?? 0) & EVERYBODY_WRITES) {
+  if (isOpen(folder)) {
     throw new StackError('STACK_FOLDER', `Everybody may write in ${folder}. Take a folder of your own.`);
   }
   if (!existsSync(file)) return undefined;
@@ -84,12 +84,16 @@ export function readState(folder: string): Running | undefined {
   return state?.servers.some(isAlive) ? state : undefined;
 }
 
-const EVERYBODY_WRITES = 0o002;
-
 /** Whether there is something of another user's. */
 function isForeign(path: string): boolean {
   const uid = lstatSync(path, { throwIfNoEntry: false })?.uid;
   return uid !== undefined && process.getuid !== undefined && uid !== process.getuid();
+}
+
+/** Whether everybody may write in a folder, where there is such a thing. */
+function isOpen(folder: string): boolean {
+  const mode = statSync(folder, { throwIfNoEntry: false })?.mode ?? 0;
+  return process.getuid !== undefined && (mode & 0o002) !== 0;
 }
 
 export function forget(state: Running): void {
