@@ -147,6 +147,23 @@ describe('the file of the log', () => {
   });
 });
 
+describe('a long log', () => {
+  it('lets everything else run while it is read, however long each chunk takes', async () => {
+    const log = await openLong(newFile());
+    let chunks = 0;
+    let turns = 0;
+    const ticking = setInterval(() => (turns += 1), 1);
+    for await (const { records } of log.read(0, undefined, { limit: 100 })) {
+      if (records.length > 0) chunks += 1;
+      for (const begun = performance.now(); performance.now() - begun < 4;);
+    }
+    clearInterval(ticking);
+    expect(chunks).toBeGreaterThan(10);
+    expect(turns).toBeGreaterThan(chunks / 2);
+    await log.close();
+  });
+});
+
 describe('a damaged log', () => {
   it('is refused where it is no database', () => {
     const file = newFile();
@@ -176,6 +193,18 @@ describe('a damaged log', () => {
     await expect(readAll(log, 0)).rejects.toEqual(coded('LOG_CORRUPT'));
     await log.close();
   });
+
+  it.each(['x', '{},{}'])(
+    'names the record that cannot be read, where it is of the time before there were sums: %s',
+    async (text) => {
+      const file = newFile();
+      await (await openLong(file)).close();
+      behind(file, `UPDATE records_0 SET entry = '${text}', sum = NULL WHERE "offset" = 550`);
+      const log = open(file);
+      await expect(readAll(log, 0)).rejects.toThrow('Record 550 of partition 0 cannot be read.');
+      await log.close();
+    },
+  );
 
   it('is told by its code where pages of the file were overwritten', async () => {
     const file = newFile();

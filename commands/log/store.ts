@@ -23,6 +23,8 @@ export type Place = { readonly offset: number } | { readonly time: string };
 export const startOfLog: Cursor = { offset: 0, fence: openFence };
 
 const PAGE = 1_000;
+/** So long may what reads keep everything else waiting, in ms: a turn of the event loop costs as much as ten records. */
+const BUSY = 2;
 
 /** The time that a record states, if it states one. */
 export const timeOf = (entry: Entry): string | undefined => {
@@ -95,6 +97,7 @@ export function logOver(store: Store): Log {
     checkOpen();
     const end = store.end(partition);
     let at = from;
+    let paused = performance.now();
     while (!signal?.aborted && !(follow && closed)) {
       const room = follow ? limit : Math.min(limit, end - at.offset);
       if (room <= 0) return;
@@ -105,7 +108,9 @@ export function logOver(store: Store): Log {
         at = chunk.next;
         yield chunk;
         // The store answers at once: without a pause, reading a long log would let nothing else run.
-        if (page.length === limit) await turn();
+        if (page.length < limit || performance.now() - paused < BUSY) continue;
+        await turn();
+        paused = performance.now();
       } else if (follow) {
         await growth(partition, at.offset, signal);
       } else {

@@ -140,28 +140,41 @@ const createRecords = (db: Database.Database, partition: number): void => {
 const GROUP = 100;
 
 /**
- * The texts of the next records, by lines (JSON has no line break within), and their sums. Where a record has no sum, being
- * of an older version, its offset stands there as a negative number.
+ * The next records as one JSON array, each on a line of its own (JSON has no line break within), and their sums. Where a
+ * record has no sum, being of an older version, its offset stands there as a negative number.
  */
 const groupIn = (db: Database.Database, partition: number): Database.Statement =>
   db
     .prepare(
-      `SELECT group_concat(entry, char(10)), group_concat(coalesce(sum, -1 - "offset"))
+      `SELECT '[' || group_concat(entry, '${BETWEEN}') || ']', group_concat(coalesce(sum, -1 - "offset"))
         FROM (SELECT "offset", entry, sum FROM records_${partition} WHERE "offset" >= ? ORDER BY "offset" LIMIT ?)`,
     )
     .raw();
 
+/** The line break is first, for it is found at once: there are commas all over. */
+const BETWEEN = '\n,';
+
 /** Adds the next records, at most `limit`. Throws LOG_CORRUPT where one is not in its place, or not as it was written. */
 function addGroup(records: Placed[], group: Database.Statement, partition: number, from: number, limit: number): void {
   const row: unknown = group.get(from, limit);
-  const [texts, sums]: readonly unknown[] = Array.isArray(row) ? row : [];
+  const [found, sums]: readonly unknown[] = Array.isArray(row) ? row : [];
   if (typeof sums !== 'string') return;
-  const lines = typeof texts === 'string' ? texts.split('\n') : [];
+  const array = typeof found === 'string' ? found : '';
+  const lines = array.slice(1, -1).split(BETWEEN);
+  const texts = sums.split(',').map((sum, at) => checked(lines[at], Number(sum), partition, from + at));
   let offset = from;
-  for (const sum of sums.split(',')) {
-    records.push(placed(lines[offset - from], Number(sum), partition, offset));
-    offset += 1;
+  for (const entry of entriesIn(array, texts, partition, from)) records.push({ offset: offset++, entry });
+}
+
+/** What the texts of an array say. They are parsed at once, or one by one where a text without a sum is none. */
+function entriesIn(array: string, texts: readonly string[], partition: number, from: number): readonly Entry[] {
+  try {
+    const entries: readonly Entry[] = JSON.parse(array);
+    if (entries.length === texts.length) return entries;
+  } catch {
+    // Which one it is, is told below.
   }
+  return texts.map((text, at) => parsed(text, partition, from + at));
 }
 
 /** The log id in the first record of every partition; undefined where no log was begun yet. */
@@ -196,14 +209,18 @@ export const corrupt = (what: string, cause?: unknown): LogError =>
 const sumOf = (partition: number, offset: number, text: string): number =>
   crc32(text, (partition * 2 ** 24 + offset) % 2 ** 32);
 
-/** The record that has to be at an offset. Its sum tells its place as well. */
-function placed(text: string | undefined, sum: number, partition: number, offset: number): Placed {
+/** The text that has to be at an offset. Its sum tells its place as well. */
+function checked(text: string | undefined, sum: number, partition: number, offset: number): string {
   if (text === undefined) throw corruptAt(partition, offset, 'is missing');
   if (sum !== sumOf(partition, offset, text) && sum !== -1 - offset) {
     throw corruptAt(partition, offset, 'is missing, or not as it was written');
   }
+  return text;
+}
+
+function parsed(text: string, partition: number, offset: number): Entry {
   try {
-    return { offset, entry: JSON.parse(text) };
+    return JSON.parse(text);
   } catch (error) {
     throw corruptAt(partition, offset, 'cannot be read', error);
   }

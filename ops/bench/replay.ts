@@ -16,7 +16,7 @@ const CHUNK = 100;
  * How fast the log is read, from the first record to the last, in chunks of 100 as the fold of an owner asks for them:
  * through the port, which checks sums, offsets, the code's version and the fence, and decoded into the events of the domain.
  * Beside it the fastest way that we know to the same values: the same rows of the same file, put together by SQLite into one
- * text for each hundred, taken apart and parsed, with nothing checked. In interleaved rounds.
+ * array for each hundred and parsed at once, with nothing checked. In interleaved rounds.
  */
 export const replay = (scale: number): Promise<readonly Figure[]> =>
   withFolder(async (folder) => {
@@ -76,14 +76,14 @@ function scanAll(db: Database.Database): number {
   let records = 0;
   for (let partition = 0; partition < PARTITIONS; partition++) {
     const page = db.prepare(
-      `SELECT group_concat(entry, char(10)) AS entries FROM (
+      `SELECT '[' || group_concat(entry) || ']' AS entries FROM (
          SELECT entry FROM records_${partition} WHERE "offset" >= ? ORDER BY "offset" LIMIT ${CHUNK})`,
     );
     for (let from = 0; ; from += CHUNK) {
       const row: unknown = page.get(from);
-      const texts = isRow(row) ? row.entries.split('\n') : [];
-      for (const text of texts) if (JSON.parse(text) !== null) records += 1;
-      if (texts.length < CHUNK) break;
+      const entries: readonly unknown[] = isRow(row) ? JSON.parse(row.entries) : [];
+      for (const entry of entries) if (entry !== null) records += 1;
+      if (entries.length < CHUNK) break;
     }
   }
   return records;
