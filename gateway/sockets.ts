@@ -236,12 +236,15 @@ const send = (socket: WebSocket, data: string): Promise<void> =>
 /** Whoever has more than this unread gets no more of what goes to many, but what there is when they have read. In bytes. */
 const MOST_UNREAD = 1024 * 1024;
 
-/** Sends results that are written out already as those of one operation. */
+const TEXT = { binary: false };
+const TAIL = Buffer.from('}');
+
+/** Sends results that are written out already as those of one operation. Of a text each socket would make bytes anew. */
 const sender = (socket: WebSocket, id: string): Send => {
-  const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+  const head = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
   return (payload) => {
     if (socket.bufferedAmount > MOST_UNREAD) return false;
-    if (socket.readyState === socket.OPEN) socket.send(`${head}${payload}}`);
+    if (socket.readyState === socket.OPEN) socket.send(Buffer.concat([head, payload, TAIL]), TEXT);
     return true;
   };
 };

@@ -57,11 +57,11 @@ function openCrowd(pace: () => Promise<unknown> = async () => undefined) {
       renderer: () => async (delivery) => {
         renders += 1;
         await pace();
-        return { payload: JSON.stringify(delivery) };
+        return { payload: Buffer.from(JSON.stringify(delivery)) };
       },
       send: (payload) => {
         if (ended) throw new Error('something came after the end');
-        if (reads) got.push(gotOf(JSON.parse(payload), true));
+        if (reads) got.push(gotOf(JSON.parse(payload.toString()), true));
         return reads;
       },
       told: () => undefined,

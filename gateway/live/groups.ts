@@ -32,8 +32,8 @@ export type Kind<Target, T, At> = {
   readonly keep: number;
 };
 
-/** A delivery written out. `allowed`: who was a member when it was, where it holds what was read only then. */
-export type Rendered = { readonly payload: string; readonly allowed?: ReadonlySet<Uuid> };
+/** A delivery written out, in bytes. `allowed`: who was a member when it was, where it holds what was read only then. */
+export type Rendered = { readonly payload: Buffer; readonly allowed?: ReadonlySet<Uuid> };
 
 /** How somebody takes part in a group. */
 export type Seat = {
@@ -43,7 +43,7 @@ export type Seat = {
   /** Makes what writes deliveries out, those of one conversation. It must not know who asks. */
   readonly renderer: (conversation: Uuid) => (delivery: unknown) => Promise<Rendered>;
   /** False, and not sent, where too much is unread. */
-  readonly send: (payload: string) => boolean;
+  readonly send: (payload: Buffer) => boolean;
   /** Is told how many got a delivery of the group. */
   readonly told: (delivery: unknown, count: number) => void;
 };
@@ -53,7 +53,7 @@ type Leaving = 'out' | 'over';
 
 type Member<T, At> = {
   readonly person: Uuid;
-  readonly send: (payload: string) => boolean;
+  readonly send: (payload: Buffer) => boolean;
   at: At | undefined;
   /** What came for the group while they are not in step. */
   hold: Written<T>[];
@@ -200,7 +200,7 @@ function createGroup<Target, T, At>(
   };
 
   return {
-    join: async (person: Uuid, at: At | undefined, send: (payload: string) => boolean): Promise<AsyncGenerator<T>> => {
+    join: async (person: Uuid, at: At | undefined, send: (payload: Buffer) => boolean): Promise<AsyncGenerator<T>> => {
       const member: Member<T, At> = { person, send, at, hold: [], barred: false };
       const relay: Relay<At> = {
         opened: (wake) => {

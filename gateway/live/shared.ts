@@ -9,7 +9,7 @@ import { manyFollowReply } from './reply.js';
 import { manyFollowTyping } from './typing.js';
 
 /** Sends a result on the socket and under the id of an operation. False, and not sent, where too much is unread. */
-export type Send = (payload: string) => boolean;
+export type Send = (payload: Buffer) => boolean;
 
 /** Who follows what with whom. */
 export type LiveGroups = ReturnType<typeof createLiveGroups>;
@@ -74,5 +74,5 @@ function createRenderer({ services, groups, execution, args }: RendererOptions, 
 }
 
 /** A result as the protocol has it. */
-const written = ({ errors, ...result }: ExecutionResult): string =>
-  JSON.stringify(errors ? { ...result, errors: errors.map((error) => error.toJSON()) } : result);
+const written = ({ errors, ...result }: ExecutionResult): Buffer =>
+  Buffer.from(JSON.stringify(errors ? { ...result, errors: errors.map((error) => error.toJSON()) } : result));
