@@ -49,6 +49,29 @@ export type PipelineOptions = {
 };
 
 /**
+ * What a context has of its own. A class, for an object with a getter of its own takes longer to make than many an
+ * operation takes to run.
+ */
+class Own {
+  seat: Seat | undefined;
+  readonly #services: Services;
+  #load: Loaders | undefined;
+
+  constructor(
+    services: Services,
+    readonly identity: Identity,
+  ) {
+    this.#services = services;
+  }
+
+  /** Made when they are first asked for: many operations load nothing. */
+  get load(): Loaders {
+    this.#load ??= createLoaders(this.#services, this.identity);
+    return this.#load;
+  }
+}
+
+/**
  * The one way of an operation, over POST and WebSocket alike: rate, standing, document, limits, context, run. What is not
  * in here holds on one of them only.
  */
@@ -60,7 +83,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const compile = createCompiler({ schema, limits: limits.document, introspection });
   const register = createRegistrar(services);
   const groups = createLiveGroups(services);
-  const lasting = new Set<Uuid>();
+  const shared = { ...services, groups, lasting: new Set<Uuid>() };
 
   const take = async (what: string, { user }: Identity, rate: Rate, count = 1): Promise<void> => {
     const wait = await services.sessions.take(`${what}:${user}`, rate, count);
@@ -97,27 +120,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
     // Whoever is in the view reads while the write side is away.
     if (!registered) await register(identity);
-    // Made when they are first asked for: many operations load nothing, and to make them costs more than to run those.
-    let load: Loaders | undefined;
-    let seat: Seat | undefined;
-    const contextValue: Context = {
-      ...services,
-      identity,
-      groups,
-      lasting,
-      get seat() {
-        return seat;
-      },
-      get load() {
-        load ??= createLoaders(services, identity);
-        return load;
-      },
-    };
+    const own = new Own(services, identity);
+    const contextValue: Context = Object.assign(own, shared);
     const { document, sharing } = compiled;
     const args: ExecutionArgs = { schema, document, contextValue, variableValues: operation.variables, operationName };
     const follow: Ways['follow'] = (given, send, onEvent) => {
       if (send && sharing)
-        seat = seatFor({ services, groups, execution, args: given, variables: sharing, send, onEvent });
+        own.seat = seatFor({ services, groups, execution, args: given, variables: sharing, send, onEvent });
       return execution.follow(given, onEvent);
     };
     return { args, run: runFor(identity), follow };

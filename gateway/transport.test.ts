@@ -191,6 +191,31 @@ describe('transport', () => {
     }
   });
 
+  it('is asked by whatever form of its address', async () => {
+    const { port } = new URL(harness.publicUrl);
+    const authorization = `Bearer ${await harness.token('ana')}`;
+    const headers = { 'content-type': 'application/json', 'content-length': query.length, authorization };
+    for (const path of ['/graphql?name=Roles', `${harness.publicUrl}/graphql`]) {
+      const request = httpRequest({ port, method: 'POST', path, headers: { ...headers, host: `localhost:${port}` } });
+      request.end(query);
+      const [response] = await once(request, 'response');
+      response.resume();
+      expect(response.statusCode).toBe(200);
+    }
+  });
+
+  it('lets go of who goes on sending what was refused already', async () => {
+    const { port } = new URL(harness.publicUrl);
+    const headers = { host: `localhost:${port}`, 'content-type': 'text/plain', 'content-length': 1_000 };
+    const request = httpRequest({ port, method: 'POST', path: '/graphql', headers });
+    request.flushHeaders();
+    const [response] = await once(request, 'response');
+    expect(response.statusCode).toBe(415);
+    response.resume();
+    // It has not had its 1,000 bytes yet, and would wait for them for a minute.
+    await once(response.socket, 'close', { signal: AbortSignal.timeout(4_000) });
+  });
+
   it('answers GET with what to send', async () => {
     const response = await fetch(`${harness.publicUrl}/graphql?query={viewer{roles}}`);
     expect({ status: response.status, allow: response.headers.get('allow') }).toEqual({ status: 405, allow: 'POST' });
@@ -236,8 +261,16 @@ describe('transport', () => {
   });
 
   it('sets the security headers on every answer', async () => {
-    for (const path of ['/', '/healthz', '/config.json', '/assets/gone.js']) {
-      const { headers } = await fetch(`${harness.publicUrl}${path}`);
+    const json = { 'content-type': 'application/json' };
+    const authorization = `Bearer ${await harness.token('ana')}`;
+    const posted = { method: 'POST', body: query };
+    for (const [path, init] of [
+      ...['/', '/healthz', '/config.json', '/assets/gone.js', '/graphql'].map((each) => [each, {}] as const),
+      ['/graphql', { ...posted, headers: { ...json, authorization } }],
+      ['/graphql', { ...posted, headers: json }],
+      ['/graphql', posted],
+    ] as const) {
+      const { headers } = await fetch(`${harness.publicUrl}${path}`, init);
       expect(headers.get('content-security-policy')).toContain("default-src 'none'");
       expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
       expect(headers.get('x-content-type-options')).toBe('nosniff');

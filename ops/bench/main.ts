@@ -2,6 +2,9 @@ import { parseArgs } from 'node:util';
 import { benches } from './benches.js';
 import { type Figure, reaches } from './figure.js';
 
+// As `verbatim` runs: for the processes that a bench starts.
+process.env['NODE_ENV'] ??= 'production';
+
 const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean', default: false }, scale: { type: 'string', default: '1' } },
   allowPositionals: true,

@@ -3,6 +3,9 @@
 // plain JavaScript, for nothing that reads TypeScript may be there yet.
 import '../run/ensure.mjs';
 
+// Else packages check each other at run time, as graphql does each type: a twentieth of an operation.
+process.env.NODE_ENV ??= 'production';
+
 const { register } = await import('tsx/esm/api');
 register();
 const { main } = await import('./main.ts');
