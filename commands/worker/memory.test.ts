@@ -25,11 +25,12 @@ describe('the memory', () => {
     const memory = withClean(10);
     const each = memory.weight / 10;
     for (const n of [0, 3]) touch(memory, streamNo(n));
-    evict(memory, 4 * each);
+    expect(evict(memory, 4 * each)).toBe(6);
     expect([...memory.clean.keys()]).toEqual([8, 9, 0, 3].map(streamNo));
     expect(memory.weight).toBe(weightOf(memory));
-    evict(memory, 0);
+    expect(evict(memory, 0)).toBe(4);
     expect([memory.clean.size, memory.weight]).toEqual([0, 0]);
+    expect(evict(memory, 0)).toBe(0);
   });
 
   it('does not even look at what it may not let go of: letting go costs what it frees', () => {

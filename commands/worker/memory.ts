@@ -228,13 +228,18 @@ function remember(memory: Memory, outcomes: readonly RecordedOutcome[], offset: 
 
 const later = (a: string, b: string): string => (a > b ? a : b);
 
-/** Lets go of clean streams, those first that were not used for longest, until the rest fits into `room` bytes. */
-export function evict(memory: Memory, room: number): void {
+/**
+ * Lets go of clean streams, those first that were not used for longest, until the rest fits into `room` bytes. Returns how
+ * many that were.
+ */
+export function evict(memory: Memory, room: number): number {
+  const before = memory.clean.size;
   for (const [stream, { weight }] of memory.clean) {
-    if (memory.weight <= room) return;
+    if (memory.weight <= room) break;
     memory.clean.delete(stream);
     memory.weight -= weight;
   }
+  return before - memory.clean.size;
 }
 
 /** Notes that a stream was used. */

@@ -28,6 +28,8 @@ export type OwnerOptions = {
   readonly onDeadLetter?: OnDeadLetter;
   /** Told of what costs time and nothing else: a store that does not answer, or not with what it was given. */
   readonly onTrouble?: (error: unknown) => void;
+  /** Told how many streams a partition let go of, to make room. */
+  readonly onEvicted?: (partition: number, streams: number) => void;
   readonly limits?: Limits;
 };
 
@@ -77,6 +79,7 @@ export function createOwner(options: OwnerOptions): Owner {
     onProgress,
     onDeadLetter,
     onTrouble,
+    onEvicted,
     limits = LIMITS,
   } = options;
   const backing = createBacking({ snapshots, log, home: partition, wait });
@@ -96,6 +99,11 @@ export function createOwner(options: OwnerOptions): Owner {
   };
   const strange = (): Estranged => new Estranged(`the snapshots of home ${partition} have moved`);
 
+  const makeRoom = (): void => {
+    const streams = evict(memory, limits.room);
+    if (streams > 0) onEvicted?.(partition, streams);
+  };
+
   const catchUp = async (hold: Hold, told?: OwnerOptions['onProgress']): Promise<void> => {
     // Where the store does not take what is here, no more is read on top of it.
     if (memory.unflushed > limits.full) await flushNow();
@@ -107,7 +115,7 @@ export function createOwner(options: OwnerOptions): Owner {
       told?.(Math.min(memory.cursor.offset - begun, of), of);
       if (memory.unflushed < limits.flush) continue;
       await flushNow();
-      evict(memory, limits.room);
+      makeRoom();
     }
   };
 
@@ -256,7 +264,7 @@ export function createOwner(options: OwnerOptions): Owner {
         onTrouble?.(error);
       }
     }
-    evict(memory, limits.room);
+    makeRoom();
   };
 
   /** Reads the log to its end first, whoever writes it: what is in neither of the two then, nobody has decided. */

@@ -61,13 +61,16 @@ describe('what is flushed', () => {
   });
 
   it('alone may be evicted: what is not yet in the store stays at hand', async () => {
-    const { owner, loads } = owning();
+    const told: (readonly [number, number])[] = [];
+    const { owner, loads } = owning(tight, undefined, { onEvicted: (home, streams) => told.push([home, streams]) });
     for (let n = 1; n <= 5; n++) await ask(owner, markRead(n, 1));
     await ask(owner, ...[1, 2, 3, 4, 5].map((n) => markRead(n, 2)));
     const fetched = () => loads.flatMap(({ streams = [] }) => streams);
     expect(new Set(fetched()).size).toBe(fetched().length);
     await owner.flush();
+    expect(told).toEqual([]);
     await ask(owner, markRead(9, 1));
+    expect(told).toEqual([[HOME, 5]]);
     // Now they are gone, and come back as they were.
     expect(await ask(owner, ...[1, 2, 3, 4, 5].map((n) => markRead(n, 3)))).toEqual(
       [1, 2, 3, 4, 5].map(() => expect.objectContaining({ version: 3, events: 1 })),

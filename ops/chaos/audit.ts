@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Log } from '../../commands/log/log.js';
+import type { Log, Placed } from '../../commands/log/log.js';
 import type { RecordedOutcome } from '../../commands/command.js';
 import { type Recorded, decode } from '../../domain/catalogue.js';
 import { core } from '../../projections/readmodel/core/core.js';
@@ -39,6 +39,14 @@ export function tally<T>(items: readonly T[], key: (item: T) => string | undefin
 }
 
 const ends: ReadonlySet<string> = new Set(['ReplyCompleted', 'ReplyFailed', 'ReplyStopped']);
+
+/** The replies that end in some records. */
+export const endsIn = (records: readonly Placed[]): readonly string[] =>
+  records.flatMap(({ entry }) => {
+    if (entry.kind !== 'event' || !ends.has(entry.event.type)) return [];
+    const { data } = decode(entry.event);
+    return 'reply' in data ? [data.reply] : [];
+  });
 
 /** Every reply that was asked for, with how often it ended. */
 export function replyEnds(events: readonly Recorded[]): ReadonlyMap<string, number> {

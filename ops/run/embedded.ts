@@ -117,6 +117,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Running> 
     wait,
     onProgress: progress('folding the log', say),
     onTrouble: (error) => say(`the write side waits: ${messageOf(error)}`),
+    onEvicted: meters.evictions,
     onDeadLetter: ({ id, type }, error) => say(`command ${id} (${type}) could not be decided: ${messageOf(error)}`),
     onFailure,
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { LIMITS } from '../../commands/worker/limits.js';
 import { readConfig } from './config.js';
 import { PEOPLE } from './settings.js';
 
@@ -24,6 +25,8 @@ describe('configuration of a fleet', () => {
       namespace: PEOPLE,
       opsHost: '127.0.0.1',
       opsToken: undefined,
+      // What a worker takes that is told nothing.
+      streamRoom: LIMITS.room,
       drainMs: 10_000,
     });
     expect(given({}).oidc).toEqual({
@@ -40,8 +43,9 @@ describe('configuration of a fleet', () => {
       OIDC_JWKS_URL: 'http://keycloak:8080/realms/verbatim/protocol/openid-connect/certs',
       OIDC_ADMIN_URL: 'http://keycloak:8080',
       OIDC_ADMIN_SECRET: 'hush',
+      STREAM_MEMORY_MB: '2',
     });
-    expect(fleet).toMatchObject({ roles: ['commands', 'assistant'] });
+    expect(fleet).toMatchObject({ roles: ['commands', 'assistant'], streamRoom: 2_097_152 });
     expect(oidc).toMatchObject({
       jwksUrl: 'http://keycloak:8080/realms/verbatim/protocol/openid-connect/certs',
       admin: { url: 'http://keycloak:8080', clientId: 'verbatim-admin', secret: 'hush' },
@@ -78,6 +82,7 @@ describe('configuration of a fleet', () => {
     [{ OIDC_ADMIN_URL: 'http://keycloak:8080' }, /needs OIDC_ADMIN_SECRET/],
     [{ VERBATIM_NAMESPACE: 'people' }, /VERBATIM_NAMESPACE .*UUID/],
     [{ OPS_TOKEN: 'short' }, /OPS_TOKEN .*32/],
+    [{ STREAM_MEMORY_MB: '6.5' }, /STREAM_MEMORY_MB .*0 to 1024/],
     [{ DRAIN_SECONDS: '-1' }, /DRAIN_SECONDS .*0 to 600/],
   ])('refuses %j and says what is allowed', (more, message) => {
     expect(() => given(more)).toThrow(message);

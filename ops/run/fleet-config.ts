@@ -21,6 +21,8 @@ export type FleetConfig = {
   readonly opsHost: string;
   /** What operators show. Undefined: there is nothing for them. */
   readonly opsToken: string | undefined;
+  /** What the streams at hand of one partition may take, in bytes. */
+  readonly streamRoom: number;
   /** Over how long sockets are closed at the end, in ms. */
   readonly drainMs: number;
 };
@@ -58,6 +60,7 @@ export function readFleet(given: Given): FleetConfig | undefined {
     namespace: namespaceIn(given.VERBATIM_NAMESPACE ?? settings.VERBATIM_NAMESPACE.fallback),
     opsHost: given.OPS_HOST ?? settings.OPS_HOST.fallback,
     opsToken: tokenIn(given.OPS_TOKEN),
+    streamRoom: numberIn('STREAM_MEMORY_MB', given, 0, 1_024) * 2 ** 20,
     drainMs: numberIn('DRAIN_SECONDS', given, 0, 600) * 1_000,
   };
 }

@@ -8,6 +8,7 @@ import { createOpener } from '../../commands/keys/opener.js';
 import { openKeys } from '../../commands/keys/postgres.js';
 import { openKafkaLog } from '../../commands/log/kafka.js';
 import { openSnapshots } from '../../commands/snapshots/postgres.js';
+import { LIMITS } from '../../commands/worker/limits.js';
 import { startWorker } from '../../commands/worker/worker.js';
 import { STATE } from '../../domain/catalogue.js';
 import { randomUuid } from '../../domain/ids.js';
@@ -156,6 +157,8 @@ export async function startFleet(options: FleetOptions): Promise<RunningFleet> {
       random,
       wait,
       onTrouble: onWait,
+      onEvicted: meters.evictions,
+      limits: { ...LIMITS, room: fleet.streamRoom },
       onDeadLetter: ({ id, type }, error) => say(`command ${id} (${type}) could not be decided: ${messageOf(error)}`),
       onFailure,
     });

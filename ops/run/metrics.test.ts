@@ -92,6 +92,13 @@ describe('the meters', () => {
     }
   });
 
+  it('count what was evicted at each home', async () => {
+    const { own, meters } = metered();
+    meters.evictions(3, 2);
+    meters.evictions(3, 5);
+    expect(await own.metrics()).toContain('verbatim_streams_evicted_total{home="3"} 7\n');
+  });
+
   it('tell whether Redis is reached, as it is when they are asked', async () => {
     const { own, meters: asked } = metered();
     let connected = true;

@@ -25,6 +25,7 @@ export function createMeters(registry: Registry, now: () => number) {
     client: meterClient(registers),
     log: meterLog(registers),
     snapshots: meterSnapshots(registers),
+    evictions: meterEvictions(registers),
     sessions: meterSessions(registers),
     batches: meterBatches(registers, now),
     /** Looked at when it is asked for. */
@@ -148,6 +149,16 @@ function meterSnapshots(registers: Registers) {
       return moved;
     },
   });
+}
+
+function meterEvictions(registers: Registers) {
+  const evicted = new Counter({
+    name: 'verbatim_streams_evicted_total',
+    help: 'Streams that the write side let go of to make room, by home. It reads them again when they are needed.',
+    labelNames: ['home'],
+    registers,
+  });
+  return (home: number, streams: number): void => evicted.inc({ home }, streams);
 }
 
 /** Topics are `<kind>:<id>`: the kinds are few. */

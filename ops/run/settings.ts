@@ -170,6 +170,12 @@ export const settings = {
     fallback: 'none: nothing but metrics and health is told there',
     meaning: 'fleet: what operators show on OPS_PORT, at least 32 characters',
   },
+  STREAM_MEMORY_MB: {
+    flag: undefined,
+    value: '0-1024',
+    fallback: '6',
+    meaning: 'fleet: MB of streams that are kept at hand of each partition that is decided here; others are read again',
+  },
   DRAIN_SECONDS: {
     flag: undefined,
     value: '0-600',

@@ -73,7 +73,12 @@ export async function startFleet(o: {
         command: process.execPath,
         args: ['--max-semi-space-size=32', 'ops/cli/verbatim.mjs', 'start'],
         cwd: root,
-        env: { ...o.env, VERBATIM_ROLES: each.role, PORT: String(each.port), OPS_PORT: String(each.opsPort) },
+        env: {
+          ...named(o.env, each.name),
+          VERBATIM_ROLES: each.role,
+          PORT: String(each.port),
+          OPS_PORT: String(each.opsPort),
+        },
         log: join(o.folder, `${each.name}.log`),
         ready: async () => (await fetch(`http://127.0.0.1:${each.opsPort}/readyz`)).status === 200,
         patience: PATIENCE,
@@ -98,6 +103,14 @@ export async function startFleet(o: {
       await front?.close();
     },
   };
+}
+
+/** Has Postgres call the connections of a process by its name: whoever looks there sees whose they are. */
+function named(env: Env, name: string): Env {
+  if (env['DATABASE_URL'] === undefined) return env;
+  const url = new URL(env['DATABASE_URL']);
+  url.searchParams.set('application_name', name);
+  return { ...env, DATABASE_URL: url.href };
 }
 
 const refuse =

@@ -3,8 +3,8 @@ import { STATE } from '../../../domain/catalogue.js';
 import type { Log } from '../../log/log.js';
 import { type Shelf, memorySnapshots } from '../../snapshots/memory.js';
 import type { Changes, Snapshots, Wanted } from '../../snapshots/snapshots.js';
-import type { Wait } from '../../wait.js';
 import type { Limits } from '../limits.js';
+import type { OwnerOptions } from '../owner.js';
 import { type Clock, T0, entries, openLog, ownerOf } from '../testing.js';
 
 /** No room for anything that may be evicted, and never a flush but when the test says so. */
@@ -23,7 +23,7 @@ export function storeBench() {
   const owning = (
     limits: Limits = tight,
     more: (real: Snapshots) => Partial<Snapshots> = () => ({}),
-    options: { readonly state?: number; readonly wait?: Wait } = {},
+    options: { readonly state?: number } & Pick<Partial<OwnerOptions>, 'wait' | 'onEvicted'> = {},
   ) => {
     const { clock, log, shelf } = bench;
     const { state = STATE, ...rest } = options;

@@ -14,7 +14,7 @@ const usage = `npm run chaos -- [--minutes M] [--seed S] [--workers N] [--keep]
   processes, brokers and databases are killed, stopped and emptied. Then everything is checked: the clients' notes
   against the records of the brokers, and the views against a fold of the log.
 
-  --minutes M   for how long things are broken (2)
+  --minutes M   for how long things are broken (2), and until each kind of fault has hit once
   --seed S      what befalls whom, in which order; the same seed is the same plan (by the clock)
   --workers N   how many processes decide (3)
   --keep        keeps the folder with all data and logs, and says where it is
@@ -52,17 +52,23 @@ tell(report);
 // Zombies are a matter of time; in some minutes there is one.
 const toofew = minutes >= 2 && report.zombies === 0;
 if (toofew) console.log('No zombie has written anything: this run does not prove that such batches are void.');
-process.exit(report.findings.length > 0 || toofew ? 1 : 0);
+// A fault that never hit proves nothing of what it is for.
+const missed = lanes
+  .flatMap((lane) => kinds[lane])
+  .filter((kind) => !report.done.some((each) => each.kind === kind && each.hit));
+for (const kind of missed) console.log(`It never came to this: ${kind}. This run does not prove what that would show.`);
+process.exit(report.findings.length > 0 || toofew || missed.length > 0 ? 1 : 0);
 
 function tell({ done, commands, rejected, records, zombies, updates, findings }: Report): void {
   const rows = lanes
     .flatMap((lane) => kinds[lane])
     .map((kind) => {
       const those = done.filter((each) => each.kind === kind);
-      const longest = Math.max(0, ...those.map(({ from, to }) => to - from)) / 1_000;
-      return [kind, those.length, `${longest.toFixed(1)} s`] as const;
+      const hits = those.filter(({ hit }) => hit);
+      const longest = Math.max(0, ...hits.map(({ from, to }) => to - from)) / 1_000;
+      return [kind, hits.length, those.length - hits.length, `${longest.toFixed(1)} s`] as const;
     });
-  console.log(`\n${tableOf(['fault', 'times', 'longest'], rows).join('\n')}\n`);
+  console.log(`\n${tableOf(['fault', 'hit', 'missed', 'longest'], rows).join('\n')}\n`);
   console.log(
     `${commands} commands decided, ${rejected} of them rejected; ${records} records; ${updates} updates seen.`,
   );

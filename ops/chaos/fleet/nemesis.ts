@@ -1,46 +1,57 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RoleName } from '../../run/fleet-config.js';
-import { type Server, isAlive, tailOf } from '../../stack/processes.js';
+import type { Server } from '../../stack/processes.js';
 import { at } from '../person.js';
-import { type Fault, type Kind, type Lane, lanes, planOf } from './plan.js';
+import { Missed, evictedInFlush, killedBeforeCheckpoint, killedBeforeCommit, stoppedBeforeCommit } from './aimed.js';
+import { PATIENCE, chosen, killed, memberOf, startAgain, watchOver } from './members.js';
+import type { People } from './people.js';
+import { type Fault, type Kind, type Lane, kinds, lanes, planOf } from './plan.js';
 import type { World } from './world.js';
 
-// Finer moments (between a flush and its commit, between the end of a reply and its checkpoint, an eviction during a flush)
-// are not aimed at: many kills at any time meet them by chance. The simulation aims at them.
-
 /** What was done, and when it was mended again. Times in ms since the nemesis began. */
-export type Done = { readonly kind: Kind; readonly whom: string; readonly from: number; readonly to: number };
+export type Done = {
+  readonly kind: Kind;
+  /** Whom it befell; why it befell nobody, where it did not hit. */
+  readonly whom: string;
+  readonly hit: boolean;
+  readonly from: number;
+  readonly to: number;
+};
 
 export type NemesisOptions = {
   readonly world: World;
   readonly seed: number;
   /** For how long it begins new faults, in ms. */
   readonly lasts: number;
-  /** Cuts the sockets of all clients. */
-  readonly cut: () => void;
-  /** Has every client send at once. */
-  readonly hurry: () => void;
+  readonly people: Pick<People, 'cut' | 'hurry' | 'wander'>;
   readonly say: (line: string) => void;
 };
 
-/** How long what it has begun may take to be mended, in ms: a rebuild, a process on a busy machine. */
-const PATIENCE = 120_000;
+/** How much longer it goes on where some kind of fault has not hit yet, in ms. */
+const EXTRA = 120_000;
 
-/** Breaks things for a while. Resolves when everything is mended again, with what was done. */
+/**
+ * Breaks things for a while, and until each kind of fault has hit once, if that does not take much longer. Resolves when
+ * everything is mended again, with what was done.
+ */
 export async function unleash(options: NemesisOptions): Promise<readonly Done[]> {
   const { world, seed, lasts, say } = options;
   const begun = performance.now();
   const since = (): number => Math.round(performance.now() - begun);
   const done: Done[] = [];
   const lane = async (name: Lane): Promise<void> => {
+    const missing = new Set<Kind>(kinds[name]);
     for (const fault of planOf(seed, name)) {
-      if (since() + fault.after >= lasts) return;
+      if (since() + fault.after >= (missing.size > 0 ? lasts + EXTRA : lasts)) return;
+      // What has hit is not what it goes on for.
+      if (since() + fault.after >= lasts && !missing.has(fault.kind)) continue;
       await sleep(fault.after);
       const from = since();
-      const whom = await carryOut(fault, options);
-      done.push({ kind: fault.kind, whom, from, to: since() });
-      say(`${seconds(from)} to ${seconds(since())}: ${fault.kind}${whom === '' ? '' : ` (${whom})`}`);
+      const { whom, hit } = await outcomeOf(fault, options);
+      if (hit) missing.delete(fault.kind);
+      done.push({ kind: fault.kind, whom, hit, from, to: since() });
+      const words = [hit ? '' : ', which did not hit', whom === '' ? '' : ` (${whom})`];
+      say(`${seconds(from)} to ${seconds(since())}: ${fault.kind}${words.join('')}`);
     }
   };
   // A process that ended by itself, as it does when it cannot go on, is started again by whoever watches over it.
@@ -55,9 +66,17 @@ export async function unleash(options: NemesisOptions): Promise<readonly Done[]>
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
 
-/** Does one thing, and mends it. Resolves with whom it befell, when all is as before. */
-async function carryOut(fault: Fault, options: NemesisOptions): Promise<string> {
-  const { world, cut, hurry } = options;
+async function outcomeOf(fault: Fault, options: NemesisOptions): Promise<Pick<Done, 'whom' | 'hit'>> {
+  try {
+    return { whom: await carryOut(fault, options), hit: true };
+  } catch (error) {
+    if (!(error instanceof Missed)) throw error;
+    return { whom: error.message, hit: false };
+  }
+}
+
+/** Does one thing, and mends it. Resolves with whom it befell, when all is as before. Throws `Missed`. */
+async function carryOut(fault: Fault, { world, people }: NemesisOptions): Promise<string> {
   const { kafka, postgres, redis } = world;
   switch (fault.kind) {
     case 'kill a worker':
@@ -71,7 +90,7 @@ async function carryOut(fault: Fault, options: NemesisOptions): Promise<string> 
     case 'freeze a worker': {
       const { name, server } = memberOf(world, 'commands', fault);
       // It is to be stopped between deciding and writing, so it is given a lot to do, and stopped in the middle of that.
-      hurry();
+      people.hurry();
       for (let tries = 0; tries < 300 && !isBusy(server); tries++) await sleep(1);
       server.pause();
       await sleep(fault.lasts);
@@ -97,10 +116,18 @@ async function carryOut(fault: Fault, options: NemesisOptions): Promise<string> 
       await redis.flush();
       return '';
     case 'cut all sockets':
-      cut();
+      people.cut();
       return '';
     case 'rebuild the core view':
       return rebuilt(world);
+    case 'kill a worker between flush and commit':
+      return killedBeforeCommit(world);
+    case 'stop a worker between flush and commit':
+      return stoppedBeforeCommit(world, fault);
+    case 'evict during a flush':
+      return evictedInFlush(world, fault, people.wander);
+    case 'kill an assistant between the end of a reply and its checkpoint':
+      return killedBeforeCheckpoint(world, fault);
   }
 }
 
@@ -111,69 +138,6 @@ function isBusy(server: Server): boolean {
   } catch {
     return false;
   }
-}
-
-const chosen = <T>(from: readonly T[], { whom }: Fault): T => {
-  const one = from[whom % from.length];
-  if (one === undefined) throw new Error('there is nobody to whom it could happen');
-  return one;
-};
-
-const memberOf = ({ fleet }: World, role: RoleName, fault: Fault) =>
-  chosen(
-    fleet.members.filter((member) => member.role === role),
-    fault,
-  );
-
-async function killed(world: World, role: RoleName, fault: Fault): Promise<string> {
-  const { name, server } = memberOf(world, role, fault);
-  struck.add(server);
-  await server.kill9();
-  await startAgain(server);
-  struck.delete(server);
-  return name;
-}
-
-/** Those who are to be dead at the moment. */
-const struck = new Set<Server>();
-const underWay = new Map<Server, Promise<void>>();
-
-/** Starts a server again, again where it ended at once: what it needs may be away at the moment. */
-function startAgain(server: Server): Promise<void> {
-  const starting = underWay.get(server) ?? started(server).finally(() => underWay.delete(server));
-  underWay.set(server, starting);
-  return starting;
-}
-
-async function started(server: Server): Promise<void> {
-  const end = performance.now() + PATIENCE;
-  for (;;) {
-    try {
-      return await server.start();
-    } catch (error) {
-      if (performance.now() > end) throw error;
-      await sleep(500);
-    }
-  }
-}
-
-/** Starts every process again that ended without us, until it is stopped. Rejects then with what could not be started. */
-function watchOver({ fleet }: World, say: NemesisOptions['say']) {
-  const failures: unknown[] = [];
-  const timer = setInterval(() => {
-    for (const { name, server } of fleet.members) {
-      if (isAlive(server.identity()) || underWay.has(server) || struck.has(server)) continue;
-      say(`${name} has ended, and is started again: ${tailOf(server.log, 1)}`);
-      startAgain(server).catch((error: unknown) => failures.push(error));
-    }
-  }, 250);
-  return {
-    stop: async () => {
-      clearInterval(timer);
-      await Promise.all(underWay.values());
-      if (failures.length > 0) throw failures[0];
-    },
-  };
 }
 
 /** Has the core view rebuilt by way of a gateway, until readers see the new one. */

@@ -12,6 +12,8 @@ export type People = {
   readonly clients: readonly Client[];
   /** Has everybody send at once. */
   hurry(): void;
+  /** Has everybody ask, in between, for what they are refused where nothing else happens; or no longer. */
+  wander(on: boolean): void;
   cut(): void;
   /** Lets everybody end what they have begun. Resolves when all of it is decided. */
   end(): Promise<void>;
@@ -37,8 +39,10 @@ export async function gather({ world, seed, random, wait }: PeopleOptions): Prom
   // Nobody is taken in who was never seen here.
   await Promise.all(clients.map((client, n) => client.shown(`user_${world.accounts[n]?.user}`)));
   const started = await Promise.all(clients.map((client, n) => found(client, neighbours(world.accounts, n))));
+  // Nobody writes there any more: who must read such a stream to refuse something has it as the store has it.
+  const quiet = await Promise.all(clients.map((client, n) => found(client, neighbours(world.accounts, n).slice(0, 1))));
   const alarms = new Set<() => void>();
-  let ending = false;
+  let [ending, wandering] = [false, false];
   const think = (ms: number): Promise<void> =>
     new Promise((resolve) => {
       const go = (): void => {
@@ -52,7 +56,9 @@ export async function gather({ world, seed, random, wait }: PeopleOptions): Prom
     const dice = createDice(seed + 1_000 + n);
     const mine = started.filter((_, of) => of === n || neighbours([...started.keys()], of).includes(n));
     for (const conversation of mine) client.watch(conversation);
+    const another = inIt(quiet.at(n - 1) ?? '');
     while (!ending) {
+      if (wandering) await client.send('conversationRename', { ...another, title: 'not mine' });
       const id = dice.among(mine) ?? '';
       // Who may not rename is told so: that, too, is an answer to be kept to.
       if (dice.chance(0.3)) await client.send('conversationRename', { ...inIt(id), title: `title ${dice.int(0, 99)}` });
@@ -66,6 +72,9 @@ export async function gather({ world, seed, random, wait }: PeopleOptions): Prom
     clients,
     hurry: () => {
       for (const go of alarms) go();
+    },
+    wander: (on) => {
+      wandering = on;
     },
     cut: () => {
       for (const client of clients) client.cut();

@@ -1,12 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'safe-stable-stringify';
-import { connectKafka } from '../../../commands/kafka/connect.js';
 import { openReader } from '../../../commands/kafka/fetch.js';
 import { eventsTopic } from '../../../commands/kafka/topics.js';
 import { placedIn } from '../../../commands/log/kafka-records.js';
-import { openKafkaLog } from '../../../commands/log/kafka.js';
 import type { Log, Placed } from '../../../commands/log/log.js';
 import { readLag } from '../../../projections/lag.js';
 import { readParked } from '../../../projections/parked.js';
@@ -18,7 +16,7 @@ import { type Evidence, check, zombieBatches } from './checker.js';
 import type { Client } from './client.js';
 import { type Done, unleash } from './nemesis.js';
 import { type People, gather } from './people.js';
-import { PARTITIONS, type World, openWorld } from './world.js';
+import { PARTITIONS, type World, type WorldLog, openWorld, openWorldLog } from './world.js';
 
 export type RunOptions = {
   readonly folder: string;
@@ -48,16 +46,17 @@ const SETTLING = 180_000;
 /** Starts a fleet, breaks it for a while as the seed says, lets it come to rest, and checks what it has left behind. */
 export async function run(options: RunOptions): Promise<Report> {
   const { folder, seed, lasts, workers, clients, say } = options;
-  const counts = { gateway: 2, commands: workers, projections: 2, assistant: 1 };
+  const counts = { gateway: 2, commands: workers, projections: 2, assistant: 2 };
   const world = await openWorld({ folder, counts, people: clients, say });
   try {
     const random = (bytes: number): Uint8Array => new Uint8Array(randomBytes(bytes));
     const people = await gather({ world, seed, random, wait: (ms) => sleep(ms) });
     say('all conversations are there; things begin to break');
-    const done = await unleash({ world, seed, lasts, cut: people.cut, hurry: people.hurry, say });
+    const done = await unleash({ world, seed, lasts, people, say });
     say('everything is mended');
-    await people.end();
-    say('every command is decided');
+    // Who still waits then says so in their notes.
+    const decided = await Promise.race([people.end().then(() => true), sleep(SETTLING, false, { ref: false })]);
+    say(decided ? 'every command is decided' : 'not every command is decided');
     return { done, ...(await audit(world, people, say)) };
   } finally {
     await world.close();
@@ -65,10 +64,7 @@ export async function run(options: RunOptions): Promise<Report> {
 }
 
 async function audit(world: World, { clients }: People, say: RunOptions['say']): Promise<Omit<Report, 'done'>> {
-  const { KAFKA_PREFIX: prefix = '', KAFKA_REPLICATION: replication = '' } = world.env;
-  const kafka = connectKafka({ brokers: world.kafka.brokers, clientId: 'chaos' });
-  const options = { kafka, prefix, partitions: PARTITIONS, replication: Number(replication), newId: randomUUID };
-  const log = await openKafkaLog(options);
+  const { log, options, close } = await openWorldLog(world);
   const db = await openPostgres({ url: world.postgres.url, pool: 4 });
   try {
     const restless = await settled(log, db, clients);
@@ -97,13 +93,12 @@ async function audit(world: World, { clients }: People, say: RunOptions['say']):
     };
   } finally {
     await db.close();
-    await log.close();
-    await kafka.close();
+    await close();
   }
 }
 
 /** Every record of `events` as the brokers have it, void ones too. */
-async function rawFiles(o: Parameters<typeof openKafkaLog>[0]): Promise<Evidence['files']> {
+async function rawFiles(o: WorldLog['options']): Promise<Evidence['files']> {
   const reader = openReader(o.kafka, eventsTopic(o.prefix, o.partitions, o.replication).name);
   try {
     return await Promise.all(

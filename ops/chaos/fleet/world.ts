@@ -1,5 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { connectKafka } from '../../../commands/kafka/connect.js';
+import { openKafkaLog } from '../../../commands/log/kafka.js';
 import { type Counts, type Fleet, startFleet } from '../../stack/fleet.js';
 import { type KafkaStack, startKafka } from '../../stack/kafka.js';
 import { startKeycloak } from '../../stack/keycloak.js';
@@ -68,6 +70,8 @@ export async function openWorld({ folder, counts, people, say }: WorldOptions): 
       PUBLIC_URL: publicUrl,
       VERBATIM_MASTER_KEYS: randomBytes(32).toString('base64'),
       OPS_TOKEN: randomBytes(32).toString('base64url'),
+      // Workers let go of everything that they may, after every batch.
+      STREAM_MEMORY_MB: '0',
       DRAIN_SECONDS: '2',
     };
     const accounts: Account[] = [];
@@ -81,6 +85,24 @@ export async function openWorld({ folder, counts, people, say }: WorldOptions): 
     await close();
     throw error;
   }
+}
+
+export type WorldLog = Awaited<ReturnType<typeof openWorldLog>>;
+
+/** The log of a world, for whoever looks at it from outside. */
+export async function openWorldLog({ kafka: { brokers }, env }: World) {
+  const { KAFKA_PREFIX: prefix = '', KAFKA_REPLICATION: replication = '' } = env;
+  const kafka = connectKafka({ brokers, clientId: 'chaos' });
+  const options = { kafka, prefix, partitions: PARTITIONS, replication: Number(replication), newId: randomUUID };
+  const log = await openKafkaLog(options).catch(async (error: unknown) => {
+    await kafka.close();
+    throw error;
+  });
+  const close = async (): Promise<void> => {
+    await log.close();
+    await kafka.close();
+  };
+  return { log, options, close };
 }
 
 async function ownKeycloak(folder: string, closing: (() => Promise<unknown>)[], say: (line: string) => void) {
