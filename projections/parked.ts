@@ -70,8 +70,8 @@ export class Poison extends Error {
 
 /**
  * Does what applies events through a `Queryable`, and throws Poison where it is the events that are refused: by the fold,
- * or as data that the database does not take (SQLSTATE classes 22 and 23, or none because it never got that far). What
- * else goes wrong in the database is thrown as it is.
+ * or as data that the database does not take (SQLSTATE classes 22 and 23, or none because it never got that far; 21000, of
+ * two rows of one key, which are taken one after the other). What else goes wrong in the database is thrown as it is.
  */
 export async function refusing<T>(tx: Queryable, apply: (tx: Queryable) => Promise<T>): Promise<T> {
   let fault: unknown;
@@ -94,7 +94,7 @@ export async function refusing<T>(tx: Queryable, apply: (tx: Queryable) => Promi
 }
 
 const isRefused = (error: unknown): boolean =>
-  error instanceof DbError && /^(22...|23...|DB_STATEMENT)$/.test(error.code);
+  error instanceof DbError && /^(21000|22...|23...|DB_STATEMENT)$/.test(error.code);
 
 const fields = fieldsOf(parkedTable, 'r');
 
