@@ -49,10 +49,11 @@ async function foldRows<Row extends { readonly id: Uuid }, E extends Recorded>(
   fold: (row: Row | undefined, event: E) => Row,
 ): Promise<readonly Row[]> {
   const goOn = events.filter(({ version }) => version > 1);
-  const rows = new Map((await stage.load<Row>(table, new Set(goOn.map(idOf)))).map((row) => [row.id, row]));
+  const known = new Map((await stage.load<Row>(table, new Set(goOn.map(idOf)))).map((row) => [row.id, row]));
+  const rows = new Map(known);
   for (const event of events) rows.set(idOf(event), fold(rows.get(idOf(event)), event));
   const changed = [...rows.values()];
-  await stage.save(table, changed);
+  await stage.save(table, changed, ({ id }) => !known.has(id));
   return changed;
 }
 
@@ -76,14 +77,17 @@ async function foldConversations(
   await stage.save(
     conversations,
     notices.map(({ conversation }) => conversation),
+    ({ id }) => !before.has(id),
   );
   await stage.save(
     members,
     notices.flatMap((notice) => notice.members),
+    ({ conversation, person }) => !before.get(conversation)?.members.has(person),
   );
   await stage.save(
     messages,
     notices.flatMap((notice) => notice.messages),
+    ({ conversation, id }) => !before.get(conversation)?.messages.has(id),
   );
   return notices;
 }
