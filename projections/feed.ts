@@ -286,7 +286,7 @@ function sliced<T>(items: readonly T[], most: number, contentOf: (item: T) => un
   const slices: T[][] = [];
   let content = Infinity;
   for (const item of items) {
-    const size = JSON.stringify(contentOf(item)).length;
+    const size = sizeOf(contentOf(item));
     if (content + size > MOST_CONTENT || slices.at(-1)?.length === most) {
       slices.push([]);
       content = 0;
@@ -295,6 +295,15 @@ function sliced<T>(items: readonly T[], most: number, contentOf: (item: T) => un
     slices.at(-1)?.push(item);
   }
   return slices;
+}
+
+/** About how many characters of JSON a value takes. To make its text would be a good part of what an event costs. */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length + 2;
+  if (typeof value !== 'object' || value === null) return 5;
+  let size = 2;
+  for (const each of Object.values(value)) size += 10 + sizeOf(each);
+  return size;
 }
 
 /** The cursor behind some valid records: what lies between them has not moved the fence. */
