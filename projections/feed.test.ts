@@ -100,6 +100,21 @@ function noting() {
   return { used, statements, transactions: () => transactions };
 }
 
+it('takes one after the other what brings two rows of one key, and parks neither', async () => {
+  refuses = () => false;
+  const [history, good] = [createHistory(), idOf(20)];
+  for (const id of [bad, good]) {
+    history.start(id);
+    // Whoever writes two conversations may name a message in both alike.
+    history.post(id, idOf(11), null, 1);
+  }
+  const { open, takeAll } = await feedsOn(history.events);
+  const feed = await open();
+  expect(await takeAll(feed)).toBe(4);
+  expect(feed.parked(home)).toEqual(new Map());
+  expect((await db.query('SELECT conversation FROM core.messages')).rows).toEqual([{ conversation: good }]);
+});
+
 describe('one that takes much', () => {
   it('writes what is large in several transactions, so that nobody waits for all of it', async () => {
     refuses = () => false;

@@ -5,8 +5,8 @@ import { moveCheckpoint, moved, takeHome } from './checkpoints.js';
 import type { Generation } from './generations.js';
 import { type ParkedRow, Poison, errorOf, parkedRow, parkedTable, readParkedAt, refusing } from './parked.js';
 import { type Located, type Projection, ProjectionError } from './projection.js';
-import type { Db, Queryable } from './readmodel/db.js';
-import { type Ways, createStage } from './readmodel/table.js';
+import { type Copy, type Db, DbError, type Queryable, type Tx } from './readmodel/db.js';
+import { type Stage, type Ways, createStage } from './readmodel/table.js';
 
 /** So many streams parked at one home say that it is not the events that are wrong. */
 const MOST_PARKED = 100;
@@ -88,35 +88,43 @@ export function openFeed<N>(options: {
   const unparked = (home: number, stream: string): ProjectionError =>
     moved(schema, `Another runner has taken what ${stream} held up at home ${home}.`);
 
+  /** One whose statements are asked at once, one by one. */
+  const stageIn = ({ query }: Queryable, home: number, offset: number): Stage =>
+    createStage({ read: { query }, write: { query } }, schema, home, offset);
   const applyIn = (ways: Ways, home: number, offset: number, events: readonly Located[]): Promise<readonly N[]> =>
     events.length === 0 ? Promise.resolve([]) : projection.apply(events, createStage(ways, schema, home, offset));
 
   /**
    * Writes what a part of a batch changes, who waits longer, what it parks, and the checkpoint behind it. The fold is over
    * before the transaction begins, so that that is short: what was read is still true if the checkpoint has not moved. That
-   * is moved first, so that whoever else is at this home waits there, and two never hold rows that both need.
+   * is moved first, so that whoever else is at this home waits there, and two never hold rows that both need; and so that
+   * what is new to the fold is new to the tables, and may be copied. Where a COPY is refused all the same, all is inserted.
    */
-  const commit = async (home: number, { flowing, waiting, parking }: Part, next: Cursor): Promise<readonly N[]> => {
-    const { statements, write } = createGatherer();
-    const notices = await refusing(db, (read) => applyIn({ read, write }, home, next.offset, flowing));
+  const commit = async (home: number, part: Part, next: Cursor, copies = db.copies === true): Promise<readonly N[]> => {
+    const { flowing, waiting, parking } = part;
+    const gathered = createGatherer(copies);
+    const notices = await refusing(db, (read) => applyIn({ read, write: gathered.write }, home, next.offset, flowing));
     const from = fromOf(home);
-    await db.tx(async (tx) => {
-      await Promise.all([
-        moveCheckpoint(tx, schema, home, from, next),
-        refusing(tx, ({ query }) => Promise.all(statements.map(({ sql, params }) => query(sql, params)))),
-        ...waiting.map(async ({ stream, waiting: events }) => {
-          const { count } = await tx.query(`UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`, [
-            home,
-            stream,
-            events,
-          ]);
-          if (count !== 1) throw unparked(home, stream);
-        }),
-        ...(parking
-          ? [createStage({ read: tx, write: tx }, schema, home, next.offset).save(parkedTable, [parking])]
-          : []),
-      ]);
-    });
+    try {
+      await db.tx(async (tx) => {
+        await Promise.all([
+          moveCheckpoint(tx, schema, home, from, next),
+          refusing(tx, (noted) => Promise.all(gathered.steps.map((step) => step(noted)))),
+          ...waiting.map(async ({ stream, waiting: events }) => {
+            const { count } = await tx.query(
+              `UPDATE ${schema}.parked SET waiting = $3 WHERE home = $1 AND stream = $2`,
+              [home, stream, events],
+            );
+            if (count !== 1) throw unparked(home, stream);
+          }),
+          ...(parking ? [stageIn(tx, home, next.offset).save(parkedTable, [parking])] : []),
+        ]);
+      });
+    } catch (error) {
+      // An insert takes what is there already, and what is written in another way; or says which event it refuses.
+      if (error instanceof Poison && gathered.hasCopied()) return commit(home, part, next, false);
+      throw error;
+    }
     cursors.set(home, next);
     for (const row of parking ? [...waiting, parking] : waiting) parkedAt(home).set(row.stream, row);
     return notices;
@@ -189,16 +197,14 @@ export function openFeed<N>(options: {
         await moveCheckpoint(tx, schema, home, fromOf(home), here);
         const told: N[] = [];
         for (const slice of sliced(events, SLICE, ({ event }) => event.data)) {
-          told.push(
-            ...(await refusing(tx, (noted) => applyIn({ read: noted, write: noted }, home, here.offset, slice))),
-          );
+          told.push(...(await refusing(tx, (noted) => projection.apply(slice, stageIn(noted, home, here.offset)))));
         }
         const { count } = await tx.query(`DELETE FROM ${schema}.parked WHERE home = $1 AND stream = $2`, [
           home,
           stream,
         ]);
         if (count !== 1) throw unparked(home, stream);
-        if (parking) await createStage({ read: tx, write: tx }, schema, home, here.offset).save(parkedTable, [parking]);
+        if (parking) await stageIn(tx, home, here.offset).save(parkedTable, [parking]);
         return told;
       });
       if (parking) parkedAt(home).set(stream, parking);
@@ -235,20 +241,27 @@ export function openFeed<N>(options: {
   };
 }
 
-type Statement = { readonly sql: string; readonly params: readonly unknown[] };
+type Step = (tx: Tx) => Promise<unknown>;
 
-/** Takes down what is to be written, to be run later. */
-function createGatherer(): { readonly statements: readonly Statement[]; readonly write: Queryable } {
-  const statements: Statement[] = [];
-  return {
-    statements,
-    write: {
-      query: async (sql, params = []) => {
-        statements.push({ sql, params });
-        return { rows: [], count: 0 };
-      },
-    },
+/** Takes down what is to be written, to be done later, with COPY or without. */
+function createGatherer(copies: boolean) {
+  const steps: Step[] = [];
+  let copied = 0;
+  const copy: Copy = async (...asked) => {
+    copied += 1;
+    steps.push(async (tx) => {
+      if (!tx.copy) throw new DbError('DB_STATEMENT', 'This transaction cannot copy.');
+      await tx.copy(...asked);
+    });
   };
+  const write: Tx = {
+    query: async (sql, params) => {
+      steps.push((tx) => tx.query(sql, params));
+      return { rows: [], count: 0 };
+    },
+    ...(copies && { copy }),
+  };
+  return { steps, write, hasCopied: () => copied > 0 };
 }
 
 /** What one transaction does with a part of a batch. */
@@ -273,7 +286,7 @@ function sliced<T>(items: readonly T[], most: number, contentOf: (item: T) => un
   const slices: T[][] = [];
   let content = Infinity;
   for (const item of items) {
-    const size = JSON.stringify(contentOf(item)).length;
+    const size = sizeOf(contentOf(item));
     if (content + size > MOST_CONTENT || slices.at(-1)?.length === most) {
       slices.push([]);
       content = 0;
@@ -282,6 +295,15 @@ function sliced<T>(items: readonly T[], most: number, contentOf: (item: T) => un
     slices.at(-1)?.push(item);
   }
   return slices;
+}
+
+/** About how many characters of JSON a value takes. To make its text would be a good part of what an event costs. */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length + 2;
+  if (typeof value !== 'object' || value === null) return 5;
+  let size = 2;
+  for (const each of Object.values(value)) size += 10 + sizeOf(each);
+  return size;
 }
 
 /** The cursor behind some valid records: what lies between them has not moved the fence. */

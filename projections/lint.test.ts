@@ -21,8 +21,11 @@ const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
   (file) => /(?<!test|[/-]testing|contract)\.ts$/.test(file) && !file.startsWith('sessions/'),
 );
 
+/** What one adapter can do, and is asked for by name, so that the others do without. */
+const theirs: Readonly<Record<string, readonly string[]>> = { 'readmodel/postgres-copy.ts': ['COPY'] };
+
 it.each(sources)('%s keeps to the SQL that runs everywhere', (file) => {
-  expect(faults(forbidden, readFileSync(`${root}/${file}`, 'utf8'))).toEqual([]);
+  expect(faults(forbidden, readFileSync(`${root}/${file}`, 'utf8'))).toEqual(theirs[file] ?? []);
 });
 
 it.each([
@@ -46,6 +49,8 @@ it.each([
   ['SELECT pg_advisory_xact_lock($1)', ['an advisory lock']],
   ['BEGIN ISOLATION LEVEL SERIALIZABLE', ['isolation across nodes']],
   ['SELECT home, count(*) FROM t GROUP BY ROLLUP (home)', ['grouping sets']],
+  ['COPY s.t (home, id) FROM STDIN', ['COPY']],
+  ['COPY t FROM STDIN (FORMAT binary)', ['COPY']],
 ])('would find what is forbidden in: %s', (sql, found) => {
   expect(faults(forbidden, sql)).toEqual(found);
 });

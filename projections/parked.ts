@@ -1,6 +1,6 @@
 import { homeOf, type Uuid } from '../domain/ids.js';
 import { type Located, ProjectionError } from './projection.js';
-import { type Db, DbError, type Queryable } from './readmodel/db.js';
+import { type Db, DbError, type Queryable, type Tx } from './readmodel/db.js';
 import { type Table, fieldsOf } from './readmodel/table.js';
 
 /**
@@ -69,21 +69,24 @@ export class Poison extends Error {
 }
 
 /**
- * Does what applies events through a `Queryable`, and throws Poison where it is the events that are refused: by the fold,
- * or as data that the database does not take (SQLSTATE classes 22 and 23, or none because it never got that far). What
- * else goes wrong in the database is thrown as it is.
+ * Does what applies events through a transaction, or reads for that, and throws Poison where it is the events that are refused: by the fold,
+ * or as data that the database does not take (SQLSTATE classes 22 and 23, or none because it never got that far; 21000, of
+ * two rows of one key, which are taken one after the other). What else goes wrong in the database is thrown as it is.
  */
-export async function refusing<T>(tx: Queryable, apply: (tx: Queryable) => Promise<T>): Promise<T> {
+export async function refusing<T>(tx: Tx, apply: (tx: Tx) => Promise<T>): Promise<T> {
   let fault: unknown;
-  const noting: Queryable = {
-    query: async (sql, params) => {
-      try {
-        return await tx.query(sql, params);
-      } catch (error) {
-        fault ??= error;
-        throw error;
-      }
-    },
+  const noted = async <A>(asking: Promise<A>): Promise<A> => {
+    try {
+      return await asking;
+    } catch (error) {
+      fault ??= error;
+      throw error;
+    }
+  };
+  const { query, copy } = tx;
+  const noting: Tx = {
+    query: (sql, params) => noted(query(sql, params)),
+    ...(copy && { copy: (...asked) => noted(copy(...asked)) }),
   };
   try {
     return await apply(noting);
@@ -94,7 +97,7 @@ export async function refusing<T>(tx: Queryable, apply: (tx: Queryable) => Promi
 }
 
 const isRefused = (error: unknown): boolean =>
-  error instanceof DbError && /^(22...|23...|DB_STATEMENT)$/.test(error.code);
+  error instanceof DbError && /^(21000|22...|23...|DB_STATEMENT)$/.test(error.code);
 
 const fields = fieldsOf(parkedTable, 'r');
 

@@ -28,7 +28,7 @@ export const forbidden: readonly Rule[] = bySign([
   ],
   ['LISTEN or NOTIFY', /\b(LISTEN|NOTIFY)\s+\w+|\bpg_notify\b/],
   ['an advisory lock', /pg_(try_)?advisory/i],
-  ['COPY', /\bCOPY\s+\w+(\.\w+)?\s+(FROM|TO)\b/],
+  ['COPY', /\bCOPY\s+\S+\s*(\([^)]*\)\s*)?(FROM|TO)\b/],
   ['a lock on rows', /\bFOR (NO KEY )?(UPDATE|SHARE)\b|\bSKIP LOCKED\b/i],
   ['grouping sets', /\bGROUPING SETS\b|\bGROUP BY (ROLLUP|CUBE)\b/i],
   // A new shape is a new generation; and a schema that is renamed is missing for a moment.

@@ -5,8 +5,8 @@ import { messages } from '../../projections/readmodel/core/tables.js';
 import type { Db } from '../../projections/readmodel/db.js';
 import { openPostgres } from '../../projections/readmodel/postgres.js';
 import { onServer, ownDatabase } from '../run/database.js';
-import { createStage, createTable, fieldsOf } from '../../projections/readmodel/table.js';
-import { copyRows } from './copy.js';
+import { copyRows } from '../../projections/readmodel/postgres-copy.js';
+import { type Row, createStage, createTable, fieldsOf } from '../../projections/readmodel/table.js';
 import { type Figure, median, scaled } from './figure.js';
 import { CONVERSATIONS, type Took, begin, switchOver, talk, timed } from './rebuild.js';
 import { openLog, withFolder } from './writeside.js';
@@ -16,7 +16,7 @@ const ROUNDS = 3;
 const BATCH = 1_000;
 
 /** The rows of the messages of one home. */
-type Rows = { readonly home: number; readonly batches: readonly (readonly object[])[] };
+type Rows = { readonly home: number; readonly batches: readonly (readonly Row[])[] };
 
 /**
  * The core view filled from the log, on the Postgres of DATABASE_URL, in databases of its own: reading, decoding, folding,

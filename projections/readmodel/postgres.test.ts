@@ -8,9 +8,11 @@ import { type PostgresStack, startPostgres } from '../../ops/stack/postgres.js';
 import { idOf, logWith, project, richHistory, rowsOf } from '../testing.js';
 import { startRunner } from '../runner.js';
 import { dbContract } from './contract.js';
+import { copyingContract } from './copying-contract.js';
 import { core } from './core/core.js';
 import { passes } from './db.js';
 import { type PostgresDb, openPostgres } from './postgres.js';
+import type { Table } from './table.js';
 import { onServer, ownDatabase } from '../../ops/run/database.js';
 
 /** A way to a server. What is open on it can be made to hang: nothing that is asked there arrives any more. */
@@ -52,6 +54,7 @@ describeWith('DATABASE_URL', 'Postgres', (server) => {
   const open = (): Promise<PostgresDb> => openPostgres({ url, pool: 4 });
 
   dbContract('Postgres', open, open);
+  copyingContract('Postgres', open);
 
   describe('a connection', () => {
     let db: PostgresDb;
@@ -106,6 +109,19 @@ describeWith('DATABASE_URL', 'Postgres', (server) => {
       });
       await expect(work).rejects.toMatchObject({ code: 'DB_RESTARTED' });
       expect((await db.query('SELECT n FROM lost')).count).toBe(0);
+    });
+
+    it('that ends under a COPY leaves it unknown, in a way that passes, and nothing of it', async () => {
+      await begin();
+      const table: Table = { name: 'half', columns: { n: 'int' }, key: ['n'] };
+      await db.query('CREATE TABLE half (home int, n int, PRIMARY KEY (home, n))');
+      const rows = Array.from({ length: 100_000 }, (_, n) => ({ n }));
+      const work = db.tx(async ({ query, copy }) => {
+        const pid = (await query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
+        await Promise.all([copy?.('public', table, 0, rows), kill(pid)]);
+      });
+      await expect(work).rejects.toMatchObject({ code: 'DB_RESTARTED' });
+      expect((await db.query('SELECT n FROM half')).count).toBe(0);
     });
 
     it('on which a statement takes too long is free again, and what was asked passes', async () => {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { type Db, DbError, type Queryable, type Rows } from './db.js';
+import { type Db, DbError, type Queryable, type Rows, type Tx } from './db.js';
+import { copyRows } from './postgres-copy.js';
 import { faultOf, gaveWay, isStalePlan, reasonOf, unreachable } from './postgres-errors.js';
 import { type Line, createLine } from './postgres-line.js';
 import { createNames, valueTypes } from './postgres-values.js';
@@ -142,17 +143,22 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresDb
     try {
       return await client.query<never>({ text: sql, values: [...params], ...(name !== undefined && { name }) });
     } catch (error) {
-      if (isStalePlan(error)) {
-        spent.add(client);
-        throw new DbError('DB_RESTARTED', 'The tables have changed under a prepared statement. Ask once more.');
-      }
-      const fault = faultOf(error, spent.has(client));
-      if (fault.code === 'DB_RESTARTED') {
-        spent.add(client);
-        lose(fault);
-      }
-      throw fault;
+      throw failed(client, error);
     }
+  };
+
+  /** What failed on a connection, as ours; sees whether it is lost with that. */
+  const failed = (client: pg.PoolClient, error: unknown): DbError => {
+    if (isStalePlan(error)) {
+      spent.add(client);
+      return new DbError('DB_RESTARTED', 'The tables have changed under a prepared statement. Ask once more.');
+    }
+    const fault = faultOf(error, spent.has(client));
+    if (fault.code === 'DB_RESTARTED') {
+      spent.add(client);
+      lose(fault);
+    }
+    return fault;
   };
 
   const lose = (why: unknown): void => {
@@ -187,32 +193,39 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresDb
     }
   };
 
-  const transact = async <T>(client: pg.PoolClient, work: (tx: Queryable) => Promise<T>): Promise<T> => {
+  const transact = async <T>(client: pg.PoolClient, work: (tx: Tx) => Promise<T>): Promise<T> => {
     // The driver takes one statement at a time; whoever asks several at once is answered in order.
     let last: Promise<unknown> = Promise.resolve();
-    const inTurn = (sql: string, params?: readonly unknown[]): Promise<pg.QueryResult<never>> => {
-      const turn = last.then(() => ask(client, sql, params));
+    let over = false;
+    const inTurn = <A>(asking: () => Promise<A>): Promise<A> => {
+      const turn = last.then(asking);
       last = turn.catch(() => undefined);
       return turn;
     };
-    await inTurn('BEGIN');
-    let over = false;
+    const whileOn = async <A>(asking: () => Promise<A>): Promise<A> => {
+      if (over) throw new DbError('DB_TX_OVER', 'This transaction is over: await everything that runs in it.');
+      return inTurn(asking);
+    };
+    await inTurn(() => ask(client, 'BEGIN'));
     try {
       const result = await work({
-        query: async (sql, params) => {
-          if (over) throw new DbError('DB_TX_OVER', 'This transaction is over: await everything that runs in it.');
-          return rowsOf(await inTurn(sql, params));
-        },
+        query: async (sql, params) => rowsOf(await whileOn(() => ask(client, sql, params))),
+        copy: (schema, table, home, rows) =>
+          whileOn(() =>
+            copyRows(client, schema, table, home, rows).catch((error: unknown) => {
+              throw failed(client, error);
+            }),
+          ),
       });
       over = true;
-      const { command } = await inTurn('COMMIT');
+      const { command } = await inTurn(() => ask(client, 'COMMIT'));
       // So Postgres answers where a statement failed and nobody minded: nothing was written.
       if (command === 'ROLLBACK') throw new DbError('DB_ROLLED_BACK', 'A statement of this transaction failed.');
       return result;
     } catch (error) {
       over = true;
       await last;
-      if (!spent.has(client)) await inTurn('ROLLBACK').catch(() => spent.add(client));
+      if (!spent.has(client)) await inTurn(() => ask(client, 'ROLLBACK')).catch(() => spent.add(client));
       throw error;
     }
   };
@@ -258,6 +271,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresDb
   });
   return {
     ...through(line),
+    copies: true,
     aside: through(aside),
     tx: (work) => whileOpen(() => on(line, (client) => transact(client, work))),
     close: () => (closed ??= close()),

@@ -1,4 +1,4 @@
-import type { Queryable } from './db.js';
+import type { Queryable, Tx } from './db.js';
 
 /**
  * A table of a read model. Each has `home` as the first column of its primary key, which is also how Citus spreads it.
@@ -12,6 +12,9 @@ export type Table = {
   /** The columns of further indexes, as SQL, after `home`. */
   readonly indexes?: readonly string[];
 };
+
+/** A row by the fields of its table. */
+export type Row = Readonly<Record<string, unknown>>;
 
 export type ColumnType = 'uuid' | 'int' | 'bigint' | 'text' | 'boolean' | 'timestamptz' | 'jsonb';
 
@@ -45,33 +48,47 @@ export const fieldsOf = ({ columns }: Table, alias: string, prefix = ''): string
 /** How a projection reads and writes its own rows: at one home, in one generation, for one batch. */
 export type Stage = {
   /** The rows whose first key field is among `ids`, as they were before the batch. */
-  load<Row extends object>(table: Table, ids: Iterable<string>): Promise<readonly Row[]>;
-  /** Writes one row per key, whole; a row that is there is replaced. */
-  save(table: Table, rows: readonly object[]): Promise<void>;
+  load<R extends object>(table: Table, ids: Iterable<string>): Promise<readonly R[]>;
+  /**
+   * Writes one row per key, whole; a row that is there is replaced. `isNew`: by all that the fold knows there was none
+   * before the batch, so that many of them can be added at once. Where that turns out to be wrong, they are replaced as well.
+   */
+  save<R extends Row>(table: Table, rows: readonly R[], isNew?: (row: R) => boolean): Promise<void>;
   remove(table: Table, ids: Iterable<string>): Promise<void>;
 };
 
 /** Where a stage reads, and where it writes. */
-export type Ways = { readonly read: Queryable; readonly write: Queryable };
+export type Ways = { readonly read: Queryable; readonly write: Tx };
 
-/** A stage whose inserts write nothing once another runner has moved the checkpoint on from `from`. */
+/** For so few new rows a COPY, which is one turn more, costs more than it saves. */
+const FEW = 50;
+
+/**
+ * A stage whose inserts write nothing once another runner has moved the checkpoint on from `from`. What it copies has no
+ * such fence: `write` leads into a transaction that moves the checkpoint, and before anything else.
+ */
 export function createStage({ read, write }: Ways, schema: string, home: number, from: number): Stage {
+  const upsert = async (table: Table, rows: readonly Row[]): Promise<void> => {
+    if (rows.length === 0) return;
+    await write.query(fencedInsert(schema, table), [
+      home,
+      from,
+      ...Object.entries(table.columns).map(([field, type]) => rows.map((row) => parameter(row[field], type))),
+    ]);
+  };
   return {
-    load: async <Row extends object>(table: Table, ids: Iterable<string>) => {
+    load: async <R extends object>(table: Table, ids: Iterable<string>) => {
       const wanted = [...ids];
       if (wanted.length === 0) return [];
       const [first = ''] = table.key;
       const sql = `SELECT ${fieldsOf(table, 't')} FROM ${schema}.${table.name} t WHERE t.home = $1 AND t.${snake(first)} = ANY($2::uuid[])`;
-      return (await read.query<Row>(sql, [home, wanted])).rows;
+      return (await read.query<R>(sql, [home, wanted])).rows;
     },
-    save: async (table, rows) => {
-      if (rows.length === 0) return;
-      const values = rows.map((row) => new Map<string, unknown>(Object.entries(row)));
-      await write.query(fencedInsert(schema, table), [
-        home,
-        from,
-        ...Object.entries(table.columns).map(([field, type]) => values.map((row) => parameter(row.get(field), type))),
-      ]);
+    save: async (table, rows, isNew = () => false) => {
+      const added = write.copy ? rows.filter(isNew) : [];
+      if (!write.copy || added.length <= FEW) return upsert(table, rows);
+      const others = added.length === rows.length ? [] : rows.filter((row) => !isNew(row));
+      await Promise.all([write.copy(schema, table, home, added), upsert(table, others)]);
     },
     remove: async (table, ids) => {
       const gone = [...ids];

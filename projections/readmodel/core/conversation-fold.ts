@@ -4,28 +4,29 @@ import type { Envelope } from '../../../domain/event.js';
 import { type Uuid, parseStream } from '../../../domain/ids.js';
 import type { ConversationRow, MemberRow, MessageRow } from './rows.js';
 
-/** What a batch touches of one conversation. Rows are replaced, never changed in place. */
+/** What a batch touches of one conversation. Its members and messages are replaced, never changed in place. */
 export type Conversation = {
-  row: ConversationRow | undefined;
+  /** The fold's own: each event changes it, and most of it stays as it was. */
+  row: { -readonly [Field in keyof ConversationRow]: ConversationRow[Field] } | undefined;
   /** All of them, by person: tombstones too. */
   readonly members: Map<Uuid, MemberRow>;
   /** By id: those that the batch brings, and those that it speaks of. */
   readonly messages: Map<Uuid, MessageRow>;
 };
 
-/** The messages that an event changes: they must be at hand when it is folded. */
-export function changedBy({ type, data }: ConversationEvent): readonly Uuid[] {
+/** The message that an event changes, if it does: it must be at hand when that is folded. */
+export function changedBy({ type, data }: ConversationEvent): Uuid | undefined {
   switch (type) {
     case 'ReplyStarted':
     case 'ReplyStopRequested':
     case 'ReplyCompleted':
     case 'ReplyFailed':
     case 'ReplyStopped':
-      return [data.reply];
+      return data.reply;
     case 'FeedbackGiven':
-      return [data.message];
+      return data.message;
     default:
-      return [];
+      return undefined;
   }
 }
 
@@ -33,14 +34,14 @@ export function changedBy({ type, data }: ConversationEvent): readonly Uuid[] {
 export function foldConversation(conversation: Conversation, event: Envelope<ConversationEvent>): void {
   const { version } = event;
   if (event.type === 'ConversationStarted') {
-    const row = started(event);
-    conversation.row = row;
-    join(conversation, row.starter, 'owner', event);
+    conversation.row = started(event);
+    join(conversation, event.data.starter, 'owner', event);
     return;
   }
   const { row } = conversation;
   if (!row) throw new Error(`${event.stream} goes on before it started`);
-  conversation.row = { ...row, ...changes(conversation, row, event), version };
+  Object.assign(row, changes(conversation, row, event));
+  row.version = version;
 }
 
 type Started = Envelope<Extract<ConversationEvent, { type: 'ConversationStarted' }>>;
@@ -85,7 +86,7 @@ function changes(conversation: Conversation, row: ConversationRow, event: Envelo
     case 'MessagePosted': {
       const { message, parent, seq, author, parts } = event.data;
       moveMarker(conversation, author, seq, event);
-      return add(conversation, event, [{ ...plain, id: message, parent, seq, author, parts }]);
+      return add(conversation, row.id, event, [{ ...plain, id: message, parent, seq, author, parts }]);
     }
     case 'MessagesCopied': {
       const copies = event.data.messages.map(({ message: id, ...copied }) => {
@@ -94,11 +95,11 @@ function changes(conversation: Conversation, row: ConversationRow, event: Envelo
       });
       // What was taken over is not news to who took it.
       moveMarker(conversation, row.starter, copies.at(-1)?.seq, event);
-      return add(conversation, event, copies);
+      return add(conversation, row.id, event, copies);
     }
     case 'ReplyRequested': {
       const { reply: id, parent, seq, by } = event.data;
-      return add(conversation, event, [{ ...plain, id, parent, seq, reply: asked(by) }]);
+      return add(conversation, row.id, event, [{ ...plain, id, parent, seq, reply: asked(by) }]);
     }
     case 'ReplyStarted': {
       const { reply, attempt, model } = event.data;
@@ -164,8 +165,12 @@ const asked = (by: Uuid) =>
 
 type NewMessage = Omit<MessageRow, 'conversation' | 'version' | 'at'>;
 
-function add({ messages }: Conversation, { stream, version, at }: At, added: readonly NewMessage[]): Changed {
-  const { id: conversation } = parseStream(stream);
+function add(
+  { messages }: Conversation,
+  conversation: Uuid,
+  { version, at }: At,
+  added: readonly NewMessage[],
+): Changed {
   for (const message of added) messages.set(message.id, { ...message, conversation, version, at });
   const newest = added.at(-1);
   return newest ? { activeAt: at, lastSeq: newest.seq, head: newest.id } : {};

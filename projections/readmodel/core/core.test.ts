@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Envelope } from '../../../domain/event.js';
 import { createHistory, idOf, logWith, openCore, openDatabase, project } from '../../testing.js';
-import type { Queryable } from '../db.js';
+import type { Tx } from '../db.js';
 import { core } from './core.js';
 import type { CoreNotice, CoreQueries } from './rows.js';
 
@@ -75,7 +75,13 @@ describe('a batch', () => {
     for (let n = 0; n < 500; n++) history.post(id, idOf(2_000 + n), n === 0 ? null : idOf(1_999 + n), n + 1, people[7]);
     await add(history.events.slice(before));
     const statements: (readonly [string, number])[] = [];
-    const note = ({ query }: Queryable): Queryable => ({
+    const note = ({ query, copy }: Tx): Tx => ({
+      ...(copy && {
+        copy: (schema, table, home, rows) => {
+          statements.push([`COPY ${table.name}`, rows.length]);
+          return copy(schema, table, home, rows);
+        },
+      }),
       query: async (sql, params = []) => {
         const [, verb, table] = /^(SELECT|INSERT) .*?rm_core_g\d+\.(conversations|members|messages)\b/s.exec(sql) ?? [];
         // In the order in which they are asked, and not in which they are answered.
@@ -96,7 +102,7 @@ describe('a batch', () => {
       ['SELECT members', 100],
       ['INSERT conversations', 1],
       ['INSERT members', 1],
-      ['INSERT messages', 500],
+      [real.copies ? 'COPY messages' : 'INSERT messages', 500],
     ]);
     expect(notices).toHaveLength(1);
     expect(notices).toMatchObject([{ from: 100, to: 600, members: [{ person: people[7], postedSeq: 500 }] }]);

@@ -49,10 +49,11 @@ async function foldRows<Row extends { readonly id: Uuid }, E extends Recorded>(
   fold: (row: Row | undefined, event: E) => Row,
 ): Promise<readonly Row[]> {
   const goOn = events.filter(({ version }) => version > 1);
-  const rows = new Map((await stage.load<Row>(table, new Set(goOn.map(idOf)))).map((row) => [row.id, row]));
+  const known = new Map((await stage.load<Row>(table, new Set(goOn.map(idOf)))).map((row) => [row.id, row]));
+  const rows = new Map(known);
   for (const event of events) rows.set(idOf(event), fold(rows.get(idOf(event)), event));
   const changed = [...rows.values()];
-  await stage.save(table, changed);
+  await stage.save(table, changed, ({ id }) => !known.has(id));
   return changed;
 }
 
@@ -61,55 +62,75 @@ async function foldConversations(
   stage: Stage,
   events: readonly Envelope<ConversationEvent>[],
 ): Promise<readonly ConversationNotice[]> {
-  const before = await load(stage, events);
-  const after = new Map<Uuid, Conversation>();
-  for (const event of events) {
-    const id = idOf(event);
-    const known = after.get(id) ?? copyOf(before.get(id));
-    foldConversation(known, event);
-    after.set(id, known);
+  const told = byConversation(events);
+  const before = await load(stage, told);
+  const notices: ConversationNotice[] = [];
+  for (const [id, those] of told) {
+    const known = before.get(id) ?? nothing;
+    const after = copyOf(known);
+    for (const event of those) foldConversation(after, event);
+    notices.push(...noticeOf(known, after, those.at(-1)?.at ?? ''));
   }
-  const newest = new Map(events.map((event) => [idOf(event), event.at]));
-  const notices = [...after].flatMap(([id, conversation]) =>
-    noticeOf(before.get(id) ?? nothing, conversation, newest.get(id) ?? ''),
-  );
   await stage.save(
     conversations,
     notices.map(({ conversation }) => conversation),
+    ({ id }) => !before.has(id),
   );
   await stage.save(
     members,
     notices.flatMap((notice) => notice.members),
+    ({ conversation, person }) => !before.get(conversation)?.members.has(person),
   );
   await stage.save(
     messages,
     notices.flatMap((notice) => notice.messages),
+    ({ conversation, id }) => !before.get(conversation)?.messages.has(id),
   );
   return notices;
 }
 
 const nothing: Conversation = { row: undefined, members: new Map(), messages: new Map() };
 
-const copyOf = ({ row, members: people, messages: told }: Conversation = nothing): Conversation => ({
-  row,
+const copyOf = ({ row, members: people, messages: told }: Conversation): Conversation => ({
+  row: row && { ...row },
   members: new Map(people),
   messages: new Map(told),
 });
 
+/** The events of each conversation, in their order: what happens in one is nothing to another. */
+type Told = ReadonlyMap<Uuid, readonly Envelope<ConversationEvent>[]>;
+
+function byConversation(events: readonly Envelope<ConversationEvent>[]): Told {
+  const streams = new Map<string, Envelope<ConversationEvent>[]>();
+  for (const event of events) {
+    const those = streams.get(event.stream);
+    if (those) those.push(event);
+    else streams.set(event.stream, [event]);
+  }
+  return new Map([...streams].map(([stream, those]) => [parseStream(stream).id, those]));
+}
+
 /** One statement per table, however many events there are. What begins in this batch has nothing to be loaded. */
-async function load(stage: Stage, events: readonly Envelope<ConversationEvent>[]): Promise<Map<Uuid, Conversation>> {
-  const begun = new Set(events.flatMap((event) => (event.type === 'ConversationStarted' ? [idOf(event)] : [])));
-  const ids = new Set(events.map(idOf).filter((id) => !begun.has(id)));
-  const requested = new Set(events.flatMap((event) => (event.type === 'ReplyRequested' ? [event.data.reply] : [])));
-  const spokenOf = new Set(events.flatMap(changedBy).filter((id) => !requested.has(id)));
-  const [rows, people, told] = await Promise.all([
+async function load(stage: Stage, told: Told): Promise<Map<Uuid, Conversation>> {
+  const ids: Uuid[] = [];
+  const spokenOf = new Set<Uuid>();
+  for (const [id, events] of told) {
+    if (events[0]?.type !== 'ConversationStarted') ids.push(id);
+    const requested = new Set<Uuid>();
+    for (const event of events) {
+      if (event.type === 'ReplyRequested') requested.add(event.data.reply);
+      const changed = changedBy(event);
+      if (changed !== undefined && !requested.has(changed)) spokenOf.add(changed);
+    }
+  }
+  const [rows, people, said] = await Promise.all([
     stage.load<ConversationRow>(conversations, ids),
     stage.load<MemberRow>(members, ids),
     stage.load<MessageRow>(messages, spokenOf),
   ]);
-  const known = new Map(rows.map((row): [Uuid, Conversation] => [row.id, { ...copyOf(), row }]));
+  const known = new Map(rows.map((row): [Uuid, Conversation] => [row.id, { ...copyOf(nothing), row }]));
   for (const row of people) known.get(row.conversation)?.members.set(row.person, row);
-  for (const row of told) known.get(row.conversation)?.messages.set(row.id, row);
+  for (const row of said) known.get(row.conversation)?.messages.set(row.id, row);
   return known;
 }
 
