@@ -147,8 +147,8 @@ describe('a running reply', () => {
       const seat: Seat = {
         document,
         key: '',
-        renderer: () => async (delivery) => ({ payload: JSON.stringify(delivery) }),
-        send: (payload) => reads && together.push(payload) > 0,
+        renderer: () => async (delivery) => ({ payload: Buffer.from(JSON.stringify(delivery)) }),
+        send: (payload) => reads && together.push(payload.toString()) > 0,
         told: () => undefined,
       };
       const target = { id: room.reply, conversation: room.id };
