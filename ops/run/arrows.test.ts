@@ -34,7 +34,7 @@ const rules: Record<string, Rule> = {
 const homesOfPackages: Readonly<Record<string, RegExp>> = {
   kafkajs: /^commands\/kafka\//,
   pg: /^(projections\/readmodel|ops)\//,
-  'pg-copy-streams': /^ops\/bench\//,
+  'pg-copy-streams': /^projections\/readmodel\//,
   ioredis: /^projections\/sessions\//,
   libsql: /^(commands\/(log|keys|snapshots)|gateway\/identity|ops)\//,
   '@electric-sql/pglite': /^projections\/readmodel\//,
