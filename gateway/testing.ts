@@ -146,8 +146,8 @@ export async function startHarness(options: HarnessOptions = {}) {
   const standing = createStanding({ ...views, sessions, every: 300, onTrouble: onFailure });
   const limits = options.limits ?? unhurried;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
-  // The port is part of the public address, so it must be known first.
-  const port = options.port ?? 20_000 + Math.floor(Math.random() * 20_000);
+  // The port is part of the public address, so it must be known first. From 32,768 on, systems give them to connections.
+  const port = options.port ?? 20_000 + Math.floor(Math.random() * 12_000);
   const publicUrl = `http://localhost:${port}`;
   gateway = await startGateway({
     host: '127.0.0.1',

@@ -2,7 +2,7 @@ import { conversationKey, personKey } from '../../../domain/content.js';
 import { type Uuid, bucketOf } from '../../../domain/ids.js';
 import type { SeenConversation } from '../../../projections/readmodel/core/rows.js';
 import { type Context, PATIENCE, seenConversation } from '../../context.js';
-import { refused } from '../outcome.js';
+import { type Done, refused } from '../outcome.js';
 
 /** Unknown and forbidden answer alike. */
 export const notFound = refused('NOT_FOUND', 'This conversation does not exist, or it is not yours.');
@@ -30,6 +30,21 @@ export async function seenSoon(context: Context, id: Uuid): Promise<SeenConversa
     detach();
     clearTimeout(timer);
   }
+}
+
+/**
+ * What is wrong with the ids of new messages, where one is that of a message elsewhere. Views and assistants find a message
+ * by its id alone, so that theirs would stand in place of the other; and a conversation's owner knows those of its own only.
+ * Whoever could know such an id has it from the view.
+ */
+export async function elsewhereFault(
+  { core }: Context,
+  conversation: Uuid,
+  ids: readonly Uuid[],
+): Promise<Done | undefined> {
+  const found = await core.messages(ids);
+  const taken = found.find((message) => message.conversation !== conversation);
+  return taken && refused('ID_TAKEN', `The id ${taken.id} is taken: make a new one.`);
 }
 
 /** How many conversations are remembered as lasting. */

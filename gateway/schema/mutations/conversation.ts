@@ -16,7 +16,7 @@ import {
   ConversationUnshareInput,
 } from '../inputs/conversation.js';
 import { CommandOutcome, type Done, outcomeOf, refused } from '../outcome.js';
-import { keyOfTitle } from './access.js';
+import { elsewhereFault, keyOfTitle } from './access.js';
 import { fork } from './fork.js';
 import { type Wish, aimAtConversation, faultOf, send } from './send.js';
 import { textPart, titleField, titleOf } from './texts.js';
@@ -74,6 +74,7 @@ builder.mutationFields((t) => ({
       } as const;
       const fault =
         strayFault(context, conversation) ??
+        (await elsewhereFault(context, conversation, [message, reply])) ??
         (expires === null ? undefined : await temporaryFault(context, conversation, expires, wish));
       return fault ?? send(context, conversation, wish);
     },

@@ -3,7 +3,7 @@ import { builder } from '../builder.js';
 import { requireNodeId } from '../ids.js';
 import { FeedbackGiveInput, MessagePostInput, ReplyRequestInput, ReplyStopInput } from '../inputs/message.js';
 import { CommandOutcome } from '../outcome.js';
-import { keyOfWords } from './access.js';
+import { elsewhereFault, keyOfWords } from './access.js';
 import { aimAtConversation, send } from './send.js';
 import { textPart } from './texts.js';
 import { INPUT } from '../words.js';
@@ -20,22 +20,23 @@ builder.mutationFields((t) => ({
       const message = requireNodeId('message', input.message);
       const reply = requireNodeId('message', input.reply);
       const parent = input.parent == null ? null : requireNodeId('message', input.parent);
-      return send(context, conversation, {
-        ...aim,
-        type: 'PostMessage',
-        key: await keyOfWords(context, conversation),
-        data: { message, reply, parent, parts: [textPart(message, input.text)], fork: input.fork },
-      });
+      const [fault, key] = await Promise.all([
+        elsewhereFault(context, conversation, [message, reply]),
+        keyOfWords(context, conversation),
+      ]);
+      const data = { message, reply, parent, parts: [textPart(message, input.text)], fork: input.fork };
+      return fault ?? send(context, conversation, { ...aim, type: 'PostMessage', key, data });
     },
   }),
   replyRequest: t.field({
     type: CommandOutcome,
     description: "Asks for another reply to a person's message.",
     args: { input: t.arg({ type: ReplyRequestInput, description: INPUT }) },
-    resolve: (_, { input }, context) => {
+    resolve: async (_, { input }, context) => {
       const { conversation, aim } = aimAtConversation(input);
       const data = { reply: requireNodeId('message', input.reply), parent: requireNodeId('message', input.parent) };
-      return send(context, conversation, { ...aim, type: 'RequestReply', data });
+      const fault = await elsewhereFault(context, conversation, [data.reply]);
+      return fault ?? send(context, conversation, { ...aim, type: 'RequestReply', data });
     },
   }),
   replyStop: t.field({
