@@ -2,6 +2,7 @@ import { STATE } from '../domain/catalogue.js';
 import { memorySnapshots } from '../commands/snapshots/memory.js';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -75,6 +76,19 @@ export type HarnessOptions = {
 
 /** The limits as they are, but for how fast one person may go: tests hurry. */
 const hurry = { burst: 1_000_000, perSecond: 1_000_000 };
+/** One that nobody has. From 32,768 on, systems give them to connections, and might have given it away by then. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const probe = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+}
+
 const unhurried: Limits = {
   ...defaultLimits,
   person: { ...defaultLimits.person, operations: hurry, subscribes: hurry, atOnce: 1_000 },
@@ -146,8 +160,8 @@ export async function startHarness(options: HarnessOptions = {}) {
   const standing = createStanding({ ...views, sessions, every: 300, onTrouble: onFailure });
   const limits = options.limits ?? unhurried;
   let gateway: Awaited<ReturnType<typeof startGateway>> | undefined;
-  // The port is part of the public address, so it must be known first. From 32,768 on, systems give them to connections.
-  const port = options.port ?? 20_000 + Math.floor(Math.random() * 12_000);
+  // The port is part of the public address, so it must be known first.
+  const port = options.port ?? (await freePort());
   const publicUrl = `http://localhost:${port}`;
   gateway = await startGateway({
     host: '127.0.0.1',

@@ -12,12 +12,12 @@ export type Writer = {
 };
 
 /** How long to wait for another connection that writes to the same file, in ms. */
-const PATIENCE = 5_000;
+export const BUSY_MS = 5_000;
 
 /** A writer to a SQLite file, by its own rule for what is synced (see PRAGMA synchronous). */
 export function openWriter(file: string, synchronous: 'FULL' | 'NORMAL'): Writer {
   const db = new Database(file, {});
-  let last: Promise<unknown> = db.exec(`PRAGMA busy_timeout = ${PATIENCE}; PRAGMA synchronous = ${synchronous}`);
+  let last: Promise<unknown> = db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA synchronous = ${synchronous}`);
   // Whoever commits first is told.
   last.catch(() => undefined);
   const run = async (statements: readonly string[]): Promise<void> => {

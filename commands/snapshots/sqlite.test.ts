@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +32,20 @@ describe('the file of the snapshots', () => {
     expect(statSync(file).mode & 0o077).toBe(0);
     await again.close();
     await again.close();
+  });
+
+  it('waits at the start for another process that has it for a moment', async () => {
+    const hold = `const db = new (require('libsql'))(${JSON.stringify(file)});
+      db.exec('PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; CREATE TABLE held (n)');
+      process.stdout.write('held');
+      setTimeout(() => process.exit(), 500);`;
+    const holder = spawn(process.execPath, ['-e', hold], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(holder, 'exit');
+    await once(holder.stdout, 'data');
+    const store = open();
+    expect(await store.load(0, {})).toMatchObject({ checkpoint: undefined });
+    await store.close();
+    await ended;
   });
 
   it('finds what is wanted by its whole key, however much is stored', async () => {

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import Database from 'libsql';
 import { makePrivate } from '../log/lock.js';
-import { insertion, literal, openWriter } from '../log/writer.js';
+import { BUSY_MS, insertion, literal, openWriter } from '../log/writer.js';
 import {
   type Changes,
   type Checkpoint,
@@ -96,7 +96,8 @@ function snapshotsIn(file: string, state: number): Snapshots {
   makePrivate(file);
   const db = new Database(file);
   try {
-    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    // Somebody else may look into it at that moment: whoever closes it last, after a kill, tidies up and keeps all out.
+    db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
     const shape: unknown = db.prepare('PRAGMA user_version').get();
     const same = typeof shape === 'object' && shape !== null && 'user_version' in shape && shape.user_version === SHAPE;
     if (!same) db.exec(TABLES.map((table) => `DROP TABLE IF EXISTS ${table};`).join(''));
