@@ -127,17 +127,40 @@ export async function readBeside(db: Queryable, projection: string): Promise<Bes
   return rows[0];
 }
 
+type Pair = { generation: number; other: number | null } & Omit<Beside, 'generation'>;
+
+/**
+ * The numbers of the live generation and of the one beside it. By one statement, for both change places at once: in two,
+ * one could seem to be live and beside itself. Undefined where no runner has begun yet.
+ */
+export async function readPair(
+  db: Queryable,
+  projection: string,
+): Promise<{ readonly live: number; readonly beside?: Beside } | undefined> {
+  const found = await orGone(
+    db.query<Pair>(
+      `SELECT g.generation, b.generation AS other, b.phase, b.wish, b.note, b.since
+       FROM rm.generations g LEFT JOIN rm.beside b ON b.home = g.home AND b.projection = g.projection
+       WHERE g.home = 0 AND g.projection = $1 AND g.generation > 0`,
+      [projection],
+    ),
+  );
+  const [row] = found?.rows ?? [];
+  if (!row) return undefined;
+  const { generation: live, other: generation, ...beside } = row;
+  return generation === null ? { live } : { live, beside: { generation, ...beside } };
+}
+
 /** The live generation and the one beside it, if they are there; nothing where no runner has begun yet. */
 export async function readGenerations(
   db: Queryable,
   projection: string,
 ): Promise<{ readonly live?: Generation; readonly beside?: Generation & Pick<Beside, 'phase' | 'note' | 'since'> }> {
-  const { rows } = await db.query<{ there: boolean }>(`SELECT to_regclass('rm.beside') IS NOT NULL AS there`);
-  const live = rows[0]?.there ? await readLive(db, projection) : undefined;
-  if (!live) return {};
-  const beside = await readBeside(db, projection);
+  const pair = await readPair(db, projection);
+  if (!pair) return {};
+  const { live, beside } = pair;
   const [shown, other] = [
-    await orGone(readGeneration(db, projection, live.generation)),
+    await orGone(readGeneration(db, projection, live)),
     beside && (await orGone(readGeneration(db, projection, beside.generation))),
   ];
   if (!shown) return {};
