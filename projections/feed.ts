@@ -2,11 +2,13 @@ import { decode } from '../domain/catalogue.js';
 import { pass } from '../commands/log/fence.js';
 import type { Chunk, Cursor, Log, Placed } from '../commands/log/log.js';
 import { moveCheckpoint, moved, takeHome } from './checkpoints.js';
+import { createGatherer } from './gatherer.js';
 import type { Generation } from './generations.js';
 import { type ParkedRow, Poison, errorOf, parkedRow, parkedTable, readParkedAt, refusing } from './parked.js';
 import { type Located, type Projection, ProjectionError } from './projection.js';
-import { type Copy, type Db, DbError, type Queryable, type Tx } from './readmodel/db.js';
+import type { Db, Queryable } from './readmodel/db.js';
 import { type Stage, type Ways, createStage } from './readmodel/table.js';
+import { sliced } from './slices.js';
 
 /** So many streams parked at one home say that it is not the events that are wrong. */
 const MOST_PARKED = 100;
@@ -17,8 +19,6 @@ const MOST_PARKED = 100;
 export const BATCH = 2_000;
 /** How many events of one stream are applied at once when it is tried again. */
 const SLICE = 1_000;
-/** How much content is written at once, about, in characters of JSON: what is larger is written event by event. */
-const MOST_CONTENT = 8_000_000;
 /** How many records it takes at least until it has statistics made anew. */
 const GROWTH = 10_000;
 
@@ -241,29 +241,6 @@ export function openFeed<N>(options: {
   };
 }
 
-type Step = (tx: Tx) => Promise<unknown>;
-
-/** Takes down what is to be written, to be done later, with COPY or without. */
-function createGatherer(copies: boolean) {
-  const steps: Step[] = [];
-  let copied = 0;
-  const copy: Copy = async (...asked) => {
-    copied += 1;
-    steps.push(async (tx) => {
-      if (!tx.copy) throw new DbError('DB_STATEMENT', 'This transaction cannot copy.');
-      await tx.copy(...asked);
-    });
-  };
-  const write: Tx = {
-    query: async (sql, params) => {
-      steps.push((tx) => tx.query(sql, params));
-      return { rows: [], count: 0 };
-    },
-    ...(copies && { copy }),
-  };
-  return { steps, write, hasCopied: () => copied > 0 };
-}
-
 /** What one transaction does with a part of a batch. */
 type Part = {
   readonly flowing: readonly Located[];
@@ -279,31 +256,6 @@ function countWaiting(held: ParkedStreams, events: readonly Located[]): readonly
     if (row) rows.set(event.stream, { ...row, waiting: row.waiting + 1 });
   }
   return [...rows.values()];
-}
-
-/** The same items, cut where there are many of them, or where their content is large. */
-function sliced<T>(items: readonly T[], most: number, contentOf: (item: T) => unknown): readonly (readonly T[])[] {
-  const slices: T[][] = [];
-  let content = Infinity;
-  for (const item of items) {
-    const size = sizeOf(contentOf(item));
-    if (content + size > MOST_CONTENT || slices.at(-1)?.length === most) {
-      slices.push([]);
-      content = 0;
-    }
-    content += size;
-    slices.at(-1)?.push(item);
-  }
-  return slices;
-}
-
-/** About how many characters of JSON a value takes. To make its text would be a good part of what an event costs. */
-function sizeOf(value: unknown): number {
-  if (typeof value === 'string') return value.length + 2;
-  if (typeof value !== 'object' || value === null) return 5;
-  let size = 2;
-  for (const each of Object.values(value)) size += 10 + sizeOf(each);
-  return size;
 }
 
 /** The cursor behind some valid records: what lies between them has not moved the fence. */

@@ -69,9 +69,10 @@ export class Poison extends Error {
 }
 
 /**
- * Does what applies events through a transaction, or reads for that, and throws Poison where it is the events that are refused: by the fold,
- * or as data that the database does not take (SQLSTATE classes 22 and 23, or none because it never got that far; 21000, of
- * two rows of one key, which are taken one after the other). What else goes wrong in the database is thrown as it is.
+ * Does what applies events through a transaction, or reads for that, and throws Poison where it is the events that are
+ * refused: by the fold, or as data that the database does not take (SQLSTATE classes 22 and 23, or none because it never got
+ * that far; 21000, of two rows of one key, which are taken one after the other). What else goes wrong in the database is
+ * thrown as it is.
  */
 export async function refusing<T>(tx: Tx, apply: (tx: Tx) => Promise<T>): Promise<T> {
   let fault: unknown;
