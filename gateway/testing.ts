@@ -2,7 +2,6 @@ import { STATE } from '../domain/catalogue.js';
 import { memorySnapshots } from '../commands/snapshots/memory.js';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,6 +32,7 @@ import { type Limits, defaultLimits } from './limits/limits.js';
 import { repeatHeads } from './live/heads.js';
 import { createMetrics } from './metrics.js';
 import { createPipeline } from './pipeline.js';
+import { freePort } from './port-testing.js';
 import { startGateway } from './server.js';
 import { createStanding } from './standing.js';
 import { createVerifier } from './tokens.js';
@@ -76,19 +76,6 @@ export type HarnessOptions = {
 
 /** The limits as they are, but for how fast one person may go: tests hurry. */
 const hurry = { burst: 1_000_000, perSecond: 1_000_000 };
-/** One that nobody has. From 32,768 on, systems give them to connections, and might have given it away by then. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const probe = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      probe.once('error', () => resolve(false));
-      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-    });
-    if (isFree) return port;
-  }
-}
-
 const unhurried: Limits = {
   ...defaultLimits,
   person: { ...defaultLimits.person, operations: hurry, subscribes: hurry, atOnce: 1_000 },

@@ -86,6 +86,16 @@ const codeOf = (error: unknown): string => {
 };
 const UNAVAILABLE = JSON.stringify({ code: 'UNAVAILABLE' });
 
+/** An issuer whose first key is known already, that asks again after `cooldown` ms; a key to come, and one that never does. */
+async function knowingTheFirst(cooldown: number) {
+  issuer = open(certs, { cooldown, cacheMaxAge: 600_000 });
+  const [first] = served;
+  const [second, nobodys] = await Promise.all(['second', 'nobody’s'].map(makeKey));
+  if (!first || !second || !nobodys) throw new Error('no key');
+  expect(await judge(first)).toBe('ana');
+  return { second, nobodys };
+}
+
 describe('keys of an issuer that is somewhere else', () => {
   it('are fetched anew for a key that is new, and what is retired is not taken', async () => {
     const [first] = served;
@@ -99,11 +109,7 @@ describe('keys of an issuer that is somewhere else', () => {
   });
 
   it('are asked for again for one that came right after the last question, and no more often, whoever comes', async () => {
-    issuer = open(certs, { cooldown: 300, cacheMaxAge: 600_000 });
-    const [first] = served;
-    const [second, nobodys] = await Promise.all(['second', 'nobody’s'].map(makeKey));
-    if (!first || !second || !nobodys) throw new Error('no key');
-    expect(await judge(first)).toBe('ana');
+    const { second, nobodys } = await knowingTheFirst(300);
     served = [second];
     expect(await judge(second)).toBe('ana');
     expect(asked).toBe(2);
@@ -113,11 +119,7 @@ describe('keys of an issuer that is somewhere else', () => {
   });
 
   it('are asked for again for one that came while others wait already, and the last question was after they came', async () => {
-    issuer = open(certs, { cooldown: 1_000, cacheMaxAge: 600_000 });
-    const [first] = served;
-    const [second, nobodys] = await Promise.all(['second', 'nobody’s'].map(makeKey));
-    if (!first || !second || !nobodys) throw new Error('no key');
-    expect(await judge(first)).toBe('ana');
+    const { second, nobodys } = await knowingTheFirst(1_000);
     await sleep(700);
     const early = judge(nobodys);
     await sleep(400);
@@ -129,11 +131,7 @@ describe('keys of an issuer that is somewhere else', () => {
   });
 
   it('are asked for again for one that came after those on their way were made', async () => {
-    issuer = open(certs, { cooldown: 100, cacheMaxAge: 600_000 });
-    const [first] = served;
-    const [second, nobodys] = await Promise.all(['second', 'nobody’s'].map(makeKey));
-    if (!first || !second || !nobodys) throw new Error('no key');
-    expect(await judge(first)).toBe('ana');
+    const { second, nobodys } = await knowingTheFirst(100);
     await sleep(150);
     let goOn = (): void => undefined;
     way = new Promise((resolve) => (goOn = resolve));

@@ -6,6 +6,7 @@ import { SignJWT, decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { describeWith } from '../../ops/run/needs.js';
+import { freePort } from '../port-testing.js';
 import { type Harness, startHarness } from '../testing.js';
 import { type Verifier, createVerifier } from '../tokens.js';
 import { directoryContract } from './contract.js';
@@ -17,7 +18,7 @@ import { type Realm, openRealm, signIn } from './keycloak-testing.js';
 // Everything here happens at a real Keycloak, in realms made from the file that installations import.
 
 const NAMESPACE = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
-const PORT = 20_000 + Math.floor(Math.random() * 10_000);
+const PORT = await freePort();
 const LONG = 120_000;
 // A realm is made with its keys, which takes a busy machine its time.
 vi.setConfig({ testTimeout: LONG, hookTimeout: LONG });
