@@ -40,14 +40,6 @@ export function tally<T>(items: readonly T[], key: (item: T) => string | undefin
 
 const ends: ReadonlySet<string> = new Set(['ReplyCompleted', 'ReplyFailed', 'ReplyStopped']);
 
-/** The replies that end in some records. */
-export const endsIn = (records: readonly Placed[]): readonly string[] =>
-  records.flatMap(({ entry }) => {
-    if (entry.kind !== 'event' || !ends.has(entry.event.type)) return [];
-    const { data } = decode(entry.event);
-    return 'reply' in data ? [data.reply] : [];
-  });
-
 /** Every reply that was asked for, with how often it ended. */
 export function replyEnds(events: readonly Recorded[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
@@ -57,6 +49,12 @@ export function replyEnds(events: readonly Recorded[]): ReadonlyMap<string, numb
     else if (ends.has(type)) counts.set(data.reply, (counts.get(data.reply) ?? 0) + 1);
   }
   return counts;
+}
+
+/** The replies that end in some records. */
+export function endsIn(records: readonly Placed[]): readonly string[] {
+  const events = records.flatMap(({ entry }) => (entry.kind === 'event' ? [decode(entry.event)] : []));
+  return [...replyEnds(events)].flatMap(([reply, times]) => (times > 0 ? [reply] : []));
 }
 
 export type Rows = Readonly<Record<string, readonly object[]>>;

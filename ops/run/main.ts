@@ -26,6 +26,12 @@ const giveUp = (error: unknown): void => {
   if (!isStopping()) fail(error);
 };
 
+/** Waits until it is ready. False where it stops before. */
+async function arrives({ ready }: { readonly ready: Promise<void> }): Promise<boolean> {
+  await ready.catch(giveUp);
+  return !isStopping();
+}
+
 /** Runs what the settings say. Resolves when all is ready; the process then runs until it is told to stop. */
 export const start = ({ fleet, ...config }: Config): Promise<void> =>
   fleet ? startRoles(config, fleet) : startProduct(config);
@@ -83,8 +89,7 @@ async function startRoles(config: Settings, fleet: FleetConfig): Promise<void> {
     onFailure: giveUp,
   });
   stopWhenTold(running);
-  await running.ready.catch(giveUp);
-  if (isStopping()) return;
+  if (!(await arrives(running))) return;
   const where = serves ? ` at ${publicUrl}` : '';
   say(`Verbatim ${manifest.version}, ${fleet.roles.join(', ')}, is ready${where}; metrics on port ${running.opsPort}.`);
 }
@@ -108,8 +113,7 @@ async function startProduct(config: Settings): Promise<void> {
     onFailure: giveUp,
   });
   stopWhenTold(running, folder.close);
-  await running.ready.catch(giveUp);
-  if (isStopping()) return;
+  if (!(await arrives(running))) return;
   const took = ((performance.now() - begun) / 1_000).toFixed(1);
   say(`\n  Verbatim ${manifest.version} is ready at ${publicUrl} (in ${took} s)`);
   say(`  Data in ${folder.path}; metrics at http://127.0.0.1:${running.opsPort}/metrics; Ctrl+C stops it.\n`);
